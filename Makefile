@@ -1,0 +1,62 @@
+# Each target makes the virtual environment it needs, below .venv/, and works in it.
+PYTHON ?= python3
+VENV = .venv
+PIP = -m pip --disable-pip-version-check install -q
+TESTS_WITHOUT_INTEROP = registry_s3fs tests/unit tests/conformance
+
+.PHONY: demo test interop newest oldest check clean
+.SECONDARY:
+
+demo: $(VENV)/demo/done
+	$(VENV)/demo/bin/python -m demo
+
+test: $(VENV)/test/done
+	$(VENV)/test/bin/python -m pytest
+
+interop: $(VENV)/test/done
+	$(VENV)/test/bin/python -m pytest tests/interop -ra
+
+# s3fs, a peer in the tests, holds boto3 back through aiobotocore; here boto3 is the newest there is.
+newest: $(VENV)/newest/done
+	$(VENV)/newest/bin/python -m pytest $(TESTS_WITHOUT_INTEROP)
+
+oldest: $(VENV)/oldest/done
+	$(VENV)/oldest/bin/python -m pytest $(TESTS_WITHOUT_INTEROP)
+
+check: $(VENV)/check/done
+	$(VENV)/check/bin/ruff format --check .
+	$(VENV)/check/bin/ruff check .
+	$(VENV)/check/bin/mypy
+	$(VENV)/check/bin/lint-imports
+
+# The pip that comes with older Pythons cannot resolve s3fs's pins.
+$(VENV)/%/new: setup.cfg
+	$(PYTHON) -m venv --clear $(VENV)/$*
+	$(VENV)/$*/bin/python $(PIP) --upgrade pip
+	touch $@
+
+$(VENV)/demo/done: $(VENV)/demo/new
+	$(VENV)/demo/bin/python $(PIP) -e '.[demo]'
+	touch $@
+
+$(VENV)/test/done: $(VENV)/test/new
+	$(VENV)/test/bin/python $(PIP) -e '.[test]'
+	touch $@
+
+$(VENV)/newest/done: $(VENV)/newest/new
+	$(VENV)/newest/bin/python $(PIP) -e .
+	! $(VENV)/newest/bin/python -m pip list 2>/dev/null | grep -i aiobotocore
+	$(VENV)/newest/bin/python $(PIP) -e '.[test-core]'
+	touch $@
+
+$(VENV)/oldest/done: $(VENV)/oldest/new
+	sed -n '/^install_requires/,/^$$/s/^    \([A-Za-z0-9]*\) >= /\1==/p' setup.cfg > $(VENV)/oldest/constraints.txt
+	$(VENV)/oldest/bin/python $(PIP) -c $(VENV)/oldest/constraints.txt -e '.[test-core]'
+	touch $@
+
+$(VENV)/check/done: $(VENV)/check/new
+	$(VENV)/check/bin/python $(PIP) -e '.[test,check]'
+	touch $@
+
+clean:
+	rm -rf $(VENV) build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -1,0 +1,260 @@
+"""Calls on many paths: which they are, which source goes to which target, and all of them side by side."""
+
+from __future__ import annotations
+
+import errno
+import os
+from abc import abstractmethod
+from collections.abc import Callable, Iterable, Sequence
+from glob import has_magic
+from typing import Any
+
+from fsspec.callbacks import DEFAULT_CALLBACK
+from fsspec.implementations.local import LocalFileSystem, make_path_posix, trailing_sep
+from fsspec.spec import AbstractFileSystem
+from fsspec.utils import other_paths
+
+from registry_s3fs.bucket import MAX_DELETE_KEYS, Bucket
+from registry_s3fs.concurrency import Pool
+from registry_s3fs.errors import BulkError
+from registry_s3fs.parameters import DriverParameters
+
+Pair = tuple[str, str]
+
+
+class ManyPaths(AbstractFileSystem):
+    """fsspec's `copy`, `get`, `put`, `mv` and `rm`, with its rules for names, on the thread pool."""
+
+    parameters: DriverParameters
+    bucket: Bucket
+
+    @property
+    @abstractmethod
+    def pool(self) -> Pool: ...
+
+    @abstractmethod
+    def _path(self, path: Any) -> str: ...
+
+    def copy(
+        self,
+        path1: Any,
+        path2: Any,
+        recursive: bool = False,
+        maxdepth: int | None = None,
+        on_error: str | None = None,
+        **kwargs: Any,
+    ) -> None:
+        """Copy within the bucket. `on_error`: ``"raise"``, or ``"ignore"`` what is missing (the default
+        when recursive)."""
+        ignore = on_error == "ignore" or (on_error is None and recursive)
+
+        def copy_one(pair: Pair) -> None:
+            try:
+                self.cp_file(*pair)
+            except FileNotFoundError:
+                if not ignore:
+                    raise
+
+        self.pool.map(copy_one, self._pairs_within(path1, path2, recursive, maxdepth))
+
+    def mv(self, path1: Any, path2: Any, recursive: bool = False, maxdepth: int | None = None, **kwargs: Any) -> None:
+        """Copy, then delete the sources once every copy is confirmed. Onto itself: nothing."""
+        pairs = self._pairs_within(path1, path2, recursive, maxdepth)
+        if not pairs:
+            raise IsADirectoryError(errno.EISDIR, "a directory moves with recursive=True", str(path1))
+        moved = [(source, target) for source, target in pairs if source != target]
+        self.pool.map(lambda pair: self.cp_file(*pair), moved)
+        self._delete([self.bucket.space.key(source) for source, _ in moved])
+
+    def get(
+        self,
+        rpath: Any,
+        lpath: Any,
+        recursive: bool = False,
+        callback: Any = DEFAULT_CALLBACK,
+        maxdepth: int | None = None,
+        **kwargs: Any,
+    ) -> None:
+        """Fetch files to local ones. The callback counts files, its branches bytes."""
+        self._check(rpath)
+        lpath = make_path_posix(lpath) if isinstance(lpath, str) else lpath
+        pairs = pair_up(self, rpath, lpath, recursive, maxdepth, lambda: LocalFileSystem().isdir(lpath))
+        self._transfer(self.get_file, pairs, callback, kwargs)
+
+    def put(
+        self,
+        lpath: Any,
+        rpath: Any,
+        recursive: bool = False,
+        callback: Any = DEFAULT_CALLBACK,
+        maxdepth: int | None = None,
+        **kwargs: Any,
+    ) -> None:
+        """Store local files. The callback counts files, its branches bytes."""
+        lpath = make_path_posix(lpath) if isinstance(lpath, str) else lpath
+        rpath = self._target(rpath)
+        pairs = pair_up(LocalFileSystem(), lpath, rpath, recursive, maxdepth, lambda: self.isdir(rpath))
+        self._transfer(self.put_file, pairs, callback, kwargs)
+
+    def rm(self, path: Any, recursive: bool = False, maxdepth: int | None = None) -> None:
+        """Delete a file; a list or pattern of files; with `recursive`, all below a directory.
+
+        Raises:
+            FileNotFoundError: a path or pattern names nothing (in a list of files, S3 is not asked).
+            BulkError: some could not be deleted.
+        """
+        self._check(path)
+        one = isinstance(path, (str, os.PathLike))
+        keys: list[str] = []
+        for each in [path] if one else path:
+            if has_magic(self._path(each)):
+                found = expand(self, each, recursive, maxdepth)
+                keys += [self.bucket.space.key(name) for name, kind in found.items() if kind != "directory"]
+            elif recursive:
+                keys += self._keys_below(each, maxdepth)
+            elif one:
+                keys.append(self._key_of_file(each))
+            else:
+                keys.append(self.bucket.space.key(self._path(each)))
+        self._delete(keys)
+
+    def _key_of_file(self, path: Any) -> str:
+        found = self.info(path)
+        if found["type"] == "directory":
+            raise IsADirectoryError(errno.EISDIR, "a directory goes with recursive=True", found["name"])
+        return self.bucket.space.key(found["name"])
+
+    def _keys_below(self, path: Any, maxdepth: int | None) -> list[str]:
+        """All keys below a directory and its own, also markers and keys that no path can name."""
+        path, space = self._path(path), self.bucket.space
+        if path == "/" and not space.prefix("/"):
+            raise ValueError("rm: '/' is the whole bucket, as rootdirectory is empty; name what to delete")
+        if maxdepth is None:
+            keys = [item.key for page in self.bucket.list(space.prefix(path)) for item in page.objects]
+            keys += [space.key(path)] if path != "/" and self.isfile(path) else []
+        else:
+            keys = [space.key(name) for name in self.find(path, maxdepth=maxdepth)]
+        if not keys:
+            raise FileNotFoundError(errno.ENOENT, "no such file or directory", path)
+        return keys
+
+    def _check(self, path: Any) -> None:
+        """Refuse bad paths and foreign buckets before the first of many requests."""
+        for each in [path] if isinstance(path, (str, os.PathLike)) else path:
+            self._path(each)
+
+    def _delete(self, keys: Sequence[str]) -> None:
+        try:
+            delete(self.bucket, self.pool, keys)
+        finally:
+            self.invalidate_cache()
+
+    def _target(self, path: Any) -> Any:
+        """A target as a path of this bucket; a trailing slash, which asks for a directory, is kept."""
+        if isinstance(path, (list, tuple)):
+            return [self._path(each) for each in path]
+        return self._path(path).rstrip("/") + ("/" if trailing_sep(path) else "") or "/"
+
+    def _pairs_within(self, source: Any, target: Any, recursive: bool, maxdepth: int | None) -> list[Pair]:
+        self._check(source)
+        target = self._target(target)
+        return pair_up(self, source, target, recursive, maxdepth, lambda: self.isdir(target))
+
+    def _transfer(self, call: Callable[..., None], pairs: list[Pair], callback: Any, options: dict[str, Any]) -> None:
+        callback.set_size(len(pairs))
+
+        def one(pair: Pair) -> None:
+            with callback.branched(*pair) as child:
+                call(*pair, callback=child, **options)
+
+        for _ in self.pool.each(one, pairs, ahead=self.parameters.max_concurrency):
+            callback.relative_update(1)
+
+
+def expand(fs: AbstractFileSystem, path: Any, recursive: bool, maxdepth: int | None) -> dict[str, str]:
+    """Paths that a path, pattern or list of them stands for -> ``"file"``, ``"directory"`` or ``""`` (not asked)."""
+    found: dict[str, str] = {}
+    for each in [path] if isinstance(path, (str, os.PathLike)) else path:
+        name = fs._strip_protocol(each)
+        if has_magic(name):
+            matches = _kinds(fs.glob(each, maxdepth=maxdepth, detail=True))
+            found.update(matches)
+            if recursive and maxdepth != 1:
+                for match in [match for match, kind in matches.items() if kind == "directory"]:
+                    deeper = maxdepth - 1 if maxdepth else None
+                    found.update(_kinds(fs.find(match, maxdepth=deeper, withdirs=True, detail=True)))
+        elif recursive:
+            found.update(_kinds(fs.find(each, maxdepth=maxdepth, withdirs=True, detail=True)))
+        else:
+            found[name] = ""
+    if not found:
+        raise FileNotFoundError(errno.ENOENT, "no such file or directory", str(path))
+    return dict(sorted(found.items()))
+
+
+def _kinds(infos: dict[str, dict[str, Any]]) -> dict[str, str]:
+    return {name: info.get("type", "file") for name, info in infos.items()}
+
+
+def pair_up(
+    fs: AbstractFileSystem,
+    source: Any,
+    target: Any,
+    recursive: bool,
+    maxdepth: int | None,
+    target_is_dir: Callable[[], bool],
+) -> list[Pair]:
+    """Each file that `source` stands for in `fs`, and where it goes, by fsspec's rules
+    (https://filesystem-spec.readthedocs.io/en/latest/copying.html)."""
+    if isinstance(source, list) and isinstance(target, list):
+        return list(zip(map(fs._strip_protocol, source), target, strict=True))
+    kinds = expand(fs, source, recursive, maxdepth)
+    if isinstance(source, str) and (not recursive or maxdepth is not None):
+        kinds = {name: kind for name, kind in kinds.items() if not _is_directory(fs, name, kind)}
+        if not kinds:
+            return []
+    names = targets(list(kinds), source, target, target_is_dir)
+    return [(name, to) for (name, kind), to in zip(kinds.items(), names, strict=True) if kind != "directory"]
+
+
+def _is_directory(fs: AbstractFileSystem, name: str, kind: str) -> bool:
+    return kind == "directory" or (not kind and bool(fs.isdir(name)))
+
+
+def targets(sources: Sequence[str], source: Any, target: Any, target_is_dir: Callable[[], bool]) -> list[str]:
+    """Where each of the paths goes that `source` was expanded to."""
+    if not isinstance(source, str):
+        return list(other_paths(sources, target, exists=False, flatten=True))
+    if has_magic(source):
+        inside = len(sources) == 1
+    else:
+        inside = not trailing_sep(source) and (trailing_sep(target) or target_is_dir())
+    return list(other_paths(sources, target, exists=inside, flatten=False))
+
+
+def delete(bucket: Bucket, pool: Pool, keys: Iterable[str]) -> None:
+    """Delete keys, 1,000 a request and requests side by side.
+
+    Raises:
+        BulkError: some could not be deleted; names each of them. All others are deleted.
+    """
+    singly: list[str] = []
+    together: list[str] = []
+    for key in dict.fromkeys(keys):
+        (together if key.isprintable() else singly).append(key)  # XML cannot hold control characters
+    batches = [together[at : at + MAX_DELETE_KEYS] for at in range(0, len(together), MAX_DELETE_KEYS)]
+    failed: dict[str, Exception] = {}
+    for errors in pool.map(lambda batch: _attempt(bucket, batch), [*batches, *([key] for key in singly)]):
+        failed.update({bucket.space.path(key) or key: error for key, error in errors.items()})
+    if failed:
+        raise BulkError("rm", failed)
+
+
+def _attempt(bucket: Bucket, keys: list[str]) -> dict[str, Exception]:
+    try:
+        if len(keys) > 1:
+            return bucket.delete_many(keys)
+        bucket.delete(keys[0])
+    except OSError as error:
+        return dict.fromkeys(keys, error)
+    return {}

@@ -1,0 +1,133 @@
+"""From `DriverParameters` to a boto3 client and the fields of each request. The only place that imports boto3."""
+
+from __future__ import annotations
+
+import logging
+import os
+import threading
+from importlib.metadata import version
+from typing import Any
+
+from registry_s3fs.parameters import DriverParameters
+from registry_s3fs.redaction import guard_loggers
+
+CONTENT_TYPE = "application/octet-stream"
+"""Of every object the registry writes (Go: ``driver.getContentType``)."""
+
+CONNECT_TIMEOUT_S = 5
+READ_TIMEOUT_S = 30
+ATTEMPTS = 4
+"""Of each request, the first one included: a dead endpoint answers within 4 x 5 s and the pauses between."""
+
+_Key = tuple[DriverParameters, str]
+_clients: dict[_Key, Any] = {}
+_lock = threading.Lock()
+
+
+def _forget_parents_clients() -> None:
+    """A forked child must not write to its parent's sockets."""
+    global _lock
+    _clients.clear()
+    _lock = threading.Lock()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_forget_parents_clients)
+
+
+def s3_client(parameters: DriverParameters, endpoint_url: str | None = None) -> Any:
+    """The process's one boto3 S3 client for these parameters, made at its first use.
+
+    `endpoint_url` stands in for the parameters' own endpoint (`redirectendpoint`, which is only signed for).
+
+    Raises:
+        RefusedParameterError: through `errors.translated`, where boto3 refuses a parameter such as `profile`.
+    """
+    endpoint_url = endpoint_url or parameters.endpoint_url
+    key = (parameters, endpoint_url or "")
+    client = _clients.get(key)
+    if client is None:
+        with _lock:
+            client = _clients.get(key) or _make(parameters, endpoint_url)
+            _clients[key] = client
+    return client
+
+
+def _make(parameters: DriverParameters, endpoint_url: str | None) -> Any:
+    import boto3
+    from botocore.config import Config
+
+    if parameters.profile:
+        session = boto3.session.Session(profile_name=parameters.profile)
+    else:  # a default session that the application set up has its event handlers and credentials
+        session = boto3.DEFAULT_SESSION or boto3.session.Session()
+    client = session.client(
+        "s3",
+        region_name=parameters.region,
+        endpoint_url=endpoint_url,
+        use_ssl=parameters.secure,
+        verify=False if parameters.skipverify else None,
+        aws_access_key_id=parameters.accesskey or None,
+        aws_secret_access_key=parameters.secretkey or None,
+        aws_session_token=parameters.sessiontoken or None,
+        config=Config(**config_options(parameters)),
+    )
+    guard_loggers()
+    if parameters.loglevel != "off":
+        for name in ("registry_s3fs", "botocore"):
+            logging.getLogger(name).setLevel(logging.DEBUG)
+    return client
+
+
+def config_options(parameters: DriverParameters) -> dict[str, Any]:
+    """Keyword arguments of `botocore.config.Config`; `config_kwargs` has the last word."""
+    extra = dict(parameters.config_kwargs)
+    s3 = {
+        "addressing_style": "path" if parameters.forcepathstyle else "virtual",
+        "use_accelerate_endpoint": parameters.accelerate,
+        **extra.pop("s3", {}),
+    }
+    options: dict[str, Any] = {
+        "signature_version": signature_version(parameters),
+        "s3": s3,
+        "user_agent_extra": f"registry-s3fs/{version('registry-s3fs')} {parameters.useragent}".strip(),
+        "retries": {"mode": "standard", "total_max_attempts": ATTEMPTS},
+        "connect_timeout": CONNECT_TIMEOUT_S,
+        "read_timeout": READ_TIMEOUT_S,
+        "max_pool_connections": parameters.max_concurrency,
+        "tcp_keepalive": True,
+        "use_dualstack_endpoint": parameters.usedualstack,
+        "use_fips_endpoint": parameters.usefipsendpoint,
+    }
+    if parameters.regionendpoint:
+        # Newer SDKs otherwise send checksums as trailers, which older stores refuse (Ceph 16 among them), and
+        # compare whole-object checksums with ranges.
+        options["request_checksum_calculation"] = "when_required"
+        options["response_checksum_validation"] = "when_required"
+    return {**options, **extra}
+
+
+def signature_version(parameters: DriverParameters) -> Any:
+    """botocore's name for how requests are signed: ``s3v4``, ``s3`` (version 2), or UNSIGNED."""
+    if parameters.anon:
+        from botocore import UNSIGNED
+
+        return UNSIGNED
+    return "s3v4" if parameters.v4auth else "s3"
+
+
+def object_fields(parameters: DriverParameters) -> dict[str, str]:
+    """Request fields of every call that creates an object: put, multipart create, copy.
+
+    Go: ``getEncryptionMode``, ``getSSEKMSKeyID``, ``getACL``, ``getStorageClass``.
+    """
+    fields = {}
+    if parameters.encrypt:
+        fields["ServerSideEncryption"] = "aws:kms" if parameters.keyid else "AES256"
+        if parameters.keyid:
+            fields["SSEKMSKeyId"] = parameters.keyid
+    if parameters.objectacl:
+        fields["ACL"] = parameters.objectacl
+    if parameters.storageclass != "NONE":
+        fields["StorageClass"] = parameters.storageclass
+    return fields

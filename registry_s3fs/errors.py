@@ -1,0 +1,251 @@
+"""Every error this package raises, and the one place where boto3's become them.
+
+What callers may catch::
+
+    OSError
+    ├── FileNotFoundError
+    │   └── BucketNotFoundError      the bucket itself is missing, not just a key
+    ├── FileExistsError              exclusive creation found an object there
+    ├── PermissionError              denied, wrong or missing credentials
+    ├── ConnectionError              the endpoint cannot be reached
+    ├── TimeoutError                 it was reached and did not answer in time
+    ├── FileExpired                  the object was replaced while it was being read
+    ├── BulkError                    some keys of a call on many failed: ``.errors`` has each
+    └── RefusedParameterError        the server refused a parameter (is a ValueError too)
+    ValueError
+    ├── InvalidPathError             a path that could name something outside rootdirectory
+    └── ForeignBucketError           a URL that names another bucket than the instance's
+
+An ``OSError`` has an ``errno``, the registry path in ``filename`` and, where there
+was one, the SDK's exception in ``__cause__``.
+"""
+
+from __future__ import annotations
+
+import errno
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any, NamedTuple
+
+from registry_s3fs.redaction import redact
+
+
+class BucketNotFoundError(FileNotFoundError):
+    """The bucket does not exist. This package never creates one."""
+
+
+class FileExpired(OSError):  # noqa: N818  # the name s3fs gave it, which users catch
+    """The object was replaced while it was being read; its first version's ETag no longer answers."""
+
+
+class BulkError(OSError):
+    """Part of a call on many keys failed.
+
+    ``errors`` maps each registry path that failed to its exception; whatever is not in it was done.
+    """
+
+    def __init__(self, what: str, errors: Mapping[str, Exception]) -> None:
+        self.errors = dict(errors)
+        each = "; ".join(f"{path}: {error}" for path, error in self.errors.items())
+        first = next(iter(self.errors.values()))
+        number = first.errno if isinstance(first, OSError) and first.errno else errno.EIO
+        super().__init__(number, f"{what}: {len(self.errors)} failed: {each}")
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _bulk_error, (self.errno, self.strerror, self.errors)
+
+
+def _bulk_error(number: int, text: str, errors: Mapping[str, Exception]) -> BulkError:
+    error = BulkError.__new__(BulkError, number, text)
+    OSError.__init__(error, number, text)
+    error.errors = dict(errors)
+    return error
+
+
+class RefusedParameterError(OSError, ValueError):
+    """The server refused a parameter that looked good from here, such as the bucket's region."""
+
+
+class InvalidPathError(ValueError):
+    """A path with a ``.``, ``..`` or empty component, or one that no S3 key can hold."""
+
+
+class ForeignBucketError(ValueError):
+    """A URL that names another bucket than the filesystem's own."""
+
+
+class Meaning(NamedTuple):
+    """What an error of S3 or of botocore means here: class, errno, and what to do about it."""
+
+    kind: type[OSError]
+    number: int
+    text: str
+
+
+_MISSING = Meaning(FileNotFoundError, errno.ENOENT, "no such file or directory")
+_NO_UPLOAD = Meaning(FileNotFoundError, errno.ENOENT, "the multipart upload was completed or aborted by someone else")
+_NO_BUCKET = Meaning(
+    BucketNotFoundError,
+    errno.ENOENT,
+    "the bucket does not exist; create it first or check the parameters bucket, region and regionendpoint",
+)
+_DENIED = Meaning(
+    PermissionError,
+    errno.EACCES,
+    "access denied; check that the credentials (accesskey and secretkey, profile, or boto3's own chain) are right "
+    "and may do this in the bucket",
+)
+_BAD_KEY = Meaning(PermissionError, errno.EACCES, "the access key is not known to the server; check accesskey")
+_BAD_SECRET = Meaning(
+    PermissionError,
+    errno.EACCES,
+    "the signature does not match; check secretkey, and v4auth if the server is an old one",
+)
+_EXPIRED_TOKEN = Meaning(PermissionError, errno.EACCES, "the session credentials are invalid or expired; renew them")
+_NO_CREDENTIALS = Meaning(
+    PermissionError,
+    errno.EACCES,
+    "no usable credentials; give accesskey and secretkey, a profile, AWS_* variables, or anon=True",
+)
+_SKEWED = Meaning(PermissionError, errno.EACCES, "this machine's clock is wrong; set it and try again")
+_ARCHIVED = Meaning(PermissionError, errno.EPERM, "the object is archived; restore it before reading it")
+_EXISTS = Meaning(FileExistsError, errno.EEXIST, "the file exists")
+_REPLACED = Meaning(
+    FileExpired, errno.ESTALE, "the object was replaced while it was being read; open it again to read the new one"
+)
+_REGION = Meaning(
+    RefusedParameterError,
+    errno.EINVAL,
+    "the bucket is served by another endpoint; set region (or regionendpoint) to the bucket's own",
+)
+_BAD_PARAMETER = Meaning(RefusedParameterError, errno.EINVAL, "the server refused a parameter of the request")
+_TOO_LONG = Meaning(RefusedParameterError, errno.ENAMETOOLONG, "the key is longer than the server allows")
+_TOO_LARGE = Meaning(OSError, errno.EFBIG, "the object or part is larger than S3 allows")
+_BAD_PART = Meaning(OSError, errno.EIO, "the server does not accept the uploaded parts; write the file again")
+_CORRUPT = Meaning(OSError, errno.EIO, "the bytes changed on their way; try again")
+_BUSY = Meaning(OSError, errno.EBUSY, "the server is busy or limits the request rate; try again later")
+_SERVER = Meaning(OSError, errno.EREMOTEIO, "the server failed; try again, or ask whoever runs it")
+_UNSUPPORTED = Meaning(OSError, errno.ENOTSUP, "the server does not support this operation")
+_TIMEOUT = Meaning(
+    TimeoutError, errno.ETIMEDOUT, "no answer in time; try again, or raise config_kwargs={'read_timeout': seconds}"
+)
+_UNREACHABLE = Meaning(
+    ConnectionError,
+    errno.EHOSTUNREACH,
+    "the endpoint cannot be reached; check regionendpoint, region, secure, the network and any proxy",
+)
+_BROKEN = Meaning(ConnectionError, errno.ECONNRESET, "the connection broke; try again")
+_TLS = Meaning(
+    ConnectionError,
+    errno.EPROTO,
+    "the TLS handshake failed; check secure and the server's certificate (skipverify turns the check off)",
+)
+_SDK = Meaning(OSError, errno.EIO, "boto3 could not carry out the request")
+
+_CODES_BY_MEANING = (
+    (_MISSING, "NoSuchKey NoSuchVersion NotFound 404"),
+    (_NO_UPLOAD, "NoSuchUpload"),
+    (_NO_BUCKET, "NoSuchBucket"),
+    (_DENIED, "AccessDenied Forbidden 401 403 Unauthorized UnauthorizedAccess AllAccessDisabled AccountProblem"),
+    (_DENIED, "NotSignedUp InvalidPayer InvalidSecurity MissingSecurityHeader MissingAuthenticationToken"),
+    (_DENIED, "CredentialsNotSupported KMS.DisabledException KMS.NotFoundException KMS.KMSInvalidStateException"),
+    (_BAD_KEY, "InvalidAccessKeyId"),
+    (_BAD_SECRET, "SignatureDoesNotMatch"),
+    (_EXPIRED_TOKEN, "ExpiredToken InvalidToken TokenRefreshRequired RequestExpired"),
+    (_SKEWED, "RequestTimeTooSkewed"),
+    (_ARCHIVED, "InvalidObjectState ObjectNotInActiveTierError"),
+    (_EXISTS, "PreconditionFailed 412 ConditionalRequestConflict ObjectAlreadyInActiveTierError"),
+    (_EXISTS, "BucketAlreadyExists BucketAlreadyOwnedByYou"),
+    (_REGION, "PermanentRedirect TemporaryRedirect Redirect 301 307 308 AuthorizationHeaderMalformed"),
+    (_REGION, "IllegalLocationConstraintException"),
+    (
+        _BAD_PARAMETER,
+        "InvalidArgument InvalidRequest InvalidBucketName InvalidStorageClass MalformedXML 400 BadRequest",
+    ),
+    (_BAD_PARAMETER, "AccessControlListNotSupported InvalidEncryptionAlgorithmError EncryptionTypeMismatch"),
+    (_BAD_PARAMETER, "IdempotencyParameterMismatch InvalidWriteOffset InvalidRange 416 InvalidPrefix"),
+    (_BAD_PARAMETER, "AnnotationNameTooLong InvalidAnnotationName NoSuchAnnotation UnsupportedMediaType"),
+    (_TOO_LONG, "KeyTooLongError"),
+    (_TOO_LARGE, "EntityTooLarge MaxMessageLengthExceeded TooManyParts AnnotationLimitExceeded"),
+    (_BAD_PART, "EntityTooSmall InvalidPart InvalidPartOrder"),
+    (_CORRUPT, "BadDigest InvalidDigest XAmzContentSHA256Mismatch IncompleteBody"),
+    (_BUSY, "SlowDown 503 ServiceUnavailable Throttling ThrottlingException RequestLimitExceeded 429"),
+    (_BUSY, "TooManyRequests BandwidthLimitExceeded OperationAborted ServerBusy 409"),
+    (_SERVER, "InternalError 500 502 InternalServerError"),
+    (_UNSUPPORTED, "NotImplemented 501 MethodNotAllowed 405"),
+    (_TIMEOUT, "RequestTimeout 408 504 GatewayTimeout"),
+)
+
+S3_CODES = {code: meaning for meaning, codes in _CODES_BY_MEANING for code in codes.split()}
+"""Error code of S3 -> meaning (https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html).
+
+A HEAD's answer has no body, so its code is the bare status.
+"""
+
+_SDK_ERRORS_BY_MEANING = (
+    (_NO_CREDENTIALS, "NoCredentialsError PartialCredentialsError CredentialRetrievalError NoAuthTokenError"),
+    (_NO_CREDENTIALS, "TokenRetrievalError SSOError LoginError MetadataRetrievalError RefreshWithMFAUnsupportedError"),
+    (_NO_CREDENTIALS, "UnknownCredentialError InvalidIMDSEndpointError InvalidIMDSEndpointModeError"),
+    (_UNREACHABLE, "EndpointConnectionError ConnectTimeoutError ProxyConnectionError"),
+    (_TLS, "SSLError"),
+    (_BROKEN, "ConnectionClosedError ConnectionError HTTPClientError ResponseStreamingError IncompleteReadError"),
+    (_BROKEN, "ProtocolError"),
+    (_TIMEOUT, "ReadTimeoutError"),
+    (_CORRUPT, "FlexibleChecksumError ChecksumError"),
+    (_BAD_PARAMETER, "ParamValidationError ValidationError ProfileNotFound ConfigNotFound ConfigParseError"),
+    (_BAD_PARAMETER, "InvalidConfigError NoRegionError InvalidRegionError UnknownRegionError EndpointVariantError"),
+    (_BAD_PARAMETER, "EndpointProviderError UnknownEndpointError UnknownSignatureVersionError"),
+    (_BAD_PARAMETER, "UnsupportedSignatureVersionError UnsupportedS3ConfigurationError InvalidDNSNameError"),
+    (_BAD_PARAMETER, "UnsupportedS3AccesspointConfigurationError UnsupportedS3ArnError InvalidHostLabelError"),
+    (_BAD_PARAMETER, "InvalidEndpointConfigurationError InvalidChecksumConfigError InvalidRetryConfigurationError"),
+    (_BAD_PARAMETER, "InvalidMaxRetryAttemptsError InvalidRetryModeError InvalidS3AddressingStyleError"),
+    (_BAD_PARAMETER, "InvalidProxiesConfigError InvalidDefaultsMode UnknownClientMethodError"),
+    (_SDK, "BotoCoreError"),
+)
+
+SDK_ERRORS = {name: meaning for meaning, names in _SDK_ERRORS_BY_MEANING for name in names.split()}
+"""Name of a botocore exception -> meaning. A class without a row has the one of its nearest base."""
+
+
+def translate(error: Exception, path: str, *, precondition: type[OSError] = FileExistsError) -> Exception:
+    """The exception a caller should see instead of boto3's `error`.
+
+    `path` is the registry path at hand. `precondition` tells what a failed If-Match or
+    If-None-Match means here: `FileExistsError` when creating, `FileExpired` when reading.
+    An exception that is neither botocore's nor urllib3's is given back as it is.
+    """
+    response = getattr(error, "response", None)
+    if isinstance(response, dict) and "Error" in response:
+        said = response["Error"]
+        status = str(response.get("ResponseMetadata", {}).get("HTTPStatusCode", ""))
+        return from_code(str(said.get("Code", "")), said.get("Message", ""), path, status, precondition)
+    if not type(error).__module__.startswith(("botocore.", "boto3.", "urllib3.")):
+        return error
+    rows = (SDK_ERRORS[base.__name__] for base in type(error).__mro__ if base.__name__ in SDK_ERRORS)
+    return _exception(next(rows, _SDK), str(error), path)
+
+
+def from_code(
+    code: str, message: str, path: str, status: str = "", precondition: type[OSError] = FileExistsError
+) -> OSError:
+    """The exception for an error code of S3; one that is not known counts as its HTTP `status`."""
+    meaning = S3_CODES.get(code) or S3_CODES.get(status) or _SERVER
+    if meaning is _EXISTS and precondition is FileExpired:
+        meaning = _REPLACED
+    return _exception(meaning, f"S3 said {code}: {message}", path)
+
+
+def _exception(meaning: Meaning, said: str, path: str) -> OSError:
+    return meaning.kind(meaning.number, f"{meaning.text} ({redact(said)})", path)
+
+
+@contextmanager
+def translated(path: str, *, precondition: type[OSError] = FileExistsError) -> Iterator[None]:
+    """Run the body with boto3's exceptions replaced as `translate` does, the cause kept."""
+    try:
+        yield
+    except Exception as error:
+        better = translate(error, path, precondition=precondition)
+        if better is error:
+            raise
+        raise better from error

@@ -1,0 +1,447 @@
+"""`RegistryS3FileSystem`: fsspec's interface on a registry's bucket. Each method says what, its parts say how."""
+
+from __future__ import annotations
+
+import errno
+import os
+from collections.abc import Callable, Iterable, Mapping
+from datetime import datetime
+from typing import Any
+
+from fsspec.callbacks import DEFAULT_CALLBACK
+from fsspec.core import get_compression
+from fsspec.utils import isfilelike, stringify_path, tokenize
+
+from registry_s3fs import layers, listing, multipart, paths, ranges, reader, transfers
+from registry_s3fs.bucket import Bucket
+from registry_s3fs.bulk import ManyPaths
+from registry_s3fs.concurrency import Pool, pool
+from registry_s3fs.listing import Info
+from registry_s3fs.parameters import NAMES, SECRETS, DriverParameters, read_config, unknown
+from registry_s3fs.paths import RegistryPath
+from registry_s3fs.writer import WriteFile
+
+FSSPEC_OPTIONS = frozenset(("use_listings_cache", "listings_expiry_time", "max_paths", "asynchronous", "loop"))
+"""Storage options that are fsspec's own; the last two are accepted, as every filesystem does for zarr, and ignored."""
+
+
+class RegistryS3FileSystem(ManyPaths):
+    """A Docker/OCI registry's S3 storage, or any prefix of a bucket, as a filesystem.
+
+    Storage options are the registry's own S3 driver parameters, see `DriverParameters` and
+    docs/parameters.md; `config`, the path of a registry's ``config.yml`` to take them from; and
+    fsspec's `use_listings_cache` (off by default, since others write to the bucket),
+    `listings_expiry_time`, `max_paths`, `skip_instance_cache`.
+
+    Paths are absolute registry paths below `rootdirectory`; URLs are ``registrys3://BUCKET/path``.
+    Making an instance sends no request. Instances may be shared between threads, pickled, and used
+    after a fork.
+
+    >>> fs = RegistryS3FileSystem(bucket="demo", region="us-east-1", rootdirectory="/registry")
+    >>> fs.unstrip_protocol("/docker/registry/v2")
+    'registrys3://demo/docker/registry/v2'
+
+    Raises:
+        TypeError: an unknown option; names the closest one.
+        ValueError: a bad value; names the parameter.
+    """
+
+    protocol = paths.PROTOCOL
+    root_marker = "/"
+
+    def __init__(self, **storage_options: Any) -> None:
+        given = {name: value for name, value in storage_options.items() if name not in FSSPEC_OPTIONS}
+        for name in given:
+            if name not in NAMES | {"config"}:
+                raise TypeError(unknown(name, NAMES | FSSPEC_OPTIONS | {"config"}))
+        config = given.pop("config", None)
+        storage_options.setdefault("use_listings_cache", False)
+        super().__init__(**storage_options)
+        self.parameters = DriverParameters.from_mapping({**(read_config(config) if config else {}), **given})
+        self.bucket = Bucket(self.parameters)
+
+    @classmethod
+    def from_config(cls, path: str | os.PathLike[str], **storage_options: Any) -> RegistryS3FileSystem:
+        """The filesystem of a registry, from its ``config.yml``; further options override it."""
+        return cls(config=os.fspath(path), **storage_options)
+
+    @property
+    def pool(self) -> Pool:
+        """The process's threads for this many requests at once."""
+        return pool(self.parameters.max_concurrency)
+
+    @property
+    def fsid(self) -> str:
+        return f"{self.protocol}_{tokenize(self.parameters.endpoint_url, self.parameters.bucket)}"
+
+    def __repr__(self) -> str:
+        return f"RegistryS3FileSystem({self.parameters!r})"
+
+    def to_dict(self, *, include_password: bool = True) -> dict[str, Any]:
+        """As fsspec's; without passwords, no credential of any name is in it."""
+        found: dict[str, Any] = super().to_dict(include_password=include_password)
+        hidden = () if include_password else (*SECRETS, "config_kwargs")
+        return {name: value for name, value in found.items() if name not in hidden}
+
+    # Paths
+
+    @classmethod
+    def _strip_protocol(cls, path: Any) -> Any:
+        if isinstance(path, list):
+            return [cls._strip_protocol(each) for each in path]
+        return paths.parse(stringify_path(path))
+
+    @classmethod
+    def _parent(cls, path: Any) -> str:
+        path = cls._strip_protocol(path)
+        return RegistryPath(paths.parent(path), path.bucket)
+
+    @staticmethod
+    def _get_kwargs_from_urls(path: str) -> dict[str, str]:
+        bucket, _ = paths.split_url(path)
+        return {"bucket": bucket} if bucket else {}
+
+    def unstrip_protocol(self, name: str) -> str:
+        """The full URL of a path, with the bucket."""
+        return f"{self.protocol}://{self.parameters.bucket}{self._path(name)}"
+
+    def _path(self, path: Any) -> str:
+        """A path that is valid and of this bucket; every public method begins here."""
+        stripped: RegistryPath = self._strip_protocol(path)
+        paths.check_bucket(stripped, self.parameters.bucket)
+        return str(stripped)
+
+    def _key(self, path: Any) -> str:
+        """The key of a file's path; the root is no file."""
+        path = self._path(path)
+        if path == "/":
+            raise IsADirectoryError(errno.EISDIR, "the root is a directory", path)
+        return self.bucket.space.key(path)
+
+    # Looking
+
+    def info(self, path: Any, **kwargs: Any) -> Info:
+        """Name, size, type; of a file what a HEAD tells. A file wins over a directory of its name."""
+        path = self._path(path)
+        if path != "/":
+            try:
+                return self.file_info(path, explain=False)
+            except FileNotFoundError:
+                pass
+        if listing.exists_below(self.bucket, path) or path == "/":
+            return listing.directory(path)
+        raise _missing(path)
+
+    def file_info(self, path: str, *, explain: bool = True) -> Info:
+        """`info` of a file by one HEAD, where a directory would be of no use; `explain` as of `Bucket.head`."""
+        return listing.file(path, self.bucket.head(self._key(path), explain=explain))
+
+    def exists(self, path: Any, **kwargs: Any) -> bool:
+        """False only for what is missing: a request that is denied or fails raises."""
+        return self._type(path) is not None
+
+    def isfile(self, path: Any) -> bool:
+        """As `exists`, for files."""
+        return bool(self._type(path) == "file")
+
+    def isdir(self, path: Any) -> bool:
+        """As `exists`, for directories: prefixes that keys lie below."""
+        return bool(self._type(path) == "directory")
+
+    def _type(self, path: Any) -> Any:
+        try:
+            return self.info(path)["type"]
+        except FileNotFoundError:
+            return None
+
+    def ls(self, path: Any, detail: bool = True, refresh: bool = False, **kwargs: Any) -> Any:
+        """What lies directly in a directory, by name; of a file, itself."""
+        path = self._path(path)
+        found = None if refresh else self.dircache.get(path)
+        if found is None:
+            found = listing.children(self.bucket, path)
+            if found is None:
+                found = [] if path == "/" else [self.file_info(path)]
+            else:
+                self.dircache[path] = found
+        return [dict(info) for info in found] if detail else [info["name"] for info in found]
+
+    def find(
+        self, path: Any, maxdepth: int | None = None, withdirs: bool = False, detail: bool = False, **kwargs: Any
+    ) -> Any:
+        """All files below a path, by name, and itself where it is a file; none where there is nothing."""
+        if maxdepth is not None and maxdepth < 1:
+            raise ValueError("maxdepth must be at least 1")
+        path = self._path(path)
+        found = listing.descendants(self.bucket, path, maxdepth)
+        if not withdirs:
+            found = {name: info for name, info in found.items() if info["type"] != "directory"}
+        for itself in self._itself(path, withdirs=withdirs):
+            found[path] = itself
+        names = sorted(found)
+        return {name: found[name] for name in names} if detail else names
+
+    def _itself(self, path: str, *, withdirs: bool) -> list[Info]:
+        if path == "/":
+            return [listing.directory(path)] if withdirs else []
+        try:
+            return [self.info(path) if withdirs else self.file_info(path, explain=False)]
+        except FileNotFoundError:
+            return []
+
+    def glob(self, path: Any, maxdepth: int | None = None, **kwargs: Any) -> Any:
+        """Paths that match a pattern, as fsspec's."""
+        self._path(path)
+        return super().glob(stringify_path(path), maxdepth=maxdepth, **kwargs)
+
+    def du(
+        self, path: Any, total: bool = True, maxdepth: int | None = None, withdirs: bool = False, **kwargs: Any
+    ) -> Any:
+        """Bytes below a path, from one listing; with ``total=False`` of each file."""
+        found = self.find(path, maxdepth=maxdepth, withdirs=withdirs, detail=True)
+        sizes = {name: info["size"] for name, info in found.items()}
+        return sum(sizes.values()) if total else sizes
+
+    def created(self, path: Any) -> datetime:
+        """When the object was last written: S3 keeps no other time."""
+        return self.modified(path)
+
+    def modified(self, path: Any) -> datetime:
+        """When the object was last written, with its time zone. Directories have no time."""
+        info = self.info(path)
+        if info["type"] == "directory":
+            raise IsADirectoryError(errno.EISDIR, "S3 keeps no time for a directory", info["name"])
+        when: datetime = info["LastModified"]
+        return when
+
+    def checksum(self, path: Any) -> int:
+        """A number that changes when the contents do: from size and ETag."""
+        return int(self.ukey(path), 16)
+
+    def ukey(self, path: Any) -> str:
+        """A word that changes when the contents do: from size and ETag."""
+        info = self.info(path)
+        return str(tokenize(info["name"], info["size"], info.get("ETag")))
+
+    def sign(self, path: Any, expiration: int = 100, client_method: str = "get_object", **kwargs: Any) -> str:
+        """A presigned URL, good for `expiration` seconds; `redirectendpoint` is its host where given."""
+        return self.bucket.presign(self._key(path), client_method, expiration, **kwargs)
+
+    # Reading
+
+    def cat_file(self, path: Any, start: int | None = None, end: int | None = None, **kwargs: Any) -> bytes:
+        """The bytes of a file, or of a Python slice of them."""
+        return reader.read(self.bucket, self.pool, self._key(path), start, end).data
+
+    def cat(self, path: Any, recursive: bool = False, on_error: str = "raise", **kwargs: Any) -> Any:
+        """The bytes of a file; of several, or a pattern or directory, ``{path: bytes}``, read side by side.
+
+        `on_error`: ``"raise"``, ``"omit"``, or ``"return"`` exceptions as values.
+        """
+        self._check(path)
+        wanted = self.expand_path(path, recursive=recursive)
+        if len(wanted) == 1 and not isinstance(path, list) and wanted[0] == self._path(path):
+            return self.cat_file(wanted[0])
+        if recursive:
+            wanted = [each for each in wanted if not self.isdir(each)]
+        read = self.cat_file if on_error == "raise" else _returning_errors(self.cat_file)
+        found = dict(zip(wanted, self.pool.map(read, wanted), strict=True))
+        if on_error == "omit":
+            return {each: data for each, data in found.items() if not isinstance(data, Exception)}
+        return found
+
+    def cat_ranges(
+        self,
+        paths: list[Any],
+        starts: Any,
+        ends: Any,
+        max_gap: int | None = None,
+        on_error: str = "return",
+        **kwargs: Any,
+    ) -> list[Any]:
+        """The bytes of many ranges, fetched side by side; ranges of one file at most `max_gap` bytes apart
+        come in one request."""
+        if not isinstance(paths, list):
+            raise TypeError("paths must be a list")
+        starts = starts if isinstance(starts, Iterable) else [starts] * len(paths)
+        ends = ends if isinstance(ends, Iterable) else [ends] * len(paths)
+        requests = ranges.requests(list(zip(paths, starts, ends, strict=True)), max_gap)
+        read = self.cat_file if on_error == "raise" else _returning_errors(self.cat_file)
+        answers = self.pool.map(lambda request: read(request.name, request.start, request.end), requests)
+        results: list[Any] = [None] * len(paths)
+        for request, data in zip(requests, answers, strict=True):
+            for index, cut in request.serves.items():
+                results[index] = data if isinstance(data, Exception) else data[cut]
+        return results
+
+    def head(self, path: Any, size: int = 1024) -> bytes:
+        """The first `size` bytes."""
+        return self.cat_file(path, 0, size)
+
+    def tail(self, path: Any, size: int = 1024) -> bytes:
+        """The last `size` bytes."""
+        return self.cat_file(path, -size) if size else b""
+
+    # Files
+
+    def open(
+        self,
+        path: Any,
+        mode: str = "rb",
+        block_size: int | None = None,
+        cache_options: dict[str, Any] | None = None,
+        compression: str | None = None,
+        **kwargs: Any,
+    ) -> Any:
+        """A file; text, compression and transactions as in fsspec.
+
+        Modes ``r``, ``w``, ``x`` (the object must not exist, checked at the open and, atomically, when it
+        is published) and ``a``. For writing, see `writer.WriteFile`; `block_size` stands in for
+        `chunksize` for this one file, with the same bounds.
+        """
+        if "b" not in mode:
+            text = {name: kwargs.pop(name) for name in ("encoding", "errors", "newline") if name in kwargs}
+            binary = self.open(path, mode.replace("t", "") + "b", block_size, cache_options, compression, **kwargs)
+            return layers.TextFile(binary, **text)
+        if "r" in mode:
+            return super().open(path, mode, block_size, cache_options, compression, **kwargs)
+        file = super().open(path, mode, block_size, cache_options, **kwargs)
+        codec = get_compression(self._path(path), compression)
+        return layers.CompressedWriter(file, codec, mode) if codec else file
+
+    def _open(
+        self,
+        path: Any,
+        mode: str = "rb",
+        block_size: int | None = None,
+        autocommit: bool = True,
+        cache_options: dict[str, Any] | None = None,
+        **kwargs: Any,
+    ) -> Any:
+        path = self._path(path)
+        if mode == "rb":
+            return reader.ReadFile(self, path, block_size=block_size, cache_options=cache_options, **kwargs)
+        if mode not in ("wb", "xb", "ab"):
+            raise ValueError(f"{path}: mode {mode!r} is none of r, w, x and a, with or without b or t")
+        if mode == "xb" and self.exists(path):
+            raise FileExistsError(errno.EEXIST, "the file exists", path)
+        for name in ("cache_type", "size"):  # of reading; pandas and others pass them in any mode
+            kwargs.pop(name, None)
+        return WriteFile(self, path, mode, block_size=self._chunk_bytes(block_size), autocommit=autocommit, **kwargs)
+
+    def _chunk_bytes(self, block_size: Any) -> int:
+        if block_size in (None, "default"):
+            return self.parameters.chunksize
+        row = DriverParameters.__dataclass_fields__["chunksize"]
+        return int(row.metadata["parse"]("block_size", block_size))
+
+    # Writing
+
+    def pipe_file(self, path: Any, value: Any, mode: str = "overwrite", **kwargs: Any) -> None:
+        """Store bytes; with ``mode="create"`` an existing file is a `FileExistsError`, atomically."""
+        view = memoryview(value).cast("B")
+        self._upload(path, len(view), lambda extent: view[slice(*extent)], mode=mode, **kwargs)
+
+    def pipe(self, path: Any, value: Any = None, **kwargs: Any) -> None:
+        """Store bytes at a path, or each of ``{path: bytes}``, side by side."""
+        pairs = path if isinstance(path, Mapping) else {path: value}
+        self.pool.map(lambda pair: self.pipe_file(*pair, **kwargs), pairs.items())
+
+    def put_file(
+        self, lpath: Any, rpath: Any, callback: Any = DEFAULT_CALLBACK, mode: str = "overwrite", **kwargs: Any
+    ) -> None:
+        """Store a local file, its parts side by side. A local directory: nothing to store."""
+        rpath = self._path(rpath)
+        if not os.path.isdir(lpath):
+            size = os.path.getsize(lpath)
+            callback.set_size(size)
+            self._upload(rpath, size, transfers.local_reader(lpath, callback), mode=mode, **kwargs)
+
+    def get_file(
+        self, rpath: Any, lpath: Any = None, callback: Any = DEFAULT_CALLBACK, outfile: Any = None, **kwargs: Any
+    ) -> None:
+        """Fetch a file to a local one, which appears when it is whole, or into a file object."""
+        key = self._key(rpath)
+        outfile = lpath if outfile is None and isfilelike(lpath) else outfile
+        if outfile is not None:
+            transfers.download(self.bucket, self.pool, key, outfile.write, callback)
+        elif self.isdir(rpath):
+            os.makedirs(lpath, exist_ok=True)
+        else:
+            with transfers.replacing(lpath) as file:
+                transfers.download(self.bucket, self.pool, key, file.write, callback)
+
+    def cp_file(self, path1: Any, path2: Any, **kwargs: Any) -> None:
+        """Copy one file within the bucket, in the server; metadata is kept."""
+        multipart.copy(self.bucket, self.pool, self.bucket.head(self._key(path1)), self._key(path2))
+        self.invalidate_cache(path2)
+
+    def rm_file(self, path: Any) -> None:
+        """Delete one file."""
+        path = self._path(path)
+        self.file_info(path)
+        self.bucket.delete(self._key(path))
+        self.invalidate_cache(path)
+
+    def invalidate_cache(self, path: Any = None) -> None:
+        """Forget cached listings: all, or those of a path, of what is below it and of its parents."""
+        super().invalidate_cache(path)
+        changed = "/" if path is None else self._path(path)
+        below = changed.rstrip("/") + "/"
+        for cached in list(self.dircache):
+            if cached.startswith(below) or f"{changed}/".startswith(cached.rstrip("/") + "/"):
+                self.dircache.pop(cached, None)
+
+    def _upload(self, path: Any, size: int, read: Any, *, mode: str = "overwrite", **kwargs: Any) -> None:
+        if mode not in ("overwrite", "create"):
+            raise ValueError(f"mode: {mode!r} is neither 'overwrite' nor 'create'")
+        chunk_bytes = self._chunk_bytes(kwargs.pop("block_size", None))
+        multipart.upload(
+            self.bucket, self.pool, self._key(path), size, read,
+            chunk_bytes=chunk_bytes, exclusive=mode == "create", **kwargs,
+        )  # fmt: skip
+        self.invalidate_cache(path)
+
+    def touch(self, path: Any, truncate: bool = True, **kwargs: Any) -> None:
+        """An empty file; with ``truncate=False`` an existing one keeps its bytes and gets a new LastModified."""
+        if truncate or not self.isfile(path):
+            self.pipe_file(path, b"", **kwargs)
+        else:
+            self.cp_file(path, path)
+
+    def mkdir(self, path: Any, create_parents: bool = True, **kwargs: Any) -> None:
+        """Nothing: a directory is there when a key lies below it."""
+        self._path(path)
+
+    def makedirs(self, path: Any, exist_ok: bool = False) -> None:
+        """Nothing, but `FileExistsError` where the path exists and may not."""
+        path = self._path(path)
+        if not exist_ok and self.exists(path):
+            raise FileExistsError(errno.EEXIST, "the file exists", path)
+
+    def rmdir(self, path: Any) -> None:
+        """Remove a directory's marker, if a tool left one; `OSError` (ENOTEMPTY) where anything lies below."""
+        path = self._path(path)
+        found = listing.children(self.bucket, path)
+        if found:
+            raise OSError(errno.ENOTEMPTY, "the directory is not empty", path)
+        if found is None:
+            if self.isfile(path):
+                raise NotADirectoryError(errno.ENOTDIR, "it is a file", path)
+            return
+        self.bucket.delete(self.bucket.space.prefix(path))
+        self.invalidate_cache(path)
+
+
+def _missing(path: str) -> FileNotFoundError:
+    return FileNotFoundError(errno.ENOENT, "no such file or directory", path)
+
+
+def _returning_errors(call: Callable[..., Any]) -> Callable[..., Any]:
+    def attempt(*args: Any) -> Any:
+        try:
+            return call(*args)
+        except (OSError, ValueError) as error:
+            return error
+
+    return attempt

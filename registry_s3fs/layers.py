@@ -1,0 +1,55 @@
+"""Text and compression on top of a file open for writing, such that an exception still discards it.
+
+Both stdlib layers leave a ``with`` block through C code that only calls ``close()``; these
+have an ``__exit__`` in Python, which `abandonment` can see.
+"""
+
+from __future__ import annotations
+
+import io
+from typing import Any
+
+from fsspec.compression import compr
+
+
+class TextFile(io.TextIOWrapper):
+    """`io.TextIOWrapper` that discards what it wraps when an exception leaves its block."""
+
+    def __exit__(self, *exc_info: object) -> None:
+        self.close()
+
+
+class CompressedWriter(io.BufferedIOBase):
+    """A compressor and the file below it, closed in that order; the compressors alone leave the file open."""
+
+    def __init__(self, raw: Any, compression: str, mode: str) -> None:
+        self._raw = raw
+        self._compressor = compr[compression](raw, mode=mode[0])
+
+    def writable(self) -> bool:
+        return True
+
+    def write(self, data: Any) -> int:
+        return int(self._compressor.write(data))
+
+    def flush(self) -> None:
+        if not self.closed:
+            self._compressor.flush()
+
+    def tell(self) -> int:
+        return int(self._compressor.tell())
+
+    def close(self) -> None:
+        """Finish the compressed stream, then close the file; where the first fails, discard it."""
+        if self.closed:
+            return
+        try:
+            super().close()
+            self._compressor.close()
+        except BaseException:
+            self._raw.discard()
+            raise
+        self._raw.close()
+
+    def __exit__(self, *exc_info: object) -> None:
+        self.close()

@@ -1,0 +1,136 @@
+"""One multipart upload: parts sent in the background while the caller goes on, then completed or aborted."""
+
+from __future__ import annotations
+
+import logging
+from collections import deque
+from collections.abc import Callable
+from concurrent.futures import Future, wait
+
+from registry_s3fs import ranges
+from registry_s3fs.bucket import Body, Bucket, ObjectInfo, Part
+from registry_s3fs.client import CONTENT_TYPE
+from registry_s3fs.concurrency import Pool
+
+logger = logging.getLogger("registry_s3fs")
+
+MAX_BYTES_IN_MEMORY = 128 * ranges.MIB
+"""Of one upload's chunks: those in flight and the one being filled; but never fewer than two chunks."""
+
+
+def most_in_flight(part_bytes: int) -> int:
+    """How many parts may be on their way while another one is being filled.
+
+    >>> most_in_flight(10 * ranges.MIB), most_in_flight(ranges.GIB)
+    (11, 1)
+    """
+    return max(1, MAX_BYTES_IN_MEMORY // part_bytes - 1)
+
+
+class MultipartUpload:
+    """An upload of one object in parts. Nothing is seen of the object before `complete`."""
+
+    def __init__(
+        self,
+        bucket: Bucket,
+        pool: Pool,
+        key: str,
+        *,
+        content_type: str = CONTENT_TYPE,
+        metadata: dict[str, str] | None = None,
+    ) -> None:
+        self._bucket = bucket
+        self._pool = pool
+        self._key = key
+        self._pending: deque[Future[Part]] = deque()
+        self._parts: list[Part] = []
+        self.next_number = 1
+        self.upload_id = bucket.create_upload(key, content_type=content_type, metadata=metadata)
+
+    def add(self, size: int, produce: Callable[[], Body]) -> None:
+        """Send the next part, whose `size` bytes `produce` gives when a thread is free for them.
+
+        Waits while as many parts are in flight as memory allows. Raises the error of an earlier part.
+        """
+        self._start(most_in_flight(size), self._send, self.next_number, produce)
+
+    def add_copy(self, source: ObjectInfo, extent: ranges.Range, at_once: int) -> None:
+        """Copy a range of another object, or of this one's committed version, as the next part."""
+        copy = self._bucket.upload_part_copy
+        self._start(at_once, copy, self._key, self.upload_id, self.next_number, source, extent)
+
+    def _send(self, number: int, produce: Callable[[], Body]) -> Part:
+        return self._bucket.upload_part(self._key, self.upload_id, number, produce())
+
+    def _start(self, at_once: int, call: Callable[..., Part], *args: object) -> None:
+        while len(self._pending) >= at_once:
+            self._parts.append(self._pending.popleft().result())
+        self._pending.append(self._pool.submit(call, *args))
+        self.next_number += 1
+
+    def complete(self, *, exclusive: bool = False) -> None:
+        """Wait for the parts and publish the object; `exclusive` refuses an existing one."""
+        while self._pending:
+            self._parts.append(self._pending.popleft().result())
+        self._bucket.complete_upload(self._key, self.upload_id, self._parts, exclusive=exclusive)
+
+    def abort(self) -> None:
+        """Throw the parts away. Where even that fails, a warning names the upload that is left."""
+        wait([future for future in self._pending if not future.cancel()])
+        self._pending.clear()
+        try:
+            self._bucket.abort_upload(self._key, self.upload_id)
+        except FileNotFoundError:
+            pass
+        except (OSError, ValueError) as error:
+            logger.warning("multipart upload %s of key %r is left behind: %s", self.upload_id, self._key, error)
+
+
+def upload(
+    bucket: Bucket,
+    pool: Pool,
+    key: str,
+    size: int,
+    read: Callable[[ranges.Range], Body],
+    *,
+    chunk_bytes: int,
+    exclusive: bool = False,
+    content_type: str = CONTENT_TYPE,
+) -> None:
+    """Store `size` bytes, which `read` gives a range at a time: one PutObject up to `chunk_bytes`, else in parts."""
+    if size <= chunk_bytes:
+        bucket.put(key, read((0, size)), exclusive=exclusive, content_type=content_type)
+        return
+    parts = MultipartUpload(bucket, pool, key, content_type=content_type)
+    try:
+        for start, end in ranges.split(0, size, ranges.uniform_part_bytes(size, chunk_bytes)):
+            parts.add(end - start, lambda extent=(start, end): read(extent))  # type: ignore[misc]  # bound now
+        parts.complete(exclusive=exclusive)
+    except BaseException:
+        parts.abort()
+        raise
+
+
+def copy(bucket: Bucket, pool: Pool, source: ObjectInfo, target: str) -> None:
+    """Server-side copy of the version `source` tells of; in parallel parts above `multipartcopythresholdsize`.
+
+    Go: ``driver.copy``; unlike there, an upload that fails is aborted.
+    """
+    parameters = bucket.parameters
+    if source.size <= parameters.multipartcopythresholdsize:
+        bucket.copy(source, target)
+        return
+    parts = MultipartUpload(
+        bucket,
+        pool,
+        target,
+        content_type=source.headers.get("ContentType", CONTENT_TYPE),
+        metadata=source.headers.get("metadata", {}),
+    )
+    try:
+        for extent in ranges.split_for_copy(source.size, parameters.multipartcopychunksize):
+            parts.add_copy(source, extent, parameters.multipartcopymaxconcurrency)
+        parts.complete()
+    except BaseException:
+        parts.abort()
+        raise

@@ -1,0 +1,168 @@
+"""One parser a kind of parameter value: ``parse(name, value)`` gives the typed value or a `ValueError`. Pure."""
+
+from __future__ import annotations
+
+import copy
+import re
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+from urllib.parse import SplitResult, urlsplit
+
+_TRUE = ("1", "t", "T", "TRUE", "true", "True")
+_FALSE = ("0", "f", "F", "FALSE", "false", "False")
+
+
+def boolean(name: str, value: object) -> bool:
+    """What Go's ``strconv.ParseBool`` takes, and booleans themselves.
+
+    >>> boolean("encrypt", "T"), boolean("encrypt", "0"), boolean("encrypt", False)
+    (True, False, False)
+    >>> boolean("encrypt", "yes")
+    Traceback (most recent call last):
+    ValueError: encrypt: 'yes' is no boolean; give true or false
+    """
+    if str(value) not in (*_TRUE, *_FALSE):
+        raise ValueError(f"{name}: {value!r} is no boolean; give true or false")
+    return str(value) in _TRUE
+
+
+def integer(least: int, most: int | None, *, unit: str = "") -> Callable[[str, object], int]:
+    """A parser of whole numbers from `least` to `most`, decimal digits where it is a string.
+
+    >>> integer(1, 9)("n", "7")
+    7
+    >>> integer(1, 9, unit="bytes")("n", "10MB")
+    Traceback (most recent call last):
+    ValueError: n: '10MB' is no whole number; give 1 to 9 bytes
+    """
+    bounds = f"give {least} to {most}" if most is not None else f"give {least} or more"
+    bounds += f" {unit}" if unit else ""
+
+    def parse(name: str, value: object) -> int:
+        if isinstance(value, str) and re.fullmatch(r"[+-]?[0-9]{1,20}", value):
+            value = int(value)
+        if not isinstance(value, int) or isinstance(value, bool):
+            raise ValueError(f"{name}: {value!r} is no whole number; {bounds}")
+        if value < least or (most is not None and value > most):
+            raise ValueError(f"{name}: {value} is out of bounds; {bounds}")
+        return value
+
+    return parse
+
+
+def _plain(name: str, value: object) -> str:
+    """Text that may stand in a header or URL. The value is not shown: it may be a secret."""
+    if isinstance(value, bool) or not isinstance(value, (str, int)):
+        raise ValueError(f"{name}: takes text, not {type(value).__name__}")
+    word = str(value)
+    if word != word.strip() or not word.isprintable():
+        raise ValueError(f"{name}: has white space at an end, or characters that do not print; take them out")
+    return word
+
+
+def text() -> Callable[[str, object], str]:
+    """A parser of text without control characters or white space at its ends."""
+    return _plain
+
+
+def matching(pattern: str, what: str) -> Callable[[str, object], str]:
+    """A parser of text that matches a whole regular expression."""
+
+    def parse(name: str, value: object) -> str:
+        word = _plain(name, value)
+        if not re.fullmatch(pattern, word):
+            raise ValueError(f"{name}: {word!r} is not {what}")
+        return word
+
+    return parse
+
+
+def choice(words: Sequence[str], normal: Callable[[object], str] = str) -> Callable[[str, object], str]:
+    """A parser of one of a few words, after `normal` has been applied.
+
+    >>> choice(("NONE", "STANDARD"), upper)("storageclass", "standard")
+    'STANDARD'
+    """
+
+    def parse(name: str, value: object) -> str:
+        word = normal(value)
+        if word not in words or not isinstance(value, (str, bool)):
+            raise ValueError(f"{name}: {value!r} is none of {', '.join(word or repr(word) for word in words)}")
+        return word
+
+    return parse
+
+
+def upper(value: object) -> str:
+    """A word in upper case, as the Go driver takes storage classes."""
+    return str(value).upper()
+
+
+def log_level(value: object) -> str:
+    """A word in lower case; YAML reads a bare ``off`` as false, and so does the Go driver."""
+    return "off" if value is False else str(value).lower()
+
+
+def bucket(name: str, value: object) -> str:
+    """A bucket's name: S3's rules, widened by the upper case and underscores of other and older stores."""
+    word = _plain(name, value)
+    if word and not (re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{1,254}", word) and ".." not in word):
+        raise ValueError(f"{name}: {word!r} is no bucket name; letters, digits, '.', '-' and '_' make one")
+    if len(word) in (1, 2):
+        raise ValueError(f"{name}: {word!r} is too short for a bucket name")
+    return word
+
+
+def rootdirectory(name: str, value: object) -> str:
+    """A prefix of keys. The empty components that the Go driver would write are refused."""
+    word = _plain(name, value)
+    inner = word.strip("/")
+    if inner and any(component in ("", ".", "..") for component in inner.split("/")):
+        raise ValueError(f"{name}: {word!r} has an empty, '.' or '..' component")
+    return word
+
+
+def endpoint(*, host_only: bool) -> Callable[[str, object], str]:
+    """A parser of endpoints: ``[scheme://]host[:port]``; with `host_only`, a scheme and no path.
+
+    >>> endpoint(host_only=False)("regionendpoint", "localhost:9000")
+    'localhost:9000'
+    >>> endpoint(host_only=True)("redirectendpoint", "cdn.example.com")
+    Traceback (most recent call last):
+    ValueError: redirectendpoint: 'cdn.example.com' has no http:// or https://
+    """
+
+    def parse(name: str, value: object) -> str:
+        word = _plain(name, value).rstrip("/")
+        if not word:
+            return word
+        if "@" in word:  # not shown: it may hold a password
+            raise ValueError(f"{name}: an endpoint holds no user name or password; use accesskey and secretkey")
+        if host_only and "://" not in word:
+            raise ValueError(f"{name}: {word!r} has no http:// or https://")
+        url = _url(name, word)
+        if url.scheme not in ("http", "https"):
+            raise ValueError(f"{name}: {word!r} begins with neither http:// nor https://")
+        if not re.fullmatch(r"\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+", url.netloc.removesuffix(f":{url.port}")):
+            raise ValueError(f"{name}: {word!r} names no host")
+        if url.query or url.fragment or "?" in word or "#" in word or (host_only and url.path):
+            raise ValueError(f"{name}: {word!r} has more than scheme and host")
+        return word
+
+    return parse
+
+
+def _url(name: str, word: str) -> SplitResult:
+    try:
+        url = urlsplit(word if "://" in word else f"https://{word}")
+        _ = url.port  # raises where it is no number
+    except ValueError as error:
+        raise ValueError(f"{name}: {word!r} is no endpoint: {error}") from None
+    return url
+
+
+def mapping(name: str, value: object) -> dict[str, Any]:
+    """A mapping with names as keys, copied so that the caller's later changes do not matter."""
+    if not isinstance(value, Mapping) or not all(isinstance(key, str) for key in value):
+        raise ValueError(f"{name}: takes a mapping of names to values")
+    return copy.deepcopy(dict(value))

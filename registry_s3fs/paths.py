@@ -1,0 +1,143 @@
+"""Registry paths, URLs and S3 keys, and what makes each of them valid. Pure.
+
+A registry path is absolute and ``/``-separated: ``/docker/registry/v2/blobs``. Its key is
+``(rootdirectory.rstrip("/") + path).lstrip("/")``, as in the Go driver (``driver.s3Path``).
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from registry_s3fs.errors import ForeignBucketError, InvalidPathError
+
+PROTOCOL = "registrys3"
+MAX_KEY_BYTES = 1024
+"""https://docs.aws.amazon.com/AmazonS3/latest/userguide/object-keys.html"""
+
+
+class RegistryPath(str):
+    """A normalised path that remembers the bucket its URL named (``""``: none).
+
+    fsspec strips URLs at the class, where no instance can compare buckets; the instance
+    that is handed the result still can.
+    """
+
+    bucket: str
+
+    def __new__(cls, path: str, bucket: str = "") -> RegistryPath:
+        self = super().__new__(cls, path)
+        self.bucket = bucket
+        return self
+
+    def replace(self, *args: Any, **kwargs: Any) -> RegistryPath:
+        """As of `str`; fsspec fills the ``*`` of a write mask this way, and must not lose the bucket."""
+        return RegistryPath(super().replace(*args, **kwargs), self.bucket)
+
+
+def parse(url: str) -> RegistryPath:
+    """A URL or path as a valid registry path.
+
+    >>> parse("registrys3://demo/docker/registry/"), parse("registrys3://demo/docker").bucket
+    ('/docker/registry', 'demo')
+    >>> parse("registrys3:///docker"), parse("docker"), parse("registrys3://demo"), parse("")
+    ('/docker', '/docker', '/', '/')
+    >>> parse("/year=2026/a b+c%20?#[1].csv")
+    '/year=2026/a b+c%20?#[1].csv'
+    >>> parse("/a/../b")
+    Traceback (most recent call last):
+    registry_s3fs.errors.InvalidPathError: '/a/../b': a component may not be '..'
+    >>> parse("/a//b")
+    Traceback (most recent call last):
+    registry_s3fs.errors.InvalidPathError: '/a//b': a component may not be ''
+
+    Raises:
+        InvalidPathError: a component is ``.``, ``..`` or (in the middle) empty, or no key can hold the path.
+    """
+    if isinstance(url, RegistryPath):
+        return url
+    bucket, path = split_url(url)
+    path = "/" + path.strip("/")
+    problem = _problem(path)
+    if problem:
+        raise InvalidPathError(f"{path!r}: {problem}")
+    return RegistryPath(path, bucket)
+
+
+def split_url(url: str) -> tuple[str, str]:
+    """Bucket (``""`` where none is named) and path, neither checked.
+
+    >>> split_url("registrys3://demo/docker"), split_url("registrys3:///docker"), split_url("/docker")
+    (('demo', '/docker'), ('', '/docker'), ('', '/docker'))
+    """
+    for mark in (f"{PROTOCOL}://", f"{PROTOCOL}::"):
+        if url.startswith(mark):
+            bucket, slash, path = url[len(mark) :].partition("/")
+            return bucket, slash + path
+    return "", url
+
+
+def check_bucket(path: RegistryPath, bucket: str) -> None:
+    """Raise `ForeignBucketError` where the path came from a URL that named another bucket."""
+    if path.bucket and path.bucket != bucket:
+        raise ForeignBucketError(
+            f"{PROTOCOL}://{path.bucket}{path} names bucket {path.bucket!r}, but this filesystem is on "
+            f"bucket {bucket!r}; open that URL with a filesystem of its own"
+        )
+
+
+def parent(path: str) -> str:
+    """The path one level up; the root's is the root.
+
+    >>> parent("/a/b"), parent("/a"), parent("/")
+    ('/a', '/', '/')
+    """
+    return path.rsplit("/", 1)[0] or "/"
+
+
+def _problem(path: str) -> str:
+    """Why no request may carry this absolute path; HTTP clients resolve dots and drop empty components."""
+    for component in path[1:].split("/") if path != "/" else ():
+        if component in ("", ".", ".."):
+            return f"a component may not be {component!r}"
+    try:
+        path.encode()
+    except UnicodeEncodeError:
+        return "it has characters that UTF-8 cannot encode"
+    return ""
+
+
+class KeySpace:
+    """The keys under one ``rootdirectory``, and the registry paths they stand for.
+
+    >>> space = KeySpace("/reg/")
+    >>> space.key("/docker/x"), space.prefix("/docker"), space.prefix("/")
+    ('reg/docker/x', 'reg/docker/', 'reg/')
+    >>> space.path("reg/docker/x"), space.path("registry2/x"), space.path("reg/a//b")
+    ('/docker/x', None, None)
+    """
+
+    def __init__(self, rootdirectory: str) -> None:
+        self._root = rootdirectory.strip("/")
+
+    def key(self, path: str) -> str:
+        """The key of a file.
+
+        Raises:
+            InvalidPathError: the key would be longer than S3's 1,024 bytes.
+        """
+        key = (self._root + path).lstrip("/")
+        if len(key.encode()) > MAX_KEY_BYTES:
+            raise InvalidPathError(f"{path[:80]!r}...: its key has over {MAX_KEY_BYTES} bytes, S3's limit")
+        return key
+
+    def prefix(self, path: str) -> str:
+        """What the keys below a directory begin with; ``""`` for the whole bucket."""
+        return (self._root + path.rstrip("/") + "/").lstrip("/")
+
+    def path(self, key: str) -> str | None:
+        """The path of a key, without a marker's trailing slash; None for a key no path can name."""
+        below = self.prefix("/")
+        if not key.startswith(below):
+            return None
+        path = "/" + key[len(below) :].removesuffix("/")
+        return None if _problem(path) else path

@@ -1,0 +1,130 @@
+"""Byte ranges and part sizes: S3's limits, and the plans that keep to them. Pure.
+
+A range is half-open: ``(start, end)`` holds the bytes ``start`` to ``end - 1``.
+Limits: https://docs.aws.amazon.com/AmazonS3/latest/userguide/qfacts.html
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+MIB = 1024 * 1024
+GIB = 1024 * MIB
+MIN_PART_BYTES = 5 * MIB
+"""Every part but the last has at least this many bytes."""
+MAX_PART_BYTES = 5 * GIB
+"""Of a part, and of an object that is put or copied in one request."""
+MAX_PARTS = 10_000
+MAX_OBJECT_BYTES = 5 * 1024 * GIB
+
+_STEADY_PARTS = 5_000
+_PARTS_PER_DOUBLING = 450
+
+Range = tuple[int, int]
+
+
+def split(start: int, end: int, piece_bytes: int) -> list[Range]:
+    """Cut a range into pieces of `piece_bytes`, the last one shorter.
+
+    >>> split(10, 35, 10)
+    [(10, 20), (20, 30), (30, 35)]
+    >>> split(5, 5, 10)
+    []
+    """
+    return [(at, min(at + piece_bytes, end)) for at in range(start, end, piece_bytes)]
+
+
+def split_for_copy(size: int, piece_bytes: int) -> list[Range]:
+    """The parts of a server-side copy: `piece_bytes` each, more where 10,000 parts would not do.
+
+    >>> len(split_for_copy(MAX_OBJECT_BYTES, 32 * MIB)) <= MAX_PARTS
+    True
+    """
+    return split(0, size, uniform_part_bytes(size, piece_bytes))
+
+
+def uniform_part_bytes(size: int, chunk_bytes: int) -> int:
+    """Part size for an upload whose size is known: `chunk_bytes`, unless that made over 10,000 parts.
+
+    >>> uniform_part_bytes(100 * MIB, 10 * MIB) // MIB, uniform_part_bytes(MAX_OBJECT_BYTES, 10 * MIB) // MIB
+    (10, 525)
+    """
+    smallest = -(-size // MAX_PARTS)
+    return max(chunk_bytes, -(-smallest // MIB) * MIB)
+
+
+def streamed_part_bytes(number: int, chunk_bytes: int) -> int:
+    """Size of part `number` (from 1) of an upload whose size is not known beforehand.
+
+    The first 5,000 parts have `chunk_bytes`; from there sizes double every 450 parts, so that
+    10,000 parts hold the largest object S3 takes.
+
+    >>> streamed_part_bytes(5000, 10 * MIB) // MIB, streamed_part_bytes(5001, 10 * MIB) // MIB
+    (10, 20)
+    """
+    doublings = max(0, -(-(number - _STEADY_PARTS) // _PARTS_PER_DOUBLING))
+    return min(int(chunk_bytes * 2**doublings), MAX_PART_BYTES)
+
+
+def header(start: int, end: int | None) -> str:
+    """HTTP's Range header; a negative `start` asks for that many last bytes.
+
+    >>> header(0, 10), header(7, None), header(-5, None)
+    ('bytes=0-9', 'bytes=7-', 'bytes=-5')
+    """
+    if start < 0:
+        return f"bytes={start}"
+    return f"bytes={start}-{'' if end is None else end - 1}"
+
+
+def resolve(start: int | None, end: int | None, size: int) -> Range:
+    """A Python slice of `size` bytes as a range; never reversed, never past the end.
+
+    >>> resolve(None, None, 10), resolve(-3, None, 10), resolve(2, -2, 10), resolve(8, 99, 10), resolve(9, 4, 10)
+    ((0, 10), (7, 10), (2, 8), (8, 10), (9, 9))
+    """
+    first, last, _ = slice(start, end).indices(size)
+    return first, max(first, last)
+
+
+class Request(NamedTuple):
+    """One range of one file to fetch, and whom it serves: index of an asked range -> its bytes in the answer."""
+
+    name: str
+    start: int | None
+    end: int | None
+    serves: dict[int, slice]
+
+
+def requests(wanted: Sequence[tuple[str, int | None, int | None]], max_gap_bytes: int | None) -> list[Request]:
+    """The requests that fetch all ranges, each ``(name, start, end)`` as in a Python slice.
+
+    With a gap given, ranges of one file that overlap, or lie at most so far apart, come in one
+    request. Those that count from the file's end come singly: they lie nobody knows where.
+
+    >>> requests([("a", 0, 5), ("a", 100, 110), ("a", 6, 9)], max_gap_bytes=1)[0]
+    Request(name='a', start=0, end=9, serves={0: slice(0, 5, None), 2: slice(6, 9, None)})
+    """
+    found: list[Request] = []
+    mergeable: list[tuple[str, int, int, int]] = []
+    for index, (name, start, end) in enumerate(wanted):
+        if max_gap_bytes is None or (start or 0) < 0 or end is None or end < 0:
+            found.append(Request(name, start, end, {index: slice(None)}))
+        else:
+            mergeable.append((name, start or 0, max(start or 0, end), index))
+    return found + _merged(sorted(mergeable), max_gap_bytes or 0)
+
+
+def _merged(wanted: Sequence[tuple[str, int, int, int]], max_gap_bytes: int) -> list[Request]:
+    found: list[Request] = []
+    open_at = open_end = 0
+    for name, start, end, index in wanted:
+        if found and found[-1].name == name and start - open_end <= max_gap_bytes:
+            open_end = max(open_end, end)
+        else:
+            found.append(Request(name, start, end, {}))
+            open_at, open_end = start, end
+        found[-1].serves[index] = slice(start - open_at, end - open_at)
+        found[-1] = found[-1]._replace(end=open_end)
+    return found

@@ -1,0 +1,63 @@
+"""Between local files and objects, a piece at a time."""
+
+from __future__ import annotations
+
+import errno
+import os
+import threading
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from typing import IO, Any
+
+from registry_s3fs import ranges
+from registry_s3fs.bucket import Bucket
+from registry_s3fs.concurrency import Pool
+from registry_s3fs.reader import PIECE_BYTES, PIECES_AHEAD
+
+
+def download(bucket: Bucket, pool: Pool, key: str, write: Callable[[bytes], Any], callback: Any) -> None:
+    """Hand an object's bytes to `write` in order, all of one version; a few pieces are fetched ahead."""
+    first = bucket.get(key, 0, PIECE_BYTES)
+    callback.set_size(first.size)
+    write(first.data)
+    callback.relative_update(len(first.data))
+    rest = ranges.split(len(first.data), first.size, PIECE_BYTES)
+    for data in pool.each(lambda piece: bucket.get(key, *piece, etag=first.etag).data, rest, PIECES_AHEAD):
+        write(data)
+        callback.relative_update(len(data))
+
+
+@contextmanager
+def replacing(lpath: Any) -> Iterator[IO[bytes]]:
+    """A local file that takes its name when the block ends well; otherwise what was there stays."""
+    lpath = os.path.abspath(os.fspath(lpath))
+    folder, name = os.path.split(lpath)
+    os.makedirs(folder, exist_ok=True)
+    partial = os.path.join(folder, f".{name[:200]}.{uuid.uuid4().hex}.part")
+    try:
+        with open(partial, "xb") as file:
+            yield file
+        os.replace(partial, lpath)
+    except BaseException:
+        with suppress(FileNotFoundError):
+            os.unlink(partial)
+        raise
+
+
+def local_reader(lpath: Any, callback: Any) -> Callable[[ranges.Range], bytes]:
+    """A function that reads ranges of a local file, from any thread, and tells the callback."""
+    counting = threading.Lock()
+
+    def read(extent: ranges.Range) -> bytes:
+        start, end = extent
+        with open(lpath, "rb") as file:
+            file.seek(start)
+            data = file.read(end - start)
+        if len(data) < end - start:
+            raise OSError(errno.EIO, "the local file shrank while it was being stored", os.fspath(lpath))
+        with counting:
+            callback.relative_update(len(data))
+        return data
+
+    return read

@@ -1,0 +1,201 @@
+"""The file open for writing: chunks gathered and sent in the background, the object published at the end or never."""
+
+from __future__ import annotations
+
+import enum
+import warnings
+from typing import TYPE_CHECKING, Any
+
+from fsspec.spec import AbstractBufferedFile
+
+from registry_s3fs import abandonment, ranges
+from registry_s3fs.bucket import ObjectInfo
+from registry_s3fs.client import CONTENT_TYPE
+from registry_s3fs.multipart import MultipartUpload
+
+if TYPE_CHECKING:
+    from registry_s3fs.filesystem import RegistryS3FileSystem
+
+
+class State(enum.Enum):
+    """Of a file open for writing."""
+
+    OPEN = "open"
+    HELD = "closed, waiting for commit or discard"
+    PUBLISHED = "published"
+    DISCARDED = "discarded"
+
+
+AFTER = {
+    (State.OPEN, "close"): State.PUBLISHED,
+    (State.OPEN, "hold"): State.HELD,
+    (State.OPEN, "commit"): State.PUBLISHED,
+    (State.OPEN, "discard"): State.DISCARDED,
+    (State.HELD, "commit"): State.PUBLISHED,
+    (State.HELD, "discard"): State.DISCARDED,
+}
+"""What an event leads to; one that is not listed changes nothing."""
+
+
+class WriteFile(AbstractBufferedFile):
+    """A file open for writing, in mode ``wb``, ``xb`` or ``ab``.
+
+    The object appears, whole, when the file is closed (or committed, with ``autocommit=False``),
+    and never otherwise. `blocksize` is the chunk size in bytes: up to it one PutObject, beyond it a
+    multipart upload whose parts go up while the caller writes. At most 128 MiB of chunks (never
+    fewer than two) are in memory.
+    """
+
+    def __init__(
+        self,
+        fs: RegistryS3FileSystem,
+        path: str,
+        mode: str,
+        *,
+        block_size: int,
+        autocommit: bool = True,
+        content_type: str = CONTENT_TYPE,
+    ) -> None:
+        self._state = State.DISCARDED  # until it is known that the file can be opened
+        super().__init__(fs, path, "wb" if mode == "xb" else mode, block_size, autocommit)
+        self.mode = mode
+        self._key = fs.bucket.space.key(path)
+        self._content_type = content_type
+        self._upload: MultipartUpload | None = None
+        self._chunk = bytearray()
+        self._handled_at_open = abandonment.being_handled()
+        self._state = State.OPEN
+        if mode == "ab":
+            self._begin_with_committed()
+
+    def write(self, data: Any) -> int:
+        """Take bytes; raises the error of an earlier chunk's upload, after which the file is discarded."""
+        if self._state is not State.OPEN:
+            raise ValueError(f"{self.path}: the file is {self._state.value}; it takes no more bytes")
+        view = memoryview(data).cast("B")
+        at = 0
+        while at < len(view):
+            if len(self._chunk) == self._chunk_bytes:
+                self._send_chunk()
+            taken = view[at : at + self._chunk_bytes - len(self._chunk)]
+            self._chunk += taken
+            at += len(taken)
+        self.loc += len(view)
+        return len(view)
+
+    def flush(self, force: bool = False) -> None:
+        """Nothing: S3 has no object that grows. What is written appears at the close."""
+        if self.closed:
+            raise ValueError("I/O operation on closed file")
+
+    def close(self) -> None:
+        """Publish the object, or discard it where an exception is leaving the block; see `abandonment`."""
+        if self.closed:
+            return
+        if self._state is State.OPEN and abandonment.left_by_exception(self._handled_at_open):
+            self.discard()
+        self._do("close" if self.autocommit else "hold")
+
+    def commit(self) -> None:
+        """Publish what was written. After a discard: nothing."""
+        self._do("commit")
+
+    def discard(self) -> None:
+        """Forget what was written; no object appears, and the parts sent are thrown away."""
+        self._do("discard")
+
+    def __exit__(self, kind: object, error: object, traceback: object) -> None:
+        if kind is not None:
+            self.discard()
+        self.close()
+
+    def __del__(self) -> None:
+        if self._state is State.OPEN:
+            text = f"{self.path} was never closed; what was written is discarded"
+            warnings.warn(text, ResourceWarning, stacklevel=2, source=self)
+            self.discard()
+
+    # How it is done
+
+    def _do(self, event: str) -> None:
+        after = AFTER.get((self._state, event), self._state)
+        if after is self._state:
+            return
+        self._state = after
+        self.closed = True
+        self._handled_at_open = []
+        if after is State.PUBLISHED:
+            self._discarding_on_error(self._publish)
+        elif after is State.DISCARDED:
+            self._throw_away()
+
+    def _publish(self) -> None:
+        exclusive = self.mode == "xb"
+        if self._upload is None:
+            self.fs.bucket.put(self._key, self._chunk, exclusive=exclusive, content_type=self._content_type)
+        else:
+            if self._chunk:
+                self._send_chunk()
+            self._upload.complete(exclusive=exclusive)
+        self._chunk = bytearray()
+        self.fs.invalidate_cache(self.path)
+
+    def _throw_away(self) -> None:
+        self._chunk = bytearray()
+        if self._upload is not None:
+            upload, self._upload = self._upload, None
+            upload.abort()
+
+    def _discarding_on_error(self, act: Any, *args: Any) -> None:
+        try:
+            act(*args)
+        except BaseException:
+            self._state = State.DISCARDED
+            self.closed = True
+            self._throw_away()
+            raise
+
+    @property
+    def _chunk_bytes(self) -> int:
+        number = self._upload.next_number if self._upload else 1
+        return ranges.streamed_part_bytes(number, self.blocksize)
+
+    def _multipart(self) -> MultipartUpload:
+        if self._upload is None:
+            bucket, pool = self.fs.bucket, self.fs.pool
+            self._upload = MultipartUpload(bucket, pool, self._key, content_type=self._content_type)
+        return self._upload
+
+    def _send_chunk(self) -> None:
+        chunk, self._chunk = self._chunk, bytearray()
+        self._discarding_on_error(lambda: self._multipart().add(len(chunk), lambda: chunk))
+
+    def _begin_with_committed(self) -> None:
+        """Append: the object as it stands goes first, copied by the server where S3 allows such a part."""
+        try:
+            committed = self.fs.bucket.head(self._key, explain=False)
+        except FileNotFoundError:
+            return
+        self._content_type = committed.headers.get("ContentType", self._content_type)
+        if committed.size < ranges.MIN_PART_BYTES:
+            self._chunk += self.fs.bucket.get(self._key, etag=committed.etag).data
+        else:
+            self._discarding_on_error(self._copy_committed, committed)
+        self.loc = committed.size
+
+    def _copy_committed(self, committed: ObjectInfo) -> None:
+        parameters = self.fs.bucket.parameters
+        for extent in _copy_parts(committed.size):
+            self._multipart().add_copy(committed, extent, parameters.multipartcopymaxconcurrency)
+
+
+def _copy_parts(size: int) -> list[ranges.Range]:
+    """Parts of at most 5 GiB; an end that would be too small for a part goes with the one before it.
+
+    >>> _copy_parts(7 * ranges.MIB) == [(0, 7 * ranges.MIB)]
+    True
+    >>> [end - start >= ranges.MIN_PART_BYTES for start, end in _copy_parts(5 * ranges.GIB + 1)]
+    [True, True]
+    """
+    parts = -(-size // ranges.MAX_PART_BYTES)
+    return ranges.split(0, size, -(-size // parts))

@@ -1,0 +1,225 @@
+"""What reaches the server: encryption, class, signature and scheme, on each call that creates an object."""
+
+from __future__ import annotations
+
+import re
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+
+from registry_s3fs import RegistryS3FileSystem
+from registry_s3fs.errors import BucketNotFoundError
+from tests.servers import Server
+
+MIB = 1024 * 1024
+
+
+def put(fs: RegistryS3FileSystem) -> None:
+    fs.pipe_file("/f", b"x")
+
+
+def multipart(fs: RegistryS3FileSystem) -> None:
+    with fs.open("/f", "wb", block_size=5 * MIB) as file:
+        file.write(bytes(11 * MIB))
+
+
+def copy(fs: RegistryS3FileSystem) -> None:
+    RegistryS3FileSystem(**{**fs.storage_options, "encrypt": False}).pipe_file("/source", b"x")
+    fs.cp_file("/source", "/f")
+
+
+def multipart_copy(fs: RegistryS3FileSystem) -> None:
+    RegistryS3FileSystem(**{**fs.storage_options, "encrypt": False}).pipe_file("/source", bytes(11 * MIB))
+    options = {**fs.storage_options, "multipartcopythresholdsize": 5 * MIB, "multipartcopychunksize": 5 * MIB}
+    RegistryS3FileSystem(**options).cp_file("/source", "/f")
+
+
+def append(fs: RegistryS3FileSystem) -> None:
+    RegistryS3FileSystem(**{**fs.storage_options, "encrypt": False}).pipe_file("/f", bytes(6 * MIB))
+    with fs.open("/f", "ab") as file:
+        file.write(b"x")
+
+
+@pytest.mark.parametrize("create", [put, multipart, copy, multipart_copy, append])
+def test_objects_are_encrypted_however_they_are_made(
+    fs: RegistryS3FileSystem, create: Callable[[RegistryS3FileSystem], None]
+) -> None:
+    """With encrypt and keyid, plain boto3 sees aws:kms and the key; with encrypt alone, AES256; and the class."""
+    client = fs.bucket._client
+    for options, algorithm, key in (
+        ({"encrypt": True, "keyid": "key-1"}, "aws:kms", "key-1"),
+        ({"encrypt": "true"}, "AES256", None),
+    ):
+        create(RegistryS3FileSystem(**fs.storage_options, **options, storageclass="standard_ia"))
+        head = client.head_object(Bucket=fs.parameters.bucket, Key="registry/f")
+        assert head["ServerSideEncryption"] == algorithm
+        assert (head.get("SSEKMSKeyId") or "").endswith(key or "")
+        assert head["StorageClass"] == "STANDARD_IA"
+        assert head["ContentType"] == "application/octet-stream"
+
+
+class Recorder:
+    """A server that notes the head of each request and answers 404."""
+
+    def __init__(self) -> None:
+        self._socket = socket.create_server(("127.0.0.1", 0))
+        self.endpoint = f"127.0.0.1:{self._socket.getsockname()[1]}"
+        self.requests: list[str] = []
+        self._thread = threading.Thread(target=self._serve)
+        self._thread.start()
+
+    def _serve(self) -> None:
+        while True:
+            connection, _ = self._socket.accept()
+            with connection:
+                head = connection.recv(65536).decode("latin-1")
+                if not head:
+                    return
+                self.requests.append(head)
+                connection.sendall(b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
+
+    def close(self) -> None:
+        host, port = self.endpoint.split(":")
+        socket.create_connection((host, int(port))).close()
+        self._thread.join()
+        self._socket.close()
+
+
+@pytest.fixture
+def recorder() -> Iterator[Recorder]:
+    found = Recorder()
+    yield found
+    found.close()
+
+
+@pytest.mark.parametrize(
+    ("options", "authorization"),
+    [
+        ({}, r"AWS4-HMAC-SHA256 Credential=AKIDEXAMPLE/\d{8}/eu-west-1/s3/aws4_request,"),
+        ({"v4auth": "false"}, r"AWS AKIDEXAMPLE:[A-Za-z0-9+/]{27}=\r"),
+    ],
+)
+def test_the_server_sees_the_signature_and_plain_http(
+    recorder: Recorder, options: dict[str, Any], authorization: str
+) -> None:
+    """v4auth chooses the Authorization header; secure=False sends it over http."""
+    fs = RegistryS3FileSystem(
+        bucket="demo", region="eu-west-1", regionendpoint=recorder.endpoint, secure="false",
+        accesskey="AKIDEXAMPLE", secretkey="secret", useragent="mirror/1.0", **options,
+    )  # fmt: skip
+    with pytest.raises(FileNotFoundError):
+        fs.cat_file("/a b")
+    assert recorder.requests[0].startswith("GET /demo/a%20b HTTP/1.1\r\n")
+    assert re.search("\r\nAuthorization: " + authorization, recorder.requests[0])
+    assert re.search("\r\nUser-Agent: .*registry-s3fs/.* mirror/1.0", recorder.requests[0])
+
+
+def test_anonymous_requests_carry_no_signature(recorder: Recorder) -> None:
+    """anon=True."""
+    fs = RegistryS3FileSystem(bucket="demo", regionendpoint=recorder.endpoint, secure=False, anon=True)
+    with pytest.raises(FileNotFoundError):
+        fs.cat_file("/a")
+    assert "Authorization" not in recorder.requests[0]
+
+
+def test_a_missing_bucket_is_told_from_a_missing_key(fs: RegistryS3FileSystem) -> None:
+    """FileNotFoundError that says so, in every kind of call."""
+    nowhere = RegistryS3FileSystem(**{**fs.storage_options, "bucket": "no-such-bucket"})
+    calls: list[Callable[[], Any]] = [
+        lambda: nowhere.ls("/"),
+        lambda: nowhere.info("/a"),
+        lambda: nowhere.exists("/"),
+        lambda: nowhere.cat_file("/a"),
+        lambda: nowhere.open("/a", "rb"),
+        lambda: nowhere.pipe_file("/a", b""),
+        lambda: nowhere.find("/"),
+    ]
+    for call in calls[:2] + calls[3:]:
+        with pytest.raises(BucketNotFoundError, match="bucket does not exist") as missing:
+            call()
+        assert missing.value.filename in ("/", "/a")
+    with pytest.raises(FileNotFoundError):
+        fs.cat_file("/a")
+
+
+def test_a_dead_endpoint_answers_within_30_seconds() -> None:
+    """ConnectionError that names what to check, with the path and the cause."""
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+    fs = RegistryS3FileSystem(
+        bucket="demo", regionendpoint=f"http://127.0.0.1:{port}", accesskey="a", secretkey="s", skip_instance_cache=True
+    )
+    began = time.monotonic()
+    with pytest.raises(ConnectionError, match="check regionendpoint") as dead:
+        fs.cat_file("/a")
+    assert time.monotonic() - began < 30
+    assert dead.value.filename == "/a"
+    assert dead.value.__cause__ is not None
+    with pytest.raises(ConnectionError):
+        fs.exists("/a")
+
+
+def test_a_silent_endpoint_is_a_timeout() -> None:
+    """It was reached and said nothing."""
+    quick = {"read_timeout": 0.2, "retries": {"total_max_attempts": 1}}
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        fs = RegistryS3FileSystem(
+            bucket="demo", regionendpoint=f"http://127.0.0.1:{silent.getsockname()[1]}",
+            accesskey="a", secretkey="s", config_kwargs=quick,
+        )  # fmt: skip
+        with pytest.raises(TimeoutError, match="read_timeout"):
+            fs.cat_file("/a")
+
+
+def test_wrong_credentials_are_a_permission_error(rclone_server: Server) -> None:
+    """Denied, never missing: exists, isfile and isdir raise."""
+    rclone_server.create_bucket("wrong-credentials")
+    good = rclone_server.options("wrong-credentials")
+    RegistryS3FileSystem(**good).pipe_file("/a", b"x")
+    for wrong in ({"secretkey": "not-the-secret"}, {"accesskey": "NOT-THE-KEY"}):
+        fs = RegistryS3FileSystem(**{**good, **wrong})
+        for call in (fs.cat_file, fs.ls, fs.exists, fs.isfile, fs.isdir, fs.touch):
+            with pytest.raises(PermissionError, match="check") as denied:
+                call("/a")
+            assert denied.value.filename == "/a"
+            assert not any(value in str(denied.value) for value in wrong.values())
+    assert RegistryS3FileSystem(**good).cat_file("/a") == b"x"
+
+
+def test_no_credentials_at_all_are_a_permission_error(
+    fs: RegistryS3FileSystem, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The message tells where credentials may come from."""
+    bare = {name: value for name, value in fs.storage_options.items() if name not in ("accesskey", "secretkey")}
+    with pytest.raises(PermissionError, match="accesskey and secretkey, a profile"):
+        RegistryS3FileSystem(**bare).cat_file("/a")
+
+
+def test_an_unknown_profile_is_a_value_error(fs: RegistryS3FileSystem) -> None:
+    """The parameter is wrong, not the network."""
+    bare = {name: value for name, value in fs.storage_options.items() if name not in ("accesskey", "secretkey")}
+    with pytest.raises(ValueError, match="nobody"):
+        RegistryS3FileSystem(**bare, profile="nobody").cat_file("/a")
+
+
+def test_the_other_stores_ways_are_understood(rclone_server: Server) -> None:
+    """rclone answers ranges with 200, Completes with another ETag, and checksums that fit no range."""
+    rclone_server.create_bucket("other-ways")
+    fs = RegistryS3FileSystem(**rclone_server.options("other-ways"), rootdirectory="/reg")
+    data = bytes(range(256)) * 4096 * 12
+    with fs.open("/d/big", "wb", block_size=5 * MIB) as file:
+        file.write(data)
+    assert fs.cat_file("/d/big") == data
+    assert fs.cat_file("/d/big", 5 * MIB, 5 * MIB + 10) == data[5 * MIB : 5 * MIB + 10]
+    assert fs.tail("/d/big", 7) == data[-7:]
+    with fs.open("/d/big", "rb") as file:
+        file.seek(MIB)
+        assert file.read(10) == data[MIB : MIB + 10]
+    fs.mv("/d/big", "/d/moved")
+    assert fs.find("/") == ["/d/moved"]
+    fs.rm("/d", recursive=True)
+    assert fs.find("/") == []

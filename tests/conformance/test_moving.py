@@ -1,0 +1,170 @@
+"""Copying, moving and deleting: one key or a tree, and nothing more than was named."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from registry_s3fs import RegistryS3FileSystem
+from registry_s3fs.errors import BulkError
+
+MIB = 1024 * 1024
+
+
+def test_a_copy_keeps_bytes_content_type_and_metadata(fs: RegistryS3FileSystem) -> None:
+    """In one request, and above multipartcopythresholdsize in parts."""
+    small = RegistryS3FileSystem(
+        **fs.storage_options, multipartcopythresholdsize=5 * MIB, multipartcopychunksize=5 * MIB
+    )
+    for size, parts in ((10, ""), (12 * MIB, "3")):
+        fs.bucket._client.put_object(
+            Bucket=fs.parameters.bucket,
+            Key="registry/odd + %é",
+            Body=bytes(range(256)) * (size // 256) + b"." * (size % 256),
+            ContentType="text/plain",
+            Metadata={"who": "me"},
+        )
+        small.cp_file("/odd + %é", "/copy")
+        info = fs.info("/copy")
+        assert (info["size"], info["ContentType"], info["metadata"]) == (size, "text/plain", {"who": "me"})
+        assert fs.cat_file("/copy") == fs.cat_file("/odd + %é")
+        assert info["ETag"].strip('"').partition("-")[2] == parts
+
+
+def test_touch_renews_the_time_and_keeps_the_rest(fs: RegistryS3FileSystem) -> None:
+    """With truncate=False; with truncate the file is empty."""
+    fs.bucket._client.put_object(Bucket=fs.parameters.bucket, Key="registry/f", Body=b"x", Metadata={"who": "me"})
+    fs.touch("/f", truncate=False)
+    assert fs.cat_file("/f") == b"x"
+    assert fs.info("/f")["metadata"] == {"who": "me"}
+    fs.touch("/f")
+    assert fs.cat_file("/f") == b""
+    fs.touch("/new", truncate=False)
+    assert fs.cat_file("/new") == b""
+
+
+def test_mv_takes_one_key_and_not_what_is_below_it(fs: RegistryS3FileSystem) -> None:
+    """An object `a` beside `a/b`."""
+    fs.pipe({"/a": b"1", "/a/b": b"2"})
+    fs.mv("/a", "/c")
+    assert fs.cat(["/a/b", "/c"]) == {"/a/b": b"2", "/c": b"1"}
+    assert not fs.isfile("/a")
+
+
+def test_mv_of_a_tree_takes_all_of_it(fs: RegistryS3FileSystem) -> None:
+    """Recursive; without it a directory is refused, and nothing moves."""
+    fs.pipe({f"/tree/{n}/x": bytes([n]) for n in range(20)})
+    with pytest.raises(IsADirectoryError):
+        fs.mv("/tree", "/moved")
+    assert len(fs.find("/tree")) == 20
+    fs.mv("/tree", "/moved", recursive=True)
+    assert fs.find("/") == sorted(f"/moved/{n}/x" for n in range(20))
+
+
+def test_mv_onto_itself_changes_nothing(fs: RegistryS3FileSystem) -> None:
+    """In any spelling of the path."""
+    fs.pipe_file("/a", b"1")
+    fs.mv("/a", "a")
+    fs.mv("a", fs.unstrip_protocol("/a"))
+    assert fs.cat_file("/a") == b"1"
+
+
+def test_a_source_is_not_deleted_when_its_copy_failed(
+    fs: RegistryS3FileSystem, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """mv deletes once the copy is confirmed."""
+
+    def fail(*args: Any) -> None:
+        raise OSError(5, "no copy", "/a")
+
+    fs.pipe_file("/a", b"1")
+    monkeypatch.setattr(fs.bucket, "copy", fail)
+    with pytest.raises(OSError, match="no copy"):
+        fs.mv("/a", "/b")
+    assert fs.cat_file("/a") == b"1"
+
+
+def test_rm_takes_what_was_named(fs: RegistryS3FileSystem) -> None:
+    """One key; a list; a pattern; a tree."""
+    fs.pipe(dict.fromkeys(("/a", "/a/b", "/l/1", "/l/2", "/l/3", "/g/x1", "/g/x2", "/g/y"), b""))
+    fs.rm("/a")
+    assert fs.find("/a") == ["/a/b"]
+    fs.rm(["/l/1", "/l/2"])
+    fs.rm("/g/x*")
+    assert fs.find("/") == ["/a/b", "/g/y", "/l/3"]
+    fs.rm("/l", recursive=True)
+    fs.rm_file("/g/y")
+    assert fs.find("/") == ["/a/b"]
+
+
+def test_rm_of_nothing_and_of_a_directory_are_errors(fs: RegistryS3FileSystem) -> None:
+    """S3 itself would say nothing."""
+    fs.pipe_file("/d/a", b"")
+    for call in (fs.rm, fs.rm_file, lambda path: fs.rm(path, recursive=True)):
+        with pytest.raises(FileNotFoundError):
+            call("/nothing")
+    with pytest.raises(IsADirectoryError):
+        fs.rm("/d")
+    with pytest.raises(FileNotFoundError):
+        fs.rm("/d/*.csv")
+    assert fs.find("/") == ["/d/a"]
+
+
+def test_rm_of_thousands_goes_in_batches(fs: RegistryS3FileSystem) -> None:
+    """More than one DeleteObjects holds; keys that XML cannot hold go singly."""
+    fs.pipe({f"/m/{n}": b"" for n in range(2100)})
+    fs.rm("/m", recursive=True)
+    assert fs.find("/") == []
+
+
+def test_every_key_that_could_not_be_deleted_is_named(
+    fs: RegistryS3FileSystem, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And all others are deleted."""
+    fs.pipe({f"/m/{n}": b"" for n in range(5)})
+    delete = fs.bucket.delete_many
+
+    def partly(keys: list[str]) -> dict[str, Exception]:
+        kept = [key for key in keys if key.endswith(("1", "3"))]
+        return {
+            **delete([key for key in keys if key not in kept]),
+            **{key: PermissionError(13, "kept") for key in kept},
+        }
+
+    monkeypatch.setattr(fs.bucket, "delete_many", partly)
+    with pytest.raises(BulkError) as failed:
+        fs.rm("/m", recursive=True)
+    assert failed.value.errors.keys() == {"/m/1", "/m/3"}
+    assert fs.find("/") == ["/m/1", "/m/3"]
+
+
+def test_directories_are_prefixes(fs: RegistryS3FileSystem) -> None:
+    """mkdir and makedirs write nothing; rmdir refuses what is not empty."""
+    fs.mkdir("/d")
+    fs.makedirs("/d/e", exist_ok=False)
+    assert not fs.exists("/d")
+    fs.rmdir("/d")
+    fs.pipe_file("/d/a", b"")
+    fs.makedirs("/d", exist_ok=True)
+    with pytest.raises(FileExistsError):
+        fs.makedirs("/d")
+    with pytest.raises(OSError, match="not empty"):
+        fs.rmdir("/d")
+    with pytest.raises(NotADirectoryError):
+        fs.rmdir("/d/a")
+
+
+def test_get_and_put_of_trees_count_files(fs: RegistryS3FileSystem, tmp_path: Any) -> None:
+    """The callback counts files; the tree comes back the same."""
+    import fsspec
+
+    for n in range(10):
+        (tmp_path / "up" / str(n % 3)).mkdir(parents=True, exist_ok=True)
+        (tmp_path / "up" / str(n % 3) / f"{n}").write_bytes(bytes([n]) * n)
+    up, down = fsspec.callbacks.Callback(), fsspec.callbacks.Callback()
+    fs.put(f"{tmp_path}/up", "/t", recursive=True, callback=up)
+    fs.get("/t", f"{tmp_path}/down", recursive=True, callback=down)
+    assert (up.size, up.value, down.size, down.value) == (10, 10, 10, 10)
+    for n in range(10):
+        assert (tmp_path / "down" / str(n % 3) / f"{n}").read_bytes() == bytes([n]) * n

@@ -1,0 +1,311 @@
+"""Looking and reading: what the tree shows, and which bytes come back."""
+
+from __future__ import annotations
+
+import os
+import pickle
+import random
+import threading
+from datetime import datetime, timezone
+from typing import Any
+
+import fsspec
+import pandas
+import pytest
+
+from registry_s3fs import RegistryS3FileSystem
+from registry_s3fs.errors import FileExpired
+
+MIB = 1024 * 1024
+TREE = {
+    "/docker/a": b"1",
+    "/docker/a/b": b"22",
+    "/docker/a/c d+e%20?#[1]=é": b"333",
+    "/docker/z/y/x": b"4444",
+    "/docker/year=2026/month=11/p.bin": b"55555",
+}
+
+
+@pytest.fixture
+def tree(fs: RegistryS3FileSystem) -> RegistryS3FileSystem:
+    fs.pipe(TREE)
+    return fs
+
+
+def names(infos: list[dict[str, Any]]) -> list[tuple[str, str]]:
+    return [(info["name"], info["type"]) for info in infos]
+
+
+def test_ls_shows_files_and_directories_by_name(tree: RegistryS3FileSystem) -> None:
+    """An object `a` beside `a/b` shows as a file and as a directory."""
+    assert names(tree.ls("/docker")) == [
+        ("/docker/a", "directory"),
+        ("/docker/a", "file"),
+        ("/docker/year=2026", "directory"),
+        ("/docker/z", "directory"),
+    ]
+    assert tree.ls("docker/a", detail=False) == ["/docker/a/b", "/docker/a/c d+e%20?#[1]=é"]
+    assert names(tree.ls("/docker/z/y/x")) == [("/docker/z/y/x", "file")]
+    assert names(tree.ls("/")) == [("/docker", "directory")]
+    with pytest.raises(FileNotFoundError):
+        tree.ls("/nothing")
+
+
+def test_info_of_a_file_is_what_its_head_tells(tree: RegistryS3FileSystem) -> None:
+    """name, size, type, ETag, an aware LastModified, class, content type, metadata."""
+    info = tree.info("/docker/a")
+    assert (info["name"], info["size"], info["type"]) == ("/docker/a", 1, "file")
+    assert info["ETag"] == '"c4ca4238a0b923820dcc509a6f75849b"'
+    assert info["StorageClass"] == "STANDARD"
+    assert info["ContentType"] == "application/octet-stream"
+    assert info["metadata"] == {}
+    assert abs((datetime.now(timezone.utc) - info["LastModified"]).total_seconds()) < 60
+    assert tree.info("/docker/z") == {"name": "/docker/z", "size": 0, "type": "directory"}
+    assert tree.info("/")["type"] == "directory"
+    with pytest.raises(FileNotFoundError):
+        tree.info("/docker/a/nothing")
+
+
+def test_listed_infos_are_those_of_info(tree: RegistryS3FileSystem) -> None:
+    """ls and find tell the same size, ETag and time."""
+    for info in (*tree.ls("/docker/a"), *tree.find("/docker", detail=True).values()):
+        assert info.items() <= tree.info(info["name"]).items()
+
+
+def test_exists_isfile_isdir(tree: RegistryS3FileSystem) -> None:
+    """A file wins over a directory of its name."""
+    found = {
+        path: (tree.exists(path), tree.isfile(path), tree.isdir(path)) for path in ("/docker/a", "/docker/z", "/n")
+    }
+    assert found == {"/docker/a": (True, True, False), "/docker/z": (True, False, True), "/n": (False, False, False)}
+
+
+def test_find_walk_du_and_glob_agree(tree: RegistryS3FileSystem) -> None:
+    """All see the same files and bytes."""
+    assert tree.find("/") == sorted(TREE)
+    assert tree.find("/docker/a") == ["/docker/a", "/docker/a/b", "/docker/a/c d+e%20?#[1]=é"]
+    assert tree.find("/docker/z/y/x") == ["/docker/z/y/x"]
+    assert tree.find("/nothing") == []
+    assert tree.find("/docker", maxdepth=1) == ["/docker/a"]
+    assert tree.find("/docker/z", withdirs=True) == ["/docker/z", "/docker/z/y", "/docker/z/y/x"]
+    walked = {f"{folder}/{file}" for folder, _, files in tree.walk("/") for file in files}
+    assert walked == set(TREE)
+    assert tree.du("/") == sum(map(len, TREE.values()))
+    assert tree.du("/docker/a", total=False) == {path: len(TREE[path]) for path in TREE if path.startswith("/docker/a")}
+    assert tree.glob("/docker/*/*") == [
+        "/docker/a/b",
+        "/docker/a/c d+e%20?#[1]=é",
+        "/docker/year=2026/month=11",
+        "/docker/z/y",
+    ]
+    assert tree.glob("/docker/**/x") == ["/docker/z/y/x"]
+    assert tree.glob("/docker/year=*/month=1[0-2]/*.bin") == ["/docker/year=2026/month=11/p.bin"]
+
+
+@pytest.mark.parametrize("key", ["bare//b", "bare/./c", "bare/../d", "/bare"])
+def test_keys_that_no_path_can_name_are_not_listed_but_removed(fs: RegistryS3FileSystem, key: str) -> None:
+    """Other tools' keys with odd components: no listing shows them, a recursive rm takes them."""
+    client, bucket = fs.bucket._client, fs.parameters.bucket
+    client.put_object(Bucket=bucket, Key="registry/dir/" + key, Body=b"")
+    fs.pipe_file("/dir/fine", b"")
+    assert fs.find("/dir") == ["/dir/fine"]
+    fs.rm("/dir", recursive=True)
+    assert client.list_objects_v2(Bucket=bucket)["KeyCount"] == 0
+
+
+def test_a_marker_key_shows_as_a_directory(fs: RegistryS3FileSystem) -> None:
+    """Some tools write a key that ends in a slash."""
+    fs.bucket._client.put_object(Bucket=fs.parameters.bucket, Key="registry/d/sub/", Body=b"")
+    assert names(fs.ls("/d")) == [("/d/sub", "directory")]
+    assert fs.ls("/d/sub") == []
+    assert fs.isdir("/d/sub")
+    assert fs.find("/d") == []
+    fs.rmdir("/d/sub")
+    assert not fs.exists("/d")
+
+
+def test_a_sibling_of_rootdirectory_is_never_listed(fs: RegistryS3FileSystem) -> None:
+    """/registry does not see /registry2."""
+    fs.bucket._client.put_object(Bucket=fs.parameters.bucket, Key="registry2/secret", Body=b"")
+    assert fs.find("/") == []
+    assert fs.ls("/") == []
+
+
+@pytest.mark.parametrize("size", [0, 1, 1000, 16 * MIB, 50 * MIB + 7])
+def test_any_slice_of_a_file_is_pythons(fs: RegistryS3FileSystem, size: int) -> None:
+    """Negative, open, reversed and past the end, whole and in parallel pieces."""
+    data = random.Random(size).randbytes(size)
+    fs.pipe_file("/f", data)
+    cuts = [
+        (None, None),
+        (0, 10),
+        (5, None),
+        (-7, None),
+        (None, -3),
+        (-9, -2),
+        (size, None),
+        (size + 5, size + 9),
+        (9, 3),
+    ]
+    cuts += [(3, size + 100), (MIB, 40 * MIB)]
+    for start, end in cuts:
+        assert fs.cat_file("/f", start, end) == data[start:end], (start, end)
+    assert fs.head("/f", 5) == data[:5]
+    assert fs.tail("/f", 5) == data[-5:] if size else fs.tail("/f", 5) == b""
+    assert fs.tail("/f", 0) == b""
+
+
+def test_an_open_file_seeks_and_reads(fs: RegistryS3FileSystem) -> None:
+    """As a local file does; pickled, it goes on where it was."""
+    data = random.Random(3).randbytes(12 * MIB)
+    fs.pipe_file("/f", data)
+    with fs.open("/f", "rb") as file:
+        assert file.read(3) == data[:3]
+        file.seek(-5, 2)
+        assert file.read() == data[-5:]
+        file.seek(6 * MIB)
+        with pickle.loads(pickle.dumps(file)) as again:
+            assert again.read(10) == data[6 * MIB : 6 * MIB + 10]
+        buffer = bytearray(100)
+        file.seek(100)
+        assert file.readinto(buffer) == 100
+        assert buffer == data[100:200]
+
+
+def test_reading_a_directory_or_nothing_is_an_error(tree: RegistryS3FileSystem) -> None:
+    """FileNotFoundError with the path."""
+    for path in ("/docker/z", "/nothing"):
+        with pytest.raises(FileNotFoundError) as missing:
+            tree.open(path, "rb")
+        assert missing.value.filename == path
+        with pytest.raises(FileNotFoundError):
+            tree.cat_file(path)
+
+
+def test_an_object_replaced_while_it_is_read_is_told(fs: RegistryS3FileSystem) -> None:
+    """FileExpired, never mixed bytes."""
+    fs.pipe_file("/f", b"a" * 12 * MIB)
+    with fs.open("/f", "rb") as file:
+        assert file.read(10) == b"a" * 10
+        fs.pipe_file("/f", b"b" * 12 * MIB)
+        file.seek(11 * MIB)
+        with pytest.raises(FileExpired) as expired:
+            file.read(10)
+    assert expired.value.filename == "/f"
+
+
+def test_cat_of_many_is_a_mapping(tree: RegistryS3FileSystem) -> None:
+    """A list, a pattern and a directory; on_error omits or returns."""
+    assert tree.cat("/docker/a/b") == b"22"
+    assert tree.cat(["/docker/a/b"]) == {"/docker/a/b": b"22"}
+    assert tree.cat("/docker/year=*/*/*") == {"/docker/year=2026/month=11/p.bin": b"55555"}
+    assert tree.cat("/docker", recursive=True) == TREE
+    assert tree.cat(["/docker/a", "/no"], on_error="omit") == {"/docker/a": b"1"}
+    assert isinstance(tree.cat(["/docker/a", "/no"], on_error="return")["/no"], FileNotFoundError)
+    with pytest.raises(FileNotFoundError):
+        tree.cat(["/docker/a", "/no"])
+
+
+@pytest.mark.parametrize("max_gap", [None, 0, 100])
+def test_cat_ranges_gives_each_its_own_bytes(fs: RegistryS3FileSystem, max_gap: int | None) -> None:
+    """Merged or not; failures are returned in their place."""
+    data = random.Random(4).randbytes(1000)
+    fs.pipe({"/a": data, "/b": data[::-1]})
+    paths, starts, ends = ["/a", "/b", "/a", "/a", "/no"], [0, 5, 90, -10, 0], [10, 9, 120, None, 1]
+    found = fs.cat_ranges(paths, starts, ends, max_gap=max_gap)
+    assert found[:4] == [data[0:10], data[::-1][5:9], data[90:120], data[-10:]]
+    assert isinstance(found[4], FileNotFoundError)
+    with pytest.raises(FileNotFoundError):
+        fs.cat_ranges(paths, starts, ends, max_gap=max_gap, on_error="raise")
+
+
+def test_times_and_checksums_follow_the_object(fs: RegistryS3FileSystem) -> None:
+    """created and modified are LastModified; checksum and ukey change with the bytes."""
+    fs.pipe_file("/f", b"1")
+    assert fs.created("/f") == fs.modified("/f") == fs.info("/f")["LastModified"]
+    before = fs.checksum("/f"), fs.ukey("/f")
+    assert before == (fs.checksum("/f"), fs.ukey("/f"))
+    fs.pipe_file("/f", b"2")
+    assert fs.checksum("/f") != before[0]
+    assert fs.ukey("/f") != before[1]
+
+
+def test_a_presigned_url_is_read_by_plain_http(fs: RegistryS3FileSystem) -> None:
+    """Without any credentials."""
+    import urllib3
+
+    fs.pipe_file("/odd name+%", b"signed")
+    with urllib3.PoolManager() as http:
+        assert http.request("GET", fs.sign("/odd name+%")).data == b"signed"
+
+
+def test_the_listings_cache_is_off_unless_asked_for(fs: RegistryS3FileSystem) -> None:
+    """Others write to the bucket; with use_listings_cache our own writes still show."""
+    cached = RegistryS3FileSystem(**fs.storage_options, use_listings_cache=True)
+    fs.pipe_file("/d/a", b"")
+    assert cached.ls("/d", detail=False) == fs.ls("/d", detail=False) == ["/d/a"]
+    fs.pipe_file("/d/b", b"")
+    assert fs.ls("/d", detail=False) == ["/d/a", "/d/b"]
+    assert cached.ls("/d", detail=False) == ["/d/a"]
+    assert cached.ls("/d", detail=False, refresh=True) == ["/d/a", "/d/b"]
+    cached.pipe_file("/d/c", b"")
+    assert cached.ls("/d", detail=False) == ["/d/a", "/d/b", "/d/c"]
+    cached.rm("/d", recursive=True)
+    with pytest.raises(FileNotFoundError):
+        cached.ls("/d")
+
+
+def test_one_instance_serves_many_threads(fs: RegistryS3FileSystem) -> None:
+    """Every byte its own."""
+    errors: list[BaseException] = []
+
+    def work(number: int) -> None:
+        try:
+            for turn in range(5):
+                fs.pipe_file(f"/t/{number}", bytes([number]) * turn)
+                assert fs.cat_file(f"/t/{number}") == bytes([number]) * turn
+        except BaseException as error:  # noqa: BLE001  # told by the assertion below
+            errors.append(error)
+
+    threads = [threading.Thread(target=work, args=(number,)) for number in range(32)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert errors == []
+    assert len(fs.find("/t")) == 32
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork on this system")
+@pytest.mark.filterwarnings("ignore:.*multi-threaded.*fork:DeprecationWarning")
+def test_a_forked_child_has_its_own_connections_and_threads(fs: RegistryS3FileSystem) -> None:
+    """Used before the fork, the filesystem works in the child and goes on in the parent."""
+    fs.pipe({f"/f{n}": b"x" for n in range(8)})
+    client = id(fs.bucket._client)
+    child = os.fork()
+    if child == 0:
+        good = fs.cat([f"/f{n}" for n in range(8)]) == {f"/f{n}": b"x" for n in range(8)}
+        os._exit(0 if good and id(fs.bucket._client) != client else 1)
+    assert os.waitpid(child, 0)[1] == 0
+    assert fs.cat_file("/f0") == b"x"
+
+
+def test_pandas_reads_and_writes_urls(fs: RegistryS3FileSystem) -> None:
+    """CSV, Parquet and JSON, both ways."""
+    frame = pandas.DataFrame({"name": ["a", "b"], "value": [1, 2]})
+    url, options = fs.unstrip_protocol("/frame"), fs.storage_options
+    frame.to_csv(url + ".csv", index=False, storage_options=options)
+    frame.to_parquet(url + ".parquet", storage_options=options)
+    frame.to_json(url + ".json", storage_options=options)
+    for read, ending in ((pandas.read_csv, "csv"), (pandas.read_parquet, "parquet"), (pandas.read_json, "json")):
+        pandas.testing.assert_frame_equal(read(f"{url}.{ending}", storage_options=options), frame)
+
+
+def test_a_mapper_is_a_dictionary_of_bytes(fs: RegistryS3FileSystem) -> None:
+    """As zarr and others use it."""
+    mapper = fs.get_mapper("/m")
+    mapper["a/b"] = b"1"
+    assert dict(mapper) == {"a/b": b"1"}
+    assert fsspec.get_mapper(fs.unstrip_protocol("/m"), **fs.storage_options)["a/b"] == b"1"
+    with pytest.raises(KeyError):
+        mapper["none"]

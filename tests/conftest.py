@@ -1,0 +1,69 @@
+"""Servers started once a run, and a filesystem on a fresh bucket for each test."""
+
+from __future__ import annotations
+
+import itertools
+import os
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
+from typing import Any
+
+import pytest
+
+from registry_s3fs import RegistryS3FileSystem
+from tests import servers
+from tests.servers import Server
+
+_numbers = itertools.count()
+
+
+@pytest.fixture(autouse=True)
+def _no_foreign_settings(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> None:
+    """No credentials, endpoints or registry settings of whoever runs the tests; no waiting for EC2's metadata."""
+    nowhere = str(tmp_path_factory.getbasetemp() / "none")
+    for name in [name for name in os.environ if name.startswith(("AWS_", "REGISTRY_", "FSSPEC_"))]:
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    monkeypatch.setenv("AWS_CONFIG_FILE", nowhere)
+    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", nowhere)
+
+
+def _running(start: Callable[[], AbstractContextManager[Server]]) -> Iterator[Server]:
+    try:
+        with start() as server:
+            yield server
+    except servers.NotInstalledError as missing:
+        pytest.skip(str(missing))
+
+
+@pytest.fixture(scope="session")
+def moto_server() -> Iterator[Server]:
+    """moto's server."""
+    yield from _running(servers.moto)
+
+
+@pytest.fixture(scope="session")
+def rclone_server() -> Iterator[Server]:
+    """rclone's server."""
+    yield from _running(servers.rclone)
+
+
+@pytest.fixture(scope="session")
+def radosgw_server() -> Iterator[Server]:
+    """Ceph's server."""
+    yield from _running(servers.radosgw)
+
+
+@pytest.fixture
+def options(moto_server: Server) -> Iterator[dict[str, Any]]:
+    """Storage options for a fresh bucket on moto's server, under a rootdirectory."""
+    bucket = f"bucket-{next(_numbers)}"
+    moto_server.create_bucket(bucket)
+    yield moto_server.options(bucket, rootdirectory="/registry")
+    moto_server.empty_bucket(bucket)
+
+
+@pytest.fixture
+def fs(options: dict[str, Any]) -> RegistryS3FileSystem:
+    """A filesystem on a fresh bucket."""
+    return RegistryS3FileSystem(**options)

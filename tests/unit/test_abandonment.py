@@ -1,0 +1,107 @@
+"""Closing is told from abandoning, by what is on the call stack."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+
+import pytest
+
+from registry_s3fs import abandonment
+
+
+class Closes:
+    """A file that notes at its close whether an exception left the block."""
+
+    def __init__(self) -> None:
+        self._handled = abandonment.being_handled()
+        self.left: list[bool] = []
+
+    def close(self) -> None:
+        self.left.append(abandonment.left_by_exception(self._handled))
+
+
+class Layer:
+    """As fsspec.open and pandas do: an `__exit__` that only calls close()."""
+
+    def __init__(self, file: Closes) -> None:
+        self.file = file
+
+    def __enter__(self) -> Closes:
+        return self.file
+
+    def __exit__(self, *exc_info: object) -> None:
+        self.file.close()
+
+
+@pytest.mark.parametrize("layer", [Layer, contextlib.closing])
+def test_a_block_left_by_an_exception_is_abandoned(layer: type) -> None:
+    """Through any layer whose __exit__ got the exception."""
+    file = Closes()
+    with contextlib.suppress(KeyError), layer(file):
+        raise KeyError
+    assert file.left == [True]
+
+
+def test_a_generators_context_manager_counts_too() -> None:
+    """contextlib's own __exit__ is handed the exception."""
+
+    @contextlib.contextmanager
+    def opened(file: Closes) -> Iterator[None]:
+        try:
+            yield
+        finally:
+            file.close()
+
+    file = Closes()
+    with contextlib.suppress(KeyError), opened(file):
+        raise KeyError
+    assert file.left == [True]
+
+
+def test_a_block_left_normally_is_not() -> None:
+    """The usual case."""
+    file = Closes()
+    with Layer(file):
+        pass
+    assert file.left == [False]
+
+
+def test_a_file_opened_and_closed_inside_an_except_block_is_published() -> None:
+    """The exception was there before the file."""
+    try:
+        raise KeyError
+    except KeyError:
+        file = Closes()
+        with Layer(file):
+            pass
+    assert file.left == [False]
+
+
+def test_an_explicit_close_inside_an_except_block_is_published() -> None:
+    """No __exit__ was handed anything."""
+    file = Closes()
+    try:
+        raise KeyError
+    except KeyError:
+        file.close()
+    assert file.left == [False]
+
+
+def test_an_exit_that_got_no_exception_publishes_inside_an_except_block() -> None:
+    """What counts is what the nearest __exit__ was handed."""
+    file = Closes()
+    try:
+        raise KeyError
+    except KeyError:
+        with Layer(file):
+            pass
+    assert file.left == [False]
+
+
+def test_an_exception_caught_inside_the_block_is_no_reason() -> None:
+    """It did not leave the block."""
+    file = Closes()
+    with Layer(file), contextlib.suppress(KeyError):
+        raise KeyError
+    assert file.left == [False]

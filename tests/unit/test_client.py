@@ -1,0 +1,158 @@
+"""The client is what the parameters say, and every object-creating call gets their fields."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from typing import Any
+
+import botocore
+import pytest
+
+from registry_s3fs import DriverParameters
+from registry_s3fs.client import config_options, object_fields, s3_client
+from registry_s3fs.redaction import redact
+
+KEYS = {"accesskey": "AKIDEXAMPLE", "secretkey": "secret"}
+
+
+def parameters(**options: Any) -> DriverParameters:
+    return DriverParameters.from_mapping({"bucket": "demo", "region": "eu-west-1", **KEYS, **options})
+
+
+@pytest.mark.parametrize(
+    ("options", "url"),
+    [
+        ({}, "https://demo.s3.eu-west-1.amazonaws.com/k"),
+        ({"secure": False}, "http://demo.s3.eu-west-1.amazonaws.com/k"),
+        ({"forcepathstyle": True}, "https://s3.eu-west-1.amazonaws.com/demo/k"),
+        ({"usedualstack": True}, "https://demo.s3.dualstack.eu-west-1.amazonaws.com/k"),
+        ({"accelerate": True}, "https://demo.s3-accelerate.amazonaws.com/k"),
+        ({"region": "us-east-1", "usefipsendpoint": True}, "https://demo.s3-fips.us-east-1.amazonaws.com/k"),
+        ({"region": "cn-north-1"}, "https://demo.s3.cn-north-1.amazonaws.com.cn/k"),
+        ({"regionendpoint": "store:9000"}, "https://store:9000/demo/k"),
+        ({"regionendpoint": "store:9000", "secure": "false"}, "http://store:9000/demo/k"),
+        ({"regionendpoint": "store.example", "forcepathstyle": False}, "https://demo.store.example/k"),
+    ],
+)
+def test_requests_go_where_the_parameters_say(options: dict[str, Any], url: str) -> None:
+    """Scheme, host and addressing style come from the parameters."""
+    signed = s3_client(parameters(**options)).generate_presigned_url("get_object", {"Bucket": "demo", "Key": "k"})
+    assert signed.split("?")[0] == url
+
+
+@pytest.mark.parametrize(
+    ("options", "version"), [({}, "s3v4"), ({"v4auth": "false"}, "s3"), ({"anon": True}, botocore.UNSIGNED)]
+)
+def test_requests_are_signed_as_the_parameters_say(options: dict[str, Any], version: object) -> None:
+    """v4auth and anon choose the signature."""
+    keys = {"accesskey": "", "secretkey": ""} if "anon" in options else {}
+    assert s3_client(parameters(**options, **keys)).meta.config.signature_version is version or (
+        s3_client(parameters(**options, **keys)).meta.config.signature_version == version
+    )
+
+
+def test_version_2_urls_carry_a_version_2_signature() -> None:
+    """v4auth=False signs as old stores expect."""
+    client = s3_client(parameters(v4auth=False))
+    assert "AWSAccessKeyId=AKIDEXAMPLE&Signature=" in client.generate_presigned_url(
+        "get_object", {"Bucket": "demo", "Key": "k"}
+    )
+
+
+def test_one_client_serves_all_equal_parameters_and_threads() -> None:
+    """A process has one client, and one connection pool, for each set of parameters."""
+    found: list[object] = []
+    threads = [threading.Thread(target=lambda: found.append(s3_client(parameters(useragent="x")))) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len({id(client) for client in found}) == 1
+    assert s3_client(parameters(useragent="y")) is not found[0]
+
+
+def test_checksums_are_the_sdks_own_on_aws_and_gentle_elsewhere() -> None:
+    """Older stores refuse the trailers of newer SDKs."""
+    assert "request_checksum_calculation" not in config_options(parameters())
+    options = config_options(parameters(regionendpoint="store:9000"))
+    assert options["request_checksum_calculation"] == "when_required"
+    assert options["response_checksum_validation"] == "when_required"
+
+
+def test_config_kwargs_have_the_last_word() -> None:
+    """They override ours, and their s3 options join ours."""
+    extra = {
+        "read_timeout": 7,
+        "s3": {"payload_signing_enabled": True},
+        "request_checksum_calculation": "when_supported",
+    }
+    options = config_options(parameters(regionendpoint="store:9000", config_kwargs=extra))
+    assert options["read_timeout"] == 7
+    assert options["s3"]["payload_signing_enabled"]
+    assert options["s3"]["addressing_style"] == "path"
+    assert options["request_checksum_calculation"] == "when_supported"
+
+
+def test_the_connection_pool_is_as_wide_as_the_concurrency() -> None:
+    """No request waits for a connection, no connection is thrown away."""
+    assert s3_client(parameters(max_concurrency=17)).meta.config.max_pool_connections == 17
+
+
+def test_the_user_agent_names_us_and_what_was_given() -> None:
+    """Server logs tell who came."""
+    agent = s3_client(parameters(useragent="mirror/1.0")).meta.config.user_agent_extra
+    assert agent.startswith("registry-s3fs/")
+    assert agent.endswith(" mirror/1.0")
+
+
+@pytest.mark.parametrize(
+    ("options", "fields"),
+    [
+        ({}, {"StorageClass": "STANDARD"}),
+        ({"storageclass": "NONE"}, {}),
+        ({"encrypt": True}, {"StorageClass": "STANDARD", "ServerSideEncryption": "AES256"}),
+        (
+            {"encrypt": "true", "keyid": "key-1", "storageclass": "standard_ia", "objectacl": "private"},
+            {
+                "StorageClass": "STANDARD_IA",
+                "ServerSideEncryption": "aws:kms",
+                "SSEKMSKeyId": "key-1",
+                "ACL": "private",
+            },
+        ),
+    ],
+)
+def test_new_objects_get_encryption_class_and_acl(options: dict[str, Any], fields: dict[str, str]) -> None:
+    """encrypt, keyid, storageclass and objectacl as request fields."""
+    assert object_fields(parameters(**options)) == fields
+
+
+def test_no_signature_reaches_a_log(caplog: pytest.LogCaptureFixture) -> None:
+    """At loglevel=debug botocore logs how it signs; what would still work is masked."""
+    caplog.set_level(logging.DEBUG)
+    for v4auth in (True, False):
+        client = s3_client(parameters(v4auth=v4auth, loglevel="debug", sessiontoken="TOKENTOKEN"))
+        url = client.generate_presigned_url("get_object", {"Bucket": "demo", "Key": "k"})
+        signature = url.split("Signature=")[1].split("&")[0]
+        assert "Calculating signature" in caplog.text
+        assert signature not in caplog.text
+        assert "TOKENTOKEN" not in caplog.text
+    for name in ("registry_s3fs", "botocore"):
+        logging.getLogger(name).setLevel(logging.NOTSET)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Authorization: AWS4-HMAC-SHA256 Credential=A/B, SignedHeaders=host, Signature=XSECRETX",
+        "{'Authorization': b'AWS AKID:XSECRETX', 'Host': 'h'}",
+        "'X-Amz-Security-Token': 'XSECRETX'",
+        "GET /k?AWSAccessKeyId=AKID&Signature=XSECRETX&Expires=1",
+        "aws_secret_access_key='XSECRETX'",
+    ],
+)
+def test_every_form_of_a_secret_is_masked(text: str) -> None:
+    """Headers, queries and keyword arguments."""
+    assert "XSECRETX" not in redact(text)
+    assert "***" in redact(text)

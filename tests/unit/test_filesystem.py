@@ -1,0 +1,115 @@
+"""What the filesystem does without a request: registration, identity, serialisation, secrets."""
+
+from __future__ import annotations
+
+import json
+import pickle
+import subprocess
+import sys
+from importlib.metadata import entry_points
+
+import fsspec
+import pytest
+
+from registry_s3fs import RegistryS3FileSystem
+
+OPTIONS = {
+    "bucket": "demo",
+    "region": "us-east-1",
+    "accesskey": "AKIDOFMINE",
+    "secretkey": "very-secret",
+    "sessiontoken": "tokentoken",
+    "config_kwargs": {"proxies": {"https": "http://user:proxypass@proxy"}},
+}
+SECRETS = ("AKIDOFMINE", "very-secret", "tokentoken", "proxypass")
+
+
+def test_fsspec_finds_the_protocol_by_its_entry_point() -> None:
+    """Nobody has to import the package first."""
+    code = "import fsspec, sys; fs = fsspec.filesystem('registrys3', bucket='demo', region='us-east-1'); print(fs)"
+    shown = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True).stdout
+    assert "RegistryS3FileSystem" in shown
+    assert [point.value for point in entry_points(group="fsspec.specs", name="registrys3")] == [
+        "registry_s3fs.filesystem:RegistryS3FileSystem"
+    ]
+
+
+def test_making_an_instance_imports_no_boto3() -> None:
+    """Start-up is light: boto3 comes with the first request."""
+    code = (
+        "import registry_s3fs, sys; registry_s3fs.RegistryS3FileSystem(bucket='demo', region='us-east-1');"
+        "sys.exit('boto3' in sys.modules)"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_equal_options_are_equal_filesystems_and_one_client() -> None:
+    """fsspec caches an instance a thread; the client is the process's."""
+    one = RegistryS3FileSystem(**OPTIONS)
+    assert one == RegistryS3FileSystem(**OPTIONS)
+    other = RegistryS3FileSystem(**OPTIONS, skip_instance_cache=True)
+    assert one is not other
+    assert one.parameters == other.parameters
+    assert one.pool is other.pool
+
+
+def test_it_pickles_and_goes_through_json() -> None:
+    """Workers of dask and multiprocessing get the same filesystem."""
+    fs = RegistryS3FileSystem(**OPTIONS)
+    assert pickle.loads(pickle.dumps(fs)).parameters == fs.parameters
+    assert fsspec.AbstractFileSystem.from_json(fs.to_json()).parameters == fs.parameters
+
+
+def test_json_without_passwords_has_no_secret() -> None:
+    """No credential of any name, nor a proxy's password."""
+    text = RegistryS3FileSystem(**OPTIONS).to_json(include_password=False)
+    assert not any(secret in text for secret in SECRETS)
+    assert json.loads(text)["bucket"] == "demo"
+
+
+def test_repr_and_str_have_no_secret() -> None:
+    """They tell the place, not the key."""
+    fs = RegistryS3FileSystem(**OPTIONS)
+    assert "demo" in repr(fs)
+    assert not any(secret in repr(fs) + str(fs) for secret in SECRETS)
+
+
+def test_an_unknown_option_is_a_type_error_with_the_closest_name() -> None:
+    """Also for fsspec's own options."""
+    with pytest.raises(TypeError, match="did you mean 'use_listings_cache'"):
+        RegistryS3FileSystem(bucket="demo", region="us-east-1", use_listing_cache=True)
+
+
+def test_zarrs_options_are_accepted() -> None:
+    """zarr hands asynchronous and loop to every filesystem."""
+    RegistryS3FileSystem(bucket="demo", region="us-east-1", asynchronous=True, loop=None)
+
+
+def test_a_url_comes_back_with_its_bucket() -> None:
+    """unstrip_protocol gives what fsspec.open takes."""
+    fs = RegistryS3FileSystem(bucket="demo", region="us-east-1")
+    assert fs.unstrip_protocol("a/b") == fs.unstrip_protocol("registrys3://demo/a/b") == "registrys3://demo/a/b"
+
+
+def test_another_bucket_beside_the_urls_is_refused() -> None:
+    """fsspec.open(url, bucket=other) does not pick one of the two."""
+    with pytest.raises((ValueError, TypeError), match="bucket"):
+        fsspec.open("registrys3://demo/a", bucket="other", region="us-east-1").open()
+
+
+def test_a_list_of_urls_of_two_buckets_is_refused() -> None:
+    """The filesystem of the first must not read the second bucket's keys in its own."""
+    files = fsspec.open_files(["registrys3://demo/a", "registrys3://other/b"], region="us-east-1")
+    with pytest.raises(ValueError, match="'other'"):
+        files[1].open()
+    files = fsspec.open_files(["registrys3://demo/a", "registrys3://other/part-*"], mode="wb", region="us-east-1")
+    with pytest.raises(ValueError, match="'other'"):
+        files[1].open()
+
+
+def test_a_presigned_url_needs_no_request() -> None:
+    """redirectendpoint is its host."""
+    fs = RegistryS3FileSystem(**{**OPTIONS, "redirectendpoint": "https://cdn.example.com", "forcepathstyle": True})
+    url = fs.sign("/a b", expiration=1200)
+    assert url.startswith("https://cdn.example.com/demo/a%20b?")
+    assert "X-Amz-Expires=1200" in url
