@@ -11,9 +11,6 @@ from typing import Any
 from registry_s3fs.parameters import DriverParameters
 from registry_s3fs.redaction import guard_loggers
 
-CONTENT_TYPE = "application/octet-stream"
-"""Of every object the registry writes (Go: ``driver.getContentType``)."""
-
 CONNECT_TIMEOUT_S = 5
 READ_TIMEOUT_S = 30
 ATTEMPTS = 4

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import logging
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import Future, wait
 
 from registry_s3fs import ranges
-from registry_s3fs.bucket import Body, Bucket, ObjectInfo, Part
-from registry_s3fs.client import CONTENT_TYPE
+from registry_s3fs.bucket import Bucket
 from registry_s3fs.concurrency import Pool
+from registry_s3fs.records import PLAIN, Body, Description, ObjectInfo, Part
 
 logger = logging.getLogger("registry_s3fs")
 
@@ -36,8 +36,8 @@ class MultipartUpload:
         pool: Pool,
         key: str,
         *,
-        content_type: str = CONTENT_TYPE,
-        metadata: dict[str, str] | None = None,
+        description: Description = PLAIN,
+        tags: Mapping[str, str] | None = None,
     ) -> None:
         self._bucket = bucket
         self._pool = pool
@@ -45,7 +45,7 @@ class MultipartUpload:
         self._pending: deque[Future[Part]] = deque()
         self._parts: list[Part] = []
         self.next_number = 1
-        self.upload_id = bucket.create_upload(key, content_type=content_type, metadata=metadata)
+        self.upload_id = bucket.create_upload(key, description=description, tags=tags)
 
     def add(self, size: int, produce: Callable[[], Body]) -> None:
         """Send the next part, whose `size` bytes `produce` gives when a thread is free for them.
@@ -95,13 +95,13 @@ def upload(
     *,
     chunk_bytes: int,
     exclusive: bool = False,
-    content_type: str = CONTENT_TYPE,
+    description: Description = PLAIN,
 ) -> None:
     """Store `size` bytes, which `read` gives a range at a time: one PutObject up to `chunk_bytes`, else in parts."""
     if size <= chunk_bytes:
-        bucket.put(key, read((0, size)), exclusive=exclusive, content_type=content_type)
+        bucket.put(key, read((0, size)), exclusive=exclusive, description=description)
         return
-    parts = MultipartUpload(bucket, pool, key, content_type=content_type)
+    parts = MultipartUpload(bucket, pool, key, description=description)
     try:
         for start, end in ranges.split(0, size, ranges.uniform_part_bytes(size, chunk_bytes)):
             parts.add(end - start, lambda extent=(start, end): read(extent))  # type: ignore[misc]  # bound now
@@ -111,21 +111,22 @@ def upload(
         raise
 
 
-def copy(bucket: Bucket, pool: Pool, source: ObjectInfo, target: str) -> None:
+def copy(bucket: Bucket, pool: Pool, source: ObjectInfo, target: str, description: Description | None = None) -> None:
     """Server-side copy of the version `source` tells of; in parallel parts above `multipartcopythresholdsize`.
 
+    The copy says of itself what the source says, or another `description`, and keeps its tags.
     Go: ``driver.copy``; unlike there, an upload that fails is aborted.
     """
     parameters = bucket.parameters
     if source.size <= parameters.multipartcopythresholdsize:
-        bucket.copy(source, target)
+        bucket.copy(source, target, description)
         return
     parts = MultipartUpload(
         bucket,
         pool,
         target,
-        content_type=source.headers.get("ContentType", CONTENT_TYPE),
-        metadata=source.headers.get("metadata", {}),
+        description=source.description if description is None else description,
+        tags=bucket.tags(source.key, source.version_id) if source.head.get("TagCount") else None,
     )
     try:
         for extent in ranges.split_for_copy(source.size, parameters.multipartcopychunksize):

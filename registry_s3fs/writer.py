@@ -9,9 +9,8 @@ from typing import TYPE_CHECKING, Any
 from fsspec.spec import AbstractBufferedFile
 
 from registry_s3fs import abandonment, ranges
-from registry_s3fs.bucket import ObjectInfo
-from registry_s3fs.client import CONTENT_TYPE
 from registry_s3fs.multipart import MultipartUpload
+from registry_s3fs.records import Description, ObjectInfo, Pin
 
 if TYPE_CHECKING:
     from registry_s3fs.filesystem import RegistryS3FileSystem
@@ -53,14 +52,14 @@ class WriteFile(AbstractBufferedFile):
         mode: str,
         *,
         block_size: int,
+        description: Description,
         autocommit: bool = True,
-        content_type: str = CONTENT_TYPE,
     ) -> None:
         self._state = State.DISCARDED  # until it is known that the file can be opened
         super().__init__(fs, path, "wb" if mode == "xb" else mode, block_size, autocommit)
         self.mode = mode
         self._key = fs.bucket.space.key(path)
-        self._content_type = content_type
+        self._description = description
         self._upload: MultipartUpload | None = None
         self._chunk = bytearray()
         self._handled_at_open = abandonment.being_handled()
@@ -132,7 +131,7 @@ class WriteFile(AbstractBufferedFile):
     def _publish(self) -> None:
         exclusive = self.mode == "xb"
         if self._upload is None:
-            self.fs.bucket.put(self._key, self._chunk, exclusive=exclusive, content_type=self._content_type)
+            self.fs.bucket.put(self._key, self._chunk, exclusive=exclusive, description=self._description)
         else:
             if self._chunk:
                 self._send_chunk()
@@ -163,7 +162,7 @@ class WriteFile(AbstractBufferedFile):
     def _multipart(self) -> MultipartUpload:
         if self._upload is None:
             bucket, pool = self.fs.bucket, self.fs.pool
-            self._upload = MultipartUpload(bucket, pool, self._key, content_type=self._content_type)
+            self._upload = MultipartUpload(bucket, pool, self._key, description=self._description)
         return self._upload
 
     def _send_chunk(self) -> None:
@@ -176,9 +175,9 @@ class WriteFile(AbstractBufferedFile):
             committed = self.fs.bucket.head(self._key, explain=False)
         except FileNotFoundError:
             return
-        self._content_type = committed.headers.get("ContentType", self._content_type)
+        self._description = committed.description
         if committed.size < ranges.MIN_PART_BYTES:
-            self._chunk += self.fs.bucket.get(self._key, etag=committed.etag).data
+            self._chunk += self.fs.bucket.get(self._key, pin=Pin(committed.etag)).data
         else:
             self._discarding_on_error(self._copy_committed, committed)
         self.loc = committed.size
