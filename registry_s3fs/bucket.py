@@ -77,21 +77,26 @@ class Bucket:
         except OSError:
             pass
 
-    def list(self, prefix: str, delimiter: str = "", limit: int = 0) -> Iterator[Page]:
-        """ListObjectsV2, page after page in the order of keys; `limit` stops after that many keys."""
+    def list(self, prefix: str, delimiter: str = "", limit: int = 0, *, start_after: str = "") -> Iterator[Page]:
+        """ListObjectsV2, page after page in the order of keys, from the first one after `start_after`;
+        `limit` stops after that many keys."""
         request: dict[str, Any] = {**self._name, "Prefix": prefix}
         if delimiter:
             request["Delimiter"] = delimiter
+        if start_after:
+            request["StartAfter"] = start_after
         if limit:
             request["MaxKeys"] = limit
         while True:
             with self._translated(prefix):
                 answer = self._client.list_objects_v2(**request)
+            last = bool(limit) or not answer.get("IsTruncated")
             yield Page(
-                [_listed(found) for found in answer.get("Contents", [])],
-                [found["Prefix"] for found in answer.get("CommonPrefixes", [])],
+                [_listed(found) for found in answer.get("Contents", ())],
+                [found["Prefix"] for found in answer.get("CommonPrefixes", ())],
+                last,
             )
-            if limit or not answer.get("IsTruncated"):
+            if last:
                 return
             request["ContinuationToken"] = answer["NextContinuationToken"]
 
@@ -337,7 +342,7 @@ def _listed(found: dict[str, Any]) -> ObjectInfo:
 
 def _utc(when: datetime) -> datetime:
     """botocore gives some times in the local zone and some in UTC."""
-    return when.astimezone(timezone.utc)
+    return when if when.tzinfo is timezone.utc else when.astimezone(timezone.utc)
 
 
 def _version(version_id: str) -> dict[str, str]:

@@ -8,6 +8,7 @@ import threading
 from importlib.metadata import version
 from typing import Any
 
+from registry_s3fs import pages
 from registry_s3fs.parameters import DriverParameters
 from registry_s3fs.redaction import guard_loggers
 
@@ -69,6 +70,7 @@ def _make(parameters: DriverParameters, endpoint_url: str | None) -> Any:
         aws_session_token=parameters.sessiontoken or None,
         config=Config(**config_options(parameters)),
     )
+    client.meta.events.register_last("before-parse.s3.ListObjectsV2", pages.fill)
     guard_loggers()
     if parameters.loglevel != "off":
         for name in ("registry_s3fs", "botocore"):
