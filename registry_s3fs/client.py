@@ -70,7 +70,8 @@ def _make(parameters: DriverParameters, endpoint_url: str | None) -> Any:
         aws_session_token=parameters.sessiontoken or None,
         config=Config(**config_options(parameters)),
     )
-    client.meta.events.register_last("before-parse.s3.ListObjectsV2", pages.fill)
+    # The wildcard comes before botocore's own handler, which parses each body once more to look for an <Error>.
+    client.meta.events.register("before-parse.*.ListObjectsV2", pages.fill)
     guard_loggers()
     if parameters.loglevel != "off":
         for name in ("registry_s3fs", "botocore"):

@@ -9,12 +9,14 @@ url-encoded keys, stays botocore's; and so does every page that is not as expect
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, MutableMapping
+from collections.abc import Callable, Iterable, Iterator, MutableMapping
 from datetime import datetime
 from typing import Any
-from xml.etree.ElementTree import Element, ParseError, XMLParser, fromstring
+from xml.etree.ElementTree import Element, ParseError, TreeBuilder, XMLParser
 
 Fields = dict[str, Callable[[str], Any]]
+
+_FEED_BYTES = 16384
 
 
 class _UnexpectedError(Exception):
@@ -37,27 +39,43 @@ def parse(body: bytes) -> dict[str, Any] | None:
     >>> parse(b"<Error><Code>SlowDown</Code></Error>")
     """
     try:
-        return _page(fromstring(body, XMLParser(encoding="utf-8")))  # noqa: S314  # as botocore does
+        return _page(body)
     except (ParseError, ValueError, _UnexpectedError):
         return None
 
 
-def _page(root: Element) -> dict[str, Any]:
-    if _name(root.tag) != "ListBucketResult":
-        raise _UnexpectedError
-    lists: dict[str, list[Element]] = {"Contents": [], "CommonPrefixes": []}
+def _page(body: bytes) -> dict[str, Any]:
+    rows: dict[str, list[dict[str, Any]]] = {"Contents": [], "CommonPrefixes": []}
+    tags = {"Contents": _Tags(_OF_OBJECT), "CommonPrefixes": _Tags(_OF_PREFIX)}
     rest: list[Element] = []
-    for element in root:
-        lists.get(_name(element.tag), rest).append(element)
-    page = _row(rest, _Tags(_OF_PAGE))
-    for name, fields, needed in _LISTS:
-        tags = _Tags(fields)
-        rows = [_row(element, tags) for element in lists[name]]
-        if any(not needed <= row.keys() for row in rows):
+    for element in _children(body):
+        name = _name(element.tag)
+        if name in rows:
+            rows[name].append(_row(element, tags[name]))
+        else:
+            rest.append(element)
+    for name, needed in (("Contents", _OBJECT_NEEDS.keys()), ("CommonPrefixes", _OF_PREFIX.keys())):
+        if any(not needed <= row.keys() for row in rows[name]):
             raise _UnexpectedError
-        if rows:
-            page[name] = rows
-    return page
+    return {**_row(rest, _Tags(_OF_PAGE)), **{name: found for name, found in rows.items() if found}}
+
+
+def _children(body: bytes) -> Iterator[Element]:
+    """The elements below the root, each let go of before the next ones are made: thousands of them at a time
+    would keep Python's garbage collector busy for half as long again as parsing takes."""
+    builder = TreeBuilder()
+    above = builder.start("above", {})
+    parser = XMLParser(target=builder, encoding="utf-8")  # noqa: S314  # as botocore does
+    for at in range(0, len(body), _FEED_BYTES):
+        parser.feed(body[at : at + _FEED_BYTES])
+        for root in above:
+            complete = root[:-1]
+            del root[:-1]
+            yield from complete
+    parser.close()
+    if [_name(root.tag) for root in above] != ["ListBucketResult"]:
+        raise _UnexpectedError
+    yield from above[0]
 
 
 def _row(elements: Iterable[Element], tags: _Tags) -> dict[str, Any]:
@@ -119,7 +137,6 @@ _OF_OBJECT: Fields = {
     "RestoreStatus": _left_to_botocore,
 }
 _OF_PREFIX: Fields = {"Prefix": str}
-_LISTS = (("Contents", _OF_OBJECT, _OBJECT_NEEDS.keys()), ("CommonPrefixes", _OF_PREFIX, _OF_PREFIX.keys()))
 _OF_PAGE: Fields = {
     "IsTruncated": _flag,
     **dict.fromkeys(("MaxKeys", "KeyCount"), int),
