@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, wait
 from operator import itemgetter
 from typing import Any
@@ -98,14 +98,14 @@ def children(bucket: Bucket, path: str) -> list[Info] | None:
     exists = False
     for page in pages(bucket, prefix, delimiter="/"):
         exists = exists or bool(page.objects or page.prefixes)
-        found += [directory(below) for key in page.prefixes if (below := _path(bucket, key))]
+        found += [directory(below) for key in page.prefixes if (below := nameable(bucket, key))]
         found += [
-            file(below, item) for item in page.objects if item.key != prefix and (below := _path(bucket, item.key))
+            file(below, item) for item in page.objects if item.key != prefix and (below := nameable(bucket, item.key))
         ]
-    return sorted(found, key=_name) if exists else None
+    return sorted(found, key=name_of) if exists else None
 
 
-_name = itemgetter("name")
+name_of = itemgetter("name")
 
 
 def exists_below(bucket: Bucket, path: str) -> bool:
@@ -140,11 +140,15 @@ def descendants(bucket: Bucket, path: str) -> dict[str, Info]:
 
 def objects(bucket: Bucket, path: str) -> Iterator[tuple[str, ObjectInfo]]:
     """Path and object of each key below a directory that a path can name, markers included, in the keys' order."""
-    prefix = bucket.space.prefix(path)
-    for page in pages(bucket, prefix):
+    return named(bucket, path, pages(bucket, bucket.space.prefix(path)))
+
+
+def named(bucket: Bucket, path: str, listed: Iterable[Page]) -> Iterator[tuple[str, ObjectInfo]]:
+    """As `objects`, from pages that are there already."""
+    prefix, path_of = bucket.space.prefix(path), bucket.space.path
+    for page in listed:
         for item in page.objects:
-            below = _path(bucket, item.key)
-            if below and item.key != prefix:
+            if item.key != prefix and (below := path_of(item.key) or nameable(bucket, item.key)):
                 yield below, item
 
 
@@ -153,7 +157,8 @@ def keys(bucket: Bucket, path: str) -> Iterator[str]:
     return (item.key for page in pages(bucket, bucket.space.prefix(path)) for item in page.objects)
 
 
-def _path(bucket: Bucket, key: str) -> str | None:
+def nameable(bucket: Bucket, key: str) -> str | None:
+    """The path of a key or prefix; None, and a debug line, where no path can name it."""
     path = bucket.space.path(key)
     if path is None:
         logger.debug("not listed: key %r has a '.', '..' or empty component, so no path can name it", key)
