@@ -15,7 +15,7 @@ from registry_s3fs.bucket import Bucket
 from registry_s3fs.concurrency import Pool
 from registry_s3fs.listing import Info
 from registry_s3fs.paths import parent
-from registry_s3fs.records import ObjectInfo, Page
+from registry_s3fs.records import Page
 
 NOTHING = Page([], [], last=True)
 
@@ -120,7 +120,7 @@ class Search:
     def _flat(self, path: str, pages: Iterable[Page]) -> list[Info]:
         """Of all that lies below a directory what matches, and itself; infos are made for few."""
         means, tells_apart = self._pattern.means, self._pattern.tells_directories_apart
-        files: dict[str, ObjectInfo] = {}
+        files: dict[str, Info] = {}
         others: set[str] = set()
         directories = {path} if path == "/" else set()
         for page in pages:
@@ -131,12 +131,11 @@ class Search:
                 if item.key[-1] != "/":
                     directory = parent(below)
                     if means(below, is_directory=False):
-                        files[below] = item
+                        files[below] = listing.file(below, item)
                     elif tells_apart:
                         others.add(below)
                 while directory not in directories and self._pattern.may_mean_above(below + "/"):
                     directories.add(directory)
                     directory = parent(directory)
-        found = [listing.file(name, item) for name, item in files.items()]
         only = directories - files.keys() - others
-        return found + [listing.directory(name) for name in only if means(name, is_directory=True)]
+        return [*files.values(), *(listing.directory(name) for name in only if means(name, is_directory=True))]

@@ -117,25 +117,25 @@ def exists_below(bucket: Bucket, path: str) -> bool:
     return any(page.objects or page.prefixes for page in bucket.list(bucket.space.prefix(path), limit=1))
 
 
-def files(bucket: Bucket, path: str) -> dict[str, ObjectInfo]:
-    """Every file below a directory, in the order of keys, from one flat listing."""
-    return {below: item for below, item in objects(bucket, path) if item.key[-1] != "/"}
+def files(bucket: Bucket, path: str) -> Iterator[tuple[str, ObjectInfo]]:
+    """Path and object of each file below a directory, in the order of keys, from one flat listing."""
+    return (found for found in objects(bucket, path) if found[1].key[-1] != "/")
 
 
 def descendants(bucket: Bucket, path: str) -> dict[str, Info]:
     """Every file and directory below a directory, from one flat listing."""
-    found: dict[str, ObjectInfo] = {}
+    found: dict[str, Info] = {}
     above: dict[str, Info] = {}
     for below, item in objects(bucket, path):
         marker = item.key[-1] == "/"
         if not marker:
-            found[below] = item
+            found[below] = file(below, item)
         name = below if marker else parent(below)
         while name not in above and len(name) > len(path) and name != "/":
             above[name] = directory(name)
             name = parent(name)
     # A file of a directory's name, "a" beside "a/b", is the one that is shown.
-    return {**above, **{below: file(below, item) for below, item in found.items()}}
+    return {**above, **found}
 
 
 def objects(bucket: Bucket, path: str) -> Iterator[tuple[str, ObjectInfo]]:

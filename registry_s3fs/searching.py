@@ -46,22 +46,23 @@ class Searching(AbstractFileSystem):
             raise ValueError("maxdepth must be at least 1")
         path = self._path(path)
         if maxdepth is None and not withdirs:
-            found = self._files(path)
-            names = sorted(found)
-            return {name: listing.file(name, found[name]) for name in names} if detail else names
+            # No records are kept: infos and names, unlike those, are nothing to Python's garbage collector.
+            if not detail:
+                return sorted(name for name, _ in self._files(path))
+            infos = {name: listing.file(name, item) for name, item in self._files(path)}
+            return {name: infos[name] for name in sorted(infos)}
         infos = self._within(path, maxdepth)
         infos.update((path, itself) for itself in self._itself(path, withdirs=withdirs))
         names = sorted(name for name, info in infos.items() if withdirs or info["type"] != "directory")
         return {name: infos[name] for name in names} if detail else names
 
-    def _files(self, path: str) -> dict[str, ObjectInfo]:
-        found = listing.files(self.bucket, path)
+    def _files(self, path: str) -> Iterator[tuple[str, ObjectInfo]]:
+        yield from listing.files(self.bucket, path)
         try:
             if path != "/":
-                found[path] = self.bucket.head(self._key(path), explain=False)
+                yield path, self.bucket.head(self._key(path), explain=False)
         except FileNotFoundError:
             pass
-        return found
 
     def _within(self, path: str, maxdepth: int | None) -> dict[str, Info]:
         """Files and directories at most so many levels below."""
