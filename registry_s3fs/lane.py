@@ -175,9 +175,7 @@ class Lane:
 
 
 def _fields(headers: Mapping[str, str], names: Mapping[str, str]) -> dict[str, Any]:
-    return {
-        field: CONVERTED.get(field, str)(headers[header]) for header, field in names.items() if header in headers
-    }
+    return {field: CONVERTED.get(field, str)(headers[header]) for header, field in names.items() if header in headers}
 
 
 def _put_headers(request: Mapping[str, Any]) -> dict[str, str] | None:
