@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from typing import Any
 
 import pytest
@@ -72,6 +73,26 @@ def test_mv_onto_itself_changes_nothing(fs: RegistryS3FileSystem) -> None:
     fs.mv("/a", "a")
     fs.mv("a", fs.unstrip_protocol("/a"))
     assert fs.cat_file("/a") == b"1"
+
+
+@on_both
+@pytest.mark.parametrize("call", ["copy", "mv"])
+def test_what_would_overwrite_a_file_still_to_be_read_is_refused(fs: RegistryS3FileSystem, call: str) -> None:
+    """A tree into itself, a swap, two to one place: side by side they would lose bytes; nothing is begun."""
+    before = {"/a": b"1", "/a/b": b"2", "/c/a": b"3"}
+    fs.pipe(before)
+    move = getattr(fs, call)
+    for arguments, options in (
+        (("/a", "/a/b"), {"recursive": True}),
+        ((["/a", "/c/a"], ["/c/a", "/a"]), {}),
+        ((["/a", "/c/a"], "/d/"), {}),
+    ):
+        with pytest.raises(OSError) as refused:  # noqa: PT011  # the errno tells
+            move(*arguments, **options)
+        assert refused.value.errno == errno.EINVAL
+    assert fs.cat("/", recursive=True) == before
+    move("/c", "/c/c/x", recursive=True)
+    assert fs.cat_file("/c/c/x/a") == b"3"
 
 
 @on_both
