@@ -24,12 +24,12 @@ def read(bucket: Bucket, pool: Pool, key: str, start: int | None, end: int | Non
     start = start or 0
     if start < 0 and end is None:
         return bucket.get(key, start, pin=pin)
-    if start < 0 or (end is not None and end < 0):
+    if start < 0 or (end is not None and end <= start):  # of an empty range, too, a missing file is an error
         found = bucket.head(key, version_id=pin.version_id)
         pin = pin if pin.etag else pin._replace(etag=found.etag)
         start, end = ranges.resolve(start, end, found.size)
-    if end is not None and end <= start:
-        return Content(b"", pin, 0)
+        if end <= start:
+            return Content(b"", pin, found.size)
     first = bucket.get(key, start, start + PIECE_BYTES if end is None else min(end, start + PIECE_BYTES), pin)
     end = first.size if end is None else min(end, first.size)
     pieces = ranges.split(start + len(first.data), end, PIECE_BYTES) if first.data else []
