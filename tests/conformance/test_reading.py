@@ -115,6 +115,10 @@ def test_keys_that_no_path_can_name_are_not_listed_but_removed(fs: RegistryS3Fil
     client.put_object(Bucket=bucket, Key="registry/dir/" + key, Body=b"")
     fs.pipe_file("/dir/fine", b"")
     assert fs.find("/dir") == ["/dir/fine"]
+    assert [path for path in fs.find("/dir", withdirs=True) if path != "/dir/fine"] == [
+        "/dir",
+        *fs.ls("/dir", detail=False)[:-1],
+    ]
     fs.rm("/dir", recursive=True)
     assert client.list_objects_v2(Bucket=bucket)["KeyCount"] == 0
 
