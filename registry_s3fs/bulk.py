@@ -200,7 +200,9 @@ class ManyPaths(AbstractFileSystem):
     def _pairs_within(self, source: Any, target: Any, recursive: bool, maxdepth: int | None) -> list[Pair]:
         self._check(source)
         target = self._target(target)
-        return pair_up(self, source, target, recursive, maxdepth, lambda: self.isdir(target))
+        pairs = pair_up(self, source, target, recursive, maxdepth, lambda: self.isdir(target))
+        check_apart(pairs)
+        return pairs
 
     def _transfer(self, call: Callable[..., None], pairs: list[Pair], callback: Any, options: dict[str, Any]) -> None:
         callback.set_size(len(pairs))
@@ -267,6 +269,28 @@ def pair_up(
             return []
     names = targets(list(kinds), source, target, target_is_dir)
     return [(name, to) for (name, kind), to in zip(kinds.items(), names, strict=True) if kind != "directory"]
+
+
+def check_apart(pairs: Sequence[Pair]) -> None:
+    """Refuse pairs that go wrong side by side, before the first is begun: a file that is read and, from another
+    one, written; or two that go to one target.
+
+    >>> check_apart([("/a/x", "/b/x"), ("/a/y", "/a/y")])
+    >>> check_apart([("/a", "/a/b"), ("/a/b", "/a/b/b")])
+    Traceback (most recent call last):
+    OSError: [Errno 22] it would be overwritten from '/a' while it is itself copied or moved: '/a/b'
+
+    Raises:
+        OSError: EINVAL, with the path that would be written.
+    """
+    sources = {source for source, _ in pairs}
+    written: dict[str, str] = {}
+    for source, target in pairs:
+        if target != source and target in sources:
+            text = f"it would be overwritten from {source!r} while it is itself copied or moved"
+            raise OSError(errno.EINVAL, text, target)
+        if written.setdefault(target, source) != source:
+            raise OSError(errno.EINVAL, f"both {written[target]!r} and {source!r} would go there", target)
 
 
 def _is_directory(fs: AbstractFileSystem, name: str, kind: str) -> bool:

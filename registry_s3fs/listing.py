@@ -68,11 +68,11 @@ def descendants(bucket: Bucket, path: str, maxdepth: int | None) -> dict[str, In
     files: dict[str, Info] = {}
     directories: dict[str, Info] = {}
     for below, item in objects(bucket, path):
-        above = below if item.key.endswith("/") else parent(below)
+        above = _directory_above(bucket, item.key) if below is None or item.key.endswith("/") else parent(below)
         while above not in directories and len(above) > len(path) and above != "/":
             directories[above] = directory(above)
             above = parent(above)
-        if not item.key.endswith("/"):
+        if below is not None and not item.key.endswith("/"):
             files[below] = file(below, item)
     # A file of a directory's name, "a" beside "a/b", is the one that is shown.
     found = {**directories, **files}
@@ -82,14 +82,20 @@ def descendants(bucket: Bucket, path: str, maxdepth: int | None) -> dict[str, In
     return {name: info for name, info in found.items() if name.count("/") - above_depth <= maxdepth}
 
 
-def objects(bucket: Bucket, path: str) -> Iterator[tuple[str, ObjectInfo]]:
-    """Path and object of each key below a directory that a path can name, markers included, in the keys' order."""
+def objects(bucket: Bucket, path: str) -> Iterator[tuple[str | None, ObjectInfo]]:
+    """Path (None where none can name it) and object of each key below a directory, in the keys' order."""
     prefix = bucket.space.prefix(path)
     for page in bucket.list(prefix):
         for item in page.objects:
             if item.key != prefix:
-                for below in _nameable(bucket, item.key):
-                    yield below, item
+                yield next(_nameable(bucket, item.key), None), item
+
+
+def _directory_above(bucket: Bucket, key: str) -> str:
+    """The deepest directory above a key, or of a marker, that a path can name."""
+    while (path := bucket.space.path(key.rpartition("/")[0] + "/")) is None:
+        key = key.rpartition("/")[0]
+    return path
 
 
 def _nameable(bucket: Bucket, key: str) -> Iterator[str]:

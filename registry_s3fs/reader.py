@@ -24,12 +24,12 @@ def read(bucket: Bucket, pool: Pool, key: str, start: int | None, end: int | Non
     start = start or 0
     if start < 0 and end is None:
         return bucket.get(key, start, pin=pin)
-    if start < 0 or (end is not None and end < 0):
+    if start < 0 or (end is not None and end <= start):  # of an empty range, too, a missing file is an error
         found = bucket.head(key, version_id=pin.version_id)
         pin = pin if pin.etag else pin._replace(etag=found.etag)
         start, end = ranges.resolve(start, end, found.size)
-    if end is not None and end <= start:
-        return Content(b"", pin, 0)
+        if end <= start:
+            return Content(b"", pin, found.size)
     first = bucket.get(key, start, start + FIRST_BYTES if end is None else min(end, start + FIRST_BYTES), pin)
     reached, end = start + len(first.data), first.size if end is None else min(end, first.size)
     if not first.data or reached >= end:

@@ -12,6 +12,7 @@ import pytest
 
 from registry_s3fs import RegistryS3FileSystem
 from tests import servers
+from tests.fakes import FakeBucket, Store
 from tests.servers import Server
 
 _numbers = itertools.count()
@@ -55,9 +56,21 @@ def radosgw_server() -> Iterator[Server]:
 
 
 @pytest.fixture
-def options(moto_server: Server) -> Iterator[dict[str, Any]]:
-    """Storage options for a fresh bucket on moto's server, under a rootdirectory."""
+def store(request: pytest.FixtureRequest) -> str:
+    """Where the bucket is: on moto's server, or in memory ("fake"; see `fakes.on_both`)."""
+    return str(getattr(request, "param", "moto"))
+
+
+@pytest.fixture
+def options(store: str, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str, Any]]:
+    """Storage options for a fresh bucket, under a rootdirectory."""
     bucket = f"bucket-{next(_numbers)}"
+    if store == "fake":
+        kept = Store()  # every filesystem that the test makes is on it
+        monkeypatch.setattr("registry_s3fs.filesystem.Bucket", lambda parameters: FakeBucket(parameters, kept))
+        yield Server("fake", "http://fake.invalid").options(bucket, rootdirectory="/registry")
+        return
+    moto_server: Server = request.getfixturevalue("moto_server")
     moto_server.create_bucket(bucket)
     yield moto_server.options(bucket, rootdirectory="/registry")
     moto_server.empty_bucket(bucket)

@@ -34,7 +34,7 @@ _numbers = itertools.count()
 
 
 @pytest.fixture(params=["moto_server", "radosgw_server"])
-def store(request: pytest.FixtureRequest) -> Iterator[RegistryS3FileSystem]:
+def each_store(request: pytest.FixtureRequest) -> Iterator[RegistryS3FileSystem]:
     """A filesystem on a fresh bucket of each server."""
     server: Server = request.getfixturevalue(request.param)
     bucket = f"keys-{next(_numbers)}"
@@ -72,11 +72,11 @@ def test_odd_names_go_through_every_single_call(fs: RegistryS3FileSystem, name: 
     assert fs.find("/") == [other + "2"]
 
 
-def test_odd_names_on_each_server(store: RegistryS3FileSystem) -> None:
+def test_odd_names_on_each_server(each_store: RegistryS3FileSystem) -> None:
     """They come back from listings as they were written, and a recursive rm takes them all."""
-    round_trip(store, ODD)
-    store.rm("/d", recursive=True)
-    assert store.find("/") == []
+    round_trip(each_store, ODD)
+    each_store.rm("/d", recursive=True)
+    assert each_store.find("/") == []
 
 
 def test_control_characters(radosgw_server: Server) -> None:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import errno
 from typing import Any
 
 import pytest
 
 from registry_s3fs import RegistryS3FileSystem
 from registry_s3fs.errors import BulkError
+from tests.fakes import on_both
 
 MIB = 1024 * 1024
 
@@ -44,6 +46,7 @@ def test_touch_renews_the_time_and_keeps_the_rest(fs: RegistryS3FileSystem) -> N
     assert fs.cat_file("/new") == b""
 
 
+@on_both
 def test_mv_takes_one_key_and_not_what_is_below_it(fs: RegistryS3FileSystem) -> None:
     """An object `a` beside `a/b`."""
     fs.pipe({"/a": b"1", "/a/b": b"2"})
@@ -52,6 +55,7 @@ def test_mv_takes_one_key_and_not_what_is_below_it(fs: RegistryS3FileSystem) -> 
     assert not fs.isfile("/a")
 
 
+@on_both
 def test_mv_of_a_tree_takes_all_of_it(fs: RegistryS3FileSystem) -> None:
     """Recursive; without it a directory is refused, and nothing moves."""
     fs.pipe({f"/tree/{n}/x": bytes([n]) for n in range(20)})
@@ -62,6 +66,7 @@ def test_mv_of_a_tree_takes_all_of_it(fs: RegistryS3FileSystem) -> None:
     assert fs.find("/") == sorted(f"/moved/{n}/x" for n in range(20))
 
 
+@on_both
 def test_mv_onto_itself_changes_nothing(fs: RegistryS3FileSystem) -> None:
     """In any spelling of the path."""
     fs.pipe_file("/a", b"1")
@@ -70,6 +75,27 @@ def test_mv_onto_itself_changes_nothing(fs: RegistryS3FileSystem) -> None:
     assert fs.cat_file("/a") == b"1"
 
 
+@on_both
+@pytest.mark.parametrize("call", ["copy", "mv"])
+def test_what_would_overwrite_a_file_still_to_be_read_is_refused(fs: RegistryS3FileSystem, call: str) -> None:
+    """A tree into itself, a swap, two to one place: side by side they would lose bytes; nothing is begun."""
+    before = {"/a": b"1", "/a/b": b"2", "/c/a": b"3"}
+    fs.pipe(before)
+    move = getattr(fs, call)
+    for arguments, options in (
+        (("/a", "/a/b"), {"recursive": True}),
+        ((["/a", "/c/a"], ["/c/a", "/a"]), {}),
+        ((["/a", "/c/a"], "/d/"), {}),
+    ):
+        with pytest.raises(OSError) as refused:  # noqa: PT011  # the errno tells
+            move(*arguments, **options)
+        assert refused.value.errno == errno.EINVAL
+    assert fs.cat("/", recursive=True) == before
+    move("/c", "/c/c/x", recursive=True)
+    assert fs.cat_file("/c/c/x/a") == b"3"
+
+
+@on_both
 def test_a_source_is_not_deleted_when_its_copy_failed(
     fs: RegistryS3FileSystem, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -85,6 +111,7 @@ def test_a_source_is_not_deleted_when_its_copy_failed(
     assert fs.cat_file("/a") == b"1"
 
 
+@on_both
 def test_rm_takes_what_was_named(fs: RegistryS3FileSystem) -> None:
     """One key; a list; a pattern; a tree."""
     fs.pipe(dict.fromkeys(("/a", "/a/b", "/l/1", "/l/2", "/l/3", "/g/x1", "/g/x2", "/g/y"), b""))
@@ -98,6 +125,7 @@ def test_rm_takes_what_was_named(fs: RegistryS3FileSystem) -> None:
     assert fs.find("/") == ["/a/b"]
 
 
+@on_both
 def test_rm_of_nothing_and_of_a_directory_are_errors(fs: RegistryS3FileSystem) -> None:
     """S3 itself would say nothing."""
     fs.pipe_file("/d/a", b"")
@@ -111,6 +139,7 @@ def test_rm_of_nothing_and_of_a_directory_are_errors(fs: RegistryS3FileSystem) -
     assert fs.find("/") == ["/d/a"]
 
 
+@on_both
 def test_every_key_that_could_not_be_deleted_is_named(
     fs: RegistryS3FileSystem, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -132,6 +161,7 @@ def test_every_key_that_could_not_be_deleted_is_named(
     assert fs.find("/") == ["/m/1", "/m/3"]
 
 
+@on_both
 def test_directories_are_prefixes(fs: RegistryS3FileSystem) -> None:
     """mkdir and makedirs write nothing; rmdir refuses what is not empty."""
     fs.mkdir("/d")
@@ -148,6 +178,7 @@ def test_directories_are_prefixes(fs: RegistryS3FileSystem) -> None:
         fs.rmdir("/d/a")
 
 
+@on_both
 def test_get_and_put_of_trees_count_files(fs: RegistryS3FileSystem, tmp_path: Any) -> None:
     """The callback counts files; the tree comes back the same."""
     import fsspec

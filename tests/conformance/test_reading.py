@@ -13,6 +13,7 @@ import pytest
 
 from registry_s3fs import RegistryS3FileSystem
 from registry_s3fs.errors import FileExpired
+from tests.fakes import on_both
 
 MIB = 1024 * 1024
 TREE = {
@@ -34,6 +35,7 @@ def names(infos: list[dict[str, Any]]) -> list[tuple[str, str]]:
     return [(info["name"], info["type"]) for info in infos]
 
 
+@on_both
 def test_ls_shows_files_and_directories_by_name(tree: RegistryS3FileSystem) -> None:
     """An object `a` beside `a/b` shows as a file and as a directory."""
     assert names(tree.ls("/docker")) == [
@@ -49,6 +51,7 @@ def test_ls_shows_files_and_directories_by_name(tree: RegistryS3FileSystem) -> N
         tree.ls("/nothing")
 
 
+@on_both
 def test_info_of_a_file_is_what_its_head_tells(tree: RegistryS3FileSystem) -> None:
     """name, size, type, ETag, an aware LastModified, class, content type, metadata."""
     info = tree.info("/docker/a")
@@ -64,12 +67,14 @@ def test_info_of_a_file_is_what_its_head_tells(tree: RegistryS3FileSystem) -> No
         tree.info("/docker/a/nothing")
 
 
+@on_both
 def test_listed_infos_are_those_of_info(tree: RegistryS3FileSystem) -> None:
     """ls and find tell the same size, ETag and time."""
     for info in (*tree.ls("/docker/a"), *tree.find("/docker", detail=True).values()):
         assert info.items() <= tree.info(info["name"]).items()
 
 
+@on_both
 def test_exists_isfile_isdir(tree: RegistryS3FileSystem) -> None:
     """A file wins over a directory of its name."""
     found = {
@@ -78,6 +83,7 @@ def test_exists_isfile_isdir(tree: RegistryS3FileSystem) -> None:
     assert found == {"/docker/a": (True, True, False), "/docker/z": (True, False, True), "/n": (False, False, False)}
 
 
+@on_both
 def test_find_walk_du_and_glob_agree(tree: RegistryS3FileSystem) -> None:
     """All see the same files and bytes."""
     assert tree.find("/") == sorted(TREE)
@@ -107,6 +113,10 @@ def test_keys_that_no_path_can_name_are_not_listed_but_removed(fs: RegistryS3Fil
     client.put_object(Bucket=bucket, Key="registry/dir/" + key, Body=b"")
     fs.pipe_file("/dir/fine", b"")
     assert fs.find("/dir") == ["/dir/fine"]
+    assert [path for path in fs.find("/dir", withdirs=True) if path != "/dir/fine"] == [
+        "/dir",
+        *fs.ls("/dir", detail=False)[:-1],
+    ]
     fs.rm("/dir", recursive=True)
     assert client.list_objects_v2(Bucket=bucket)["KeyCount"] == 0
 
@@ -129,6 +139,7 @@ def test_a_sibling_of_rootdirectory_is_never_listed(fs: RegistryS3FileSystem) ->
     assert fs.ls("/") == []
 
 
+@on_both
 @pytest.mark.parametrize("size", [0, 1, 1000, 16 * MIB, 50 * MIB + 7])
 def test_any_slice_of_a_file_is_pythons(fs: RegistryS3FileSystem, size: int) -> None:
     """Negative, open, reversed and past the end, whole and in parallel pieces."""
@@ -153,6 +164,7 @@ def test_any_slice_of_a_file_is_pythons(fs: RegistryS3FileSystem, size: int) -> 
     assert fs.tail("/f", 0) == b""
 
 
+@on_both
 def test_an_open_file_seeks_and_reads(fs: RegistryS3FileSystem) -> None:
     """As a local file does; pickled, it goes on where it was."""
     data = random.Random(3).randbytes(12 * MIB)
@@ -170,16 +182,19 @@ def test_an_open_file_seeks_and_reads(fs: RegistryS3FileSystem) -> None:
         assert buffer == data[100:200]
 
 
+@on_both
 def test_reading_a_directory_or_nothing_is_an_error(tree: RegistryS3FileSystem) -> None:
-    """FileNotFoundError with the path."""
+    """FileNotFoundError with the path, whichever bytes are asked for."""
     for path in ("/docker/z", "/nothing"):
         with pytest.raises(FileNotFoundError) as missing:
             tree.open(path, "rb")
         assert missing.value.filename == path
-        with pytest.raises(FileNotFoundError):
-            tree.cat_file(path)
+        for cut in ((None, None), (3, 3), (5, 2), (-2, 0), (-5, None)):
+            with pytest.raises(FileNotFoundError):
+                tree.cat_file(path, *cut)
 
 
+@on_both
 def test_an_object_replaced_while_it_is_read_is_told(fs: RegistryS3FileSystem) -> None:
     """FileExpired, never mixed bytes."""
     fs.pipe_file("/f", b"a" * 12 * MIB)
@@ -192,6 +207,7 @@ def test_an_object_replaced_while_it_is_read_is_told(fs: RegistryS3FileSystem) -
     assert expired.value.filename == "/f"
 
 
+@on_both
 def test_cat_of_many_is_a_mapping(tree: RegistryS3FileSystem) -> None:
     """A list, a pattern and a directory; on_error omits or returns."""
     assert tree.cat("/docker/a/b") == b"22"
@@ -204,6 +220,7 @@ def test_cat_of_many_is_a_mapping(tree: RegistryS3FileSystem) -> None:
         tree.cat(["/docker/a", "/no"])
 
 
+@on_both
 @pytest.mark.parametrize("max_gap", [None, 0, 100])
 def test_cat_ranges_gives_each_its_own_bytes(fs: RegistryS3FileSystem, max_gap: int | None) -> None:
     """Merged or not; failures are returned in their place."""
@@ -217,6 +234,7 @@ def test_cat_ranges_gives_each_its_own_bytes(fs: RegistryS3FileSystem, max_gap: 
         fs.cat_ranges(paths, starts, ends, max_gap=max_gap, on_error="raise")
 
 
+@on_both
 def test_times_and_checksums_follow_the_object(fs: RegistryS3FileSystem) -> None:
     """created and modified are LastModified; checksum and ukey change with the bytes."""
     fs.pipe_file("/f", b"1")
@@ -237,6 +255,7 @@ def test_a_presigned_url_is_read_by_plain_http(fs: RegistryS3FileSystem) -> None
         assert http.request("GET", fs.sign("/odd name+%")).data == b"signed"
 
 
+@on_both
 def test_the_listings_cache_is_off_unless_asked_for(fs: RegistryS3FileSystem) -> None:
     """Others write to the bucket; with use_listings_cache our own writes still show."""
     cached = RegistryS3FileSystem(**fs.storage_options, use_listings_cache=True)
@@ -253,6 +272,7 @@ def test_the_listings_cache_is_off_unless_asked_for(fs: RegistryS3FileSystem) ->
         cached.ls("/d")
 
 
+@on_both
 def test_pandas_reads_and_writes_urls(fs: RegistryS3FileSystem) -> None:
     """CSV, Parquet and JSON, both ways."""
     frame = pandas.DataFrame({"name": ["a", "b"], "value": [1, 2]})
@@ -264,6 +284,7 @@ def test_pandas_reads_and_writes_urls(fs: RegistryS3FileSystem) -> None:
         pandas.testing.assert_frame_equal(read(f"{url}.{ending}", storage_options=options), frame)
 
 
+@on_both
 def test_a_mapper_is_a_dictionary_of_bytes(fs: RegistryS3FileSystem) -> None:
     """As zarr and others use it."""
     mapper = fs.get_mapper("/m")

@@ -16,6 +16,7 @@ import pytest
 from registry_s3fs import RegistryS3FileSystem
 from registry_s3fs.writer import State
 from tests import servers
+from tests.fakes import on_both
 
 MIB = 1024 * 1024
 
@@ -50,6 +51,7 @@ def test_a_file_of_100_mib_arrives_in_chunks_of_10_mib(fs: RegistryS3FileSystem)
     assert fs.cat_file("/big") == data
 
 
+@on_both
 @pytest.mark.parametrize(("size", "parts"), [(0, 0), (1, 0), (5 * MIB, 0), (5 * MIB + 1, 2), (10 * MIB, 2)])
 def test_multipart_begins_with_the_second_chunk(fs: RegistryS3FileSystem, size: int, parts: int) -> None:
     """Up to one chunk is one PutObject, whose ETag is no multipart one; block_size= stands in for chunksize."""
@@ -62,6 +64,7 @@ def test_multipart_begins_with_the_second_chunk(fs: RegistryS3FileSystem, size: 
     assert fs.cat_file("/f") == data
 
 
+@on_both
 @pytest.mark.parametrize("block_size", [5 * MIB - 1, 5 * 1024 * MIB + 1, "big"])
 def test_a_block_size_has_the_bounds_of_chunksize(fs: RegistryS3FileSystem, block_size: Any) -> None:
     """S3 would refuse such parts only at the end."""
@@ -97,6 +100,7 @@ def test_a_block_left_by_an_exception_publishes_nothing(
     assert pending(fs) == []
 
 
+@on_both
 @pytest.mark.parametrize("opened", [through_open, through_fsspec_open])
 @pytest.mark.parametrize("compression", [None, "gzip", "bz2"])
 def test_text_and_compression_come_back(fs: RegistryS3FileSystem, opened: Any, compression: str | None) -> None:
@@ -107,6 +111,7 @@ def test_text_and_compression_come_back(fs: RegistryS3FileSystem, opened: Any, c
         assert file.read() == "grüße\n" * 1000
 
 
+@on_both
 def test_pandas_failing_half_way_publishes_nothing(fs: RegistryS3FileSystem) -> None:
     """pandas only calls close(), in success and failure alike."""
 
@@ -132,6 +137,7 @@ def test_a_file_never_closed_is_discarded_with_a_warning(fs: RegistryS3FileSyste
     assert pending(fs) == []
 
 
+@on_both
 def test_a_file_written_inside_an_except_block_is_published(fs: RegistryS3FileSystem) -> None:
     """An error report is a file like any other."""
     try:
@@ -168,6 +174,7 @@ def test_append_adds_to_the_committed_object(fs: RegistryS3FileSystem, committed
     assert pending(fs) == []
 
 
+@on_both
 def test_autocommit_false_waits_for_commit_or_discard(fs: RegistryS3FileSystem) -> None:
     """As transactions need it."""
     files = {}
@@ -182,6 +189,7 @@ def test_autocommit_false_waits_for_commit_or_discard(fs: RegistryS3FileSystem) 
     assert not fs.exists("/dropped")
 
 
+@on_both
 def test_a_transaction_publishes_all_or_none(fs: RegistryS3FileSystem) -> None:
     """Files appear when it ends, and not at all when it fails."""
     with fs.transaction:
@@ -281,6 +289,7 @@ def test_a_failed_part_fails_the_write_and_leaves_nothing(
     assert pending(fs) == []
 
 
+@on_both
 def test_memory_stays_bounded_while_writing(fs: RegistryS3FileSystem, monkeypatch: pytest.MonkeyPatch) -> None:
     """However slow the server, at most 128 MiB of chunks are in memory."""
     held: set[int] = set()
@@ -301,6 +310,7 @@ def test_memory_stays_bounded_while_writing(fs: RegistryS3FileSystem, monkeypatc
     assert 0 < most <= 3
 
 
+@on_both
 def test_writing_to_a_closed_file_is_an_error(fs: RegistryS3FileSystem) -> None:
     """Bytes that could not be published are not taken."""
     file = fs.open("/f", "wb")
@@ -311,6 +321,7 @@ def test_writing_to_a_closed_file_is_an_error(fs: RegistryS3FileSystem) -> None:
         file.write(b"x")
 
 
+@on_both
 def test_every_bytes_like_object_can_be_written(fs: RegistryS3FileSystem) -> None:
     """write, pipe_file and put take what files take."""
     import array
@@ -338,6 +349,7 @@ def test_a_local_file_goes_up_and_comes_down(fs: RegistryS3FileSystem, tmp_path:
     assert out.getvalue() == data
 
 
+@on_both
 def test_a_failed_download_leaves_the_local_file_alone(fs: RegistryS3FileSystem, tmp_path: Any) -> None:
     """It takes its name when it is whole."""
     (tmp_path / "kept").write_bytes(b"old")
@@ -347,6 +359,7 @@ def test_a_failed_download_leaves_the_local_file_alone(fs: RegistryS3FileSystem,
     assert (tmp_path / "kept").read_bytes() == b"old"
 
 
+@on_both
 def test_no_warning_is_given_for_good_files(fs: RegistryS3FileSystem) -> None:
     """Closed files are collected quietly."""
     with warnings.catch_warnings():
