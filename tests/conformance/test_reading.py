@@ -10,7 +10,6 @@ from datetime import datetime, timezone
 from typing import Any
 
 import fsspec
-import pandas
 import pytest
 
 from registry_s3fs import RegistryS3FileSystem
@@ -288,17 +287,6 @@ def test_a_forked_child_has_its_own_connections_and_threads(fs: RegistryS3FileSy
         os._exit(0 if good and id(fs.bucket._client) != client else 1)
     assert os.waitpid(child, 0)[1] == 0
     assert fs.cat_file("/f0") == b"x"
-
-
-def test_pandas_reads_and_writes_urls(fs: RegistryS3FileSystem) -> None:
-    """CSV, Parquet and JSON, both ways."""
-    frame = pandas.DataFrame({"name": ["a", "b"], "value": [1, 2]})
-    url, options = fs.unstrip_protocol("/frame"), fs.storage_options
-    frame.to_csv(url + ".csv", index=False, storage_options=options)
-    frame.to_parquet(url + ".parquet", storage_options=options)
-    frame.to_json(url + ".json", storage_options=options)
-    for read, ending in ((pandas.read_csv, "csv"), (pandas.read_parquet, "parquet"), (pandas.read_json, "json")):
-        pandas.testing.assert_frame_equal(read(f"{url}.{ending}", storage_options=options), frame)
 
 
 def test_a_mapper_is_a_dictionary_of_bytes(fs: RegistryS3FileSystem) -> None:
