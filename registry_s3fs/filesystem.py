@@ -12,15 +12,17 @@ from fsspec.callbacks import DEFAULT_CALLBACK
 from fsspec.core import get_compression
 from fsspec.utils import isfilelike, stringify_path, tokenize
 
-from registry_s3fs import layers, listing, multipart, paths, reader, transfers
+from registry_s3fs import layers, listing, multipart, paths, ranges, reader, transfers
 from registry_s3fs.attributes import Attributes
 from registry_s3fs.bucket import Bucket
 from registry_s3fs.bulk import ManyPaths
 from registry_s3fs.concurrency import Pool, pool
+from registry_s3fs.errors import BucketNotFoundError
 from registry_s3fs.listing import Info
 from registry_s3fs.parameters import NAMES, SECRETS, DriverParameters, read_config, unknown
 from registry_s3fs.paths import RegistryPath
 from registry_s3fs.records import PLAIN, Description, Pin
+from registry_s3fs.transactions import PublishingTransaction
 from registry_s3fs.writer import WriteFile
 
 FSSPEC_OPTIONS = frozenset(("use_listings_cache", "listings_expiry_time", "max_paths", "asynchronous", "loop"))
@@ -50,6 +52,7 @@ class RegistryS3FileSystem(ManyPaths, Attributes):
 
     protocol = paths.PROTOCOL
     root_marker = "/"
+    transaction_type = PublishingTransaction
 
     def __init__(self, **storage_options: Any) -> None:
         given = {name: value for name, value in storage_options.items() if name not in FSSPEC_OPTIONS}
@@ -288,13 +291,22 @@ class RegistryS3FileSystem(ManyPaths, Attributes):
             return reader.ReadFile(self, path, block_size=block_size, cache_options=cache_options, **kwargs)
         if mode not in ("wb", "xb", "ab"):
             raise ValueError(f"{path}: mode {mode!r} is none of r, w, x and a, with or without b or t")
-        if mode == "xb" and self.exists(path):
+        if mode == "xb" and self._is_stored(path):
             raise FileExistsError(errno.EEXIST, "the file exists", path)
         for name in ("cache_type", "size"):  # of reading; pandas and others pass them in any mode
             kwargs.pop(name, None)
         return WriteFile(
             self, path, mode, block_size=self._chunk_bytes(block_size), autocommit=autocommit, **_described(**kwargs)
         )
+
+    def _is_stored(self, path: str) -> bool:
+        try:
+            self.file_info(path)
+        except BucketNotFoundError:
+            raise
+        except FileNotFoundError:
+            return False
+        return True
 
     def _chunk_bytes(self, block_size: Any) -> int:
         if block_size in (None, "default"):
@@ -338,11 +350,14 @@ class RegistryS3FileSystem(ManyPaths, Attributes):
         outfile = lpath if outfile is None and isfilelike(lpath) else outfile
         if outfile is not None:
             transfers.download(self.bucket, self.pool, key, outfile.write, callback, pin)
-        elif self.isdir(rpath):
-            os.makedirs(lpath, exist_ok=True)
-        else:
+            return
+        try:
             with transfers.replacing(lpath) as file:
-                transfers.download(self.bucket, self.pool, key, file.write, callback, pin)
+                transfers.download_to(self.bucket, self.pool, key, file, callback, pin)
+        except FileNotFoundError:
+            if not self.isdir(rpath):
+                raise
+            os.makedirs(lpath, exist_ok=True)
 
     def cp_file(self, path1: Any, path2: Any, **kwargs: Any) -> None:
         """Copy one file within the bucket, in the server; metadata is kept."""
@@ -368,6 +383,11 @@ class RegistryS3FileSystem(ManyPaths, Attributes):
     def _upload(self, path: Any, size: int, read: Any, *, mode: str = "overwrite", **kwargs: Any) -> None:
         if mode not in ("overwrite", "create"):
             raise ValueError(f"mode: {mode!r} is neither 'overwrite' nor 'create'")
+        if self._intrans:  # it appears at the transaction's end, with the files that were opened
+            with self.open(path, "xb" if mode == "create" else "wb", **kwargs) as file:
+                for extent in ranges.split(0, size, self.parameters.chunksize):
+                    file.write(read(extent))
+            return
         chunk_bytes = self._chunk_bytes(kwargs.pop("block_size", None))
         multipart.upload(
             self.bucket, self.pool, self._key(path), size, read,

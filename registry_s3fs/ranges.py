@@ -18,6 +18,10 @@ MAX_PART_BYTES = 5 * GIB
 MAX_PARTS = 10_000
 MAX_OBJECT_BYTES = 5 * 1024 * GIB
 
+MIN_PIECE_BYTES = 4 * MIB
+"""Of a read: below, a request's own time weighs more than its bytes'."""
+MAX_PIECE_BYTES = 16 * MIB
+
 _STEADY_PARTS = 5_000
 _PARTS_PER_DOUBLING = 450
 
@@ -33,6 +37,17 @@ def split(start: int, end: int, piece_bytes: int) -> list[Range]:
     []
     """
     return [(at, min(at + piece_bytes, end)) for at in range(start, end, piece_bytes)]
+
+
+def split_for_reading(start: int, end: int) -> list[Range]:
+    """The pieces that a range is fetched in, side by side: about eight, of 4 to 16 MiB.
+
+    >>> [(b - a) // MIB for a, b in split_for_reading(0, 4 * MIB)], len(split_for_reading(0, 40 * MIB))
+    ([4], 8)
+    >>> len(split_for_reading(0, GIB))
+    64
+    """
+    return split(start, end, min(max(-(-(end - start) // 8), MIN_PIECE_BYTES), MAX_PIECE_BYTES))
 
 
 def split_for_copy(size: int, piece_bytes: int) -> list[Range]:

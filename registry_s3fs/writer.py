@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import atexit
 import enum
+import os
 import warnings
+import weakref
 from typing import TYPE_CHECKING, Any
 
 from fsspec.spec import AbstractBufferedFile
@@ -36,6 +39,9 @@ AFTER = {
 """What an event leads to; one that is not listed changes nothing."""
 
 
+_open_files: weakref.WeakSet[WriteFile] = weakref.WeakSet()
+
+
 class WriteFile(AbstractBufferedFile):
     """A file open for writing, in mode ``wb``, ``xb`` or ``ab``.
 
@@ -64,6 +70,7 @@ class WriteFile(AbstractBufferedFile):
         self._chunk = bytearray()
         self._handled_at_open = abandonment.being_handled()
         self._state = State.OPEN
+        _open_files.add(self)
         if mode == "ab":
             self._begin_with_committed()
 
@@ -108,11 +115,23 @@ class WriteFile(AbstractBufferedFile):
             self.discard()
         self.close()
 
+    __hash__ = object.__hash__  # fsspec's asks for the checksum of a file that is not there yet
+    __eq__ = object.__eq__
+
     def __del__(self) -> None:
-        if self._state is State.OPEN:
-            text = f"{self.path} was never closed; what was written is discarded"
+        self.abandon()
+
+    def abandon(self) -> None:
+        """Discard what nobody published, with a `ResourceWarning`."""
+        if self._state in (State.OPEN, State.HELD):
+            missed = "closed" if self._state is State.OPEN else "committed"
+            text = f"{self.path} was never {missed}; what was written is discarded"
             warnings.warn(text, ResourceWarning, stacklevel=2, source=self)
             self.discard()
+
+    def disown(self) -> None:
+        """Forget an upload that is another process's."""
+        self._state, self._upload, self._chunk = State.DISCARDED, None, bytearray()
 
     # How it is done
 
@@ -186,6 +205,23 @@ class WriteFile(AbstractBufferedFile):
         parameters = self.fs.bucket.parameters
         for extent in _copy_parts(committed.size):
             self._multipart().add_copy(committed, extent, parameters.multipartcopymaxconcurrency)
+
+
+@atexit.register
+def _discard_open_files() -> None:
+    """At the interpreter's end, while requests can still be sent."""
+    for file in list(_open_files):
+        file.abandon()
+
+
+def _disown_open_files() -> None:
+    """A forked child must not abort its parent's uploads."""
+    for file in list(_open_files):
+        file.disown()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_disown_open_files)
 
 
 def _copy_parts(size: int) -> list[ranges.Range]:
