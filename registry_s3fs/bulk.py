@@ -259,8 +259,8 @@ def pair_up(
     target_is_dir: Callable[[], bool],
 ) -> list[Pair]:
     """Each file that `source` stands for in `fs`, and where it goes, by fsspec's rules
-    (https://filesystem-spec.readthedocs.io/en/latest/copying.html)."""
-    if isinstance(source, list) and isinstance(target, list):
+    (https://filesystem-spec.readthedocs.io/en/latest/copying.html). Two sequences pair as they stand."""
+    if isinstance(source, (list, tuple)) and isinstance(target, (list, tuple)):
         return list(zip(map(fs._strip_protocol, source), target, strict=True))
     kinds = expand(fs, source, recursive, maxdepth)
     if isinstance(source, str) and (not recursive or maxdepth is not None):

@@ -67,6 +67,23 @@ def test_mv_of_a_tree_takes_all_of_it(fs: RegistryS3FileSystem) -> None:
 
 
 @on_both
+@pytest.mark.parametrize("sequence", [list, tuple])
+def test_sources_and_targets_pair_in_the_order_given(fs: RegistryS3FileSystem, tmp_path: Any, sequence: Any) -> None:
+    """A list or, as fsspec's rsync hands in, a tuple; a name that looks like a pattern is a name."""
+    sources, targets = sequence(["/s/b", "/s/a[1]", "/s/a1"]), sequence(["/t/b", "/t/a[1]", "/t/a1"])
+    fs.pipe({name: name.encode() for name in sources})
+    fs.copy(sources, targets)
+    assert fs.cat("/t", recursive=True) == {f"/t/{name}": f"/s/{name}".encode() for name in ("a1", "a[1]", "b")}
+    local = sequence([str(tmp_path / name) for name in ("b", "a[1]", "a1")])
+    fs.get(sources, local)
+    fs.put(local, sequence(["/up/b", "/up/a[1]", "/up/a1"]))
+    assert fs.cat("/up", recursive=True) == {f"/up/{name}": f"/s/{name}".encode() for name in ("a1", "a[1]", "b")}
+    fs.mv(sources, sequence(["/moved/b", "/moved/a[1]", "/moved/a1"]))
+    assert fs.find("/s") == []
+    assert fs.cat_file("/moved/b") == b"/s/b"
+
+
+@on_both
 def test_mv_onto_itself_changes_nothing(fs: RegistryS3FileSystem) -> None:
     """In any spelling of the path."""
     fs.pipe_file("/a", b"1")

@@ -8,7 +8,6 @@ from datetime import datetime, timezone
 from typing import Any
 
 import fsspec
-import pandas
 import pytest
 
 from registry_s3fs import RegistryS3FileSystem
@@ -270,18 +269,6 @@ def test_the_listings_cache_is_off_unless_asked_for(fs: RegistryS3FileSystem) ->
     cached.rm("/d", recursive=True)
     with pytest.raises(FileNotFoundError):
         cached.ls("/d")
-
-
-@on_both
-def test_pandas_reads_and_writes_urls(fs: RegistryS3FileSystem) -> None:
-    """CSV, Parquet and JSON, both ways."""
-    frame = pandas.DataFrame({"name": ["a", "b"], "value": [1, 2]})
-    url, options = fs.unstrip_protocol("/frame"), fs.storage_options
-    frame.to_csv(url + ".csv", index=False, storage_options=options)
-    frame.to_parquet(url + ".parquet", storage_options=options)
-    frame.to_json(url + ".json", storage_options=options)
-    for read, ending in ((pandas.read_csv, "csv"), (pandas.read_parquet, "parquet"), (pandas.read_json, "json")):
-        pandas.testing.assert_frame_equal(read(f"{url}.{ending}", storage_options=options), frame)
 
 
 @on_both
