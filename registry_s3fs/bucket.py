@@ -58,10 +58,20 @@ class Content:
 
 @dataclass(frozen=True)
 class Part:
-    """An uploaded part of a multipart upload."""
+    """An uploaded part of a multipart upload; `size` in bytes."""
 
     number: int
     etag: str
+    size: int
+
+
+@dataclass(frozen=True)
+class Upload:
+    """A multipart upload that is neither completed nor aborted."""
+
+    key: str
+    upload_id: str
+    initiated: datetime
 
 
 class Bucket:
@@ -248,7 +258,7 @@ class Bucket:
                 PartNumber=number,
                 Body=bytes(body) if isinstance(body, memoryview) else body,
             )
-        return Part(number, answer["ETag"])
+        return Part(number, answer["ETag"], len(body))
 
     def upload_part_copy(self, key: str, upload_id: str, number: int, source: ObjectInfo, extent: ranges.Range) -> Part:
         """UploadPartCopy of a range of the source's very version."""
@@ -261,19 +271,39 @@ class Bucket:
                 UploadId=upload_id,
                 PartNumber=number,
             )
-        return Part(number, answer["CopyPartResult"]["ETag"])
+        return Part(number, answer["CopyPartResult"]["ETag"], extent[1] - extent[0])
 
-    def list_parts(self, key: str, upload_id: str) -> dict[int, int]:
-        """ListParts: part number -> size in bytes."""
+    def list_parts(self, key: str, upload_id: str) -> Sequence[Part]:
+        """ListParts, all pages: the parts by number."""
         request = {**self._name, "Key": key, "UploadId": upload_id}
-        sizes: dict[int, int] = {}
+        parts: list[Part] = []
         while True:
             with self._translated(key):
                 answer = self._client.list_parts(**request)
-            sizes.update({part["PartNumber"]: part["Size"] for part in answer.get("Parts", [])})
+            parts += [Part(part["PartNumber"], part["ETag"], part["Size"]) for part in answer.get("Parts", [])]
             if not answer.get("IsTruncated"):
-                return sizes
+                return parts
             request["PartNumberMarker"] = answer["NextPartNumberMarker"]
+
+    def list_uploads(self, prefix: str) -> Iterator[Upload]:
+        """ListMultipartUploads, all pages: the unfinished uploads of keys that begin with `prefix`, by key.
+
+        Both markers go into the next request: S3 ignores an upload id marker that has no key marker beside it.
+        """
+        request: dict[str, Any] = {**self._name, "Prefix": prefix}
+        while True:
+            try:
+                with self._translated(prefix):
+                    answer = self._client.list_multipart_uploads(**request)
+            except FileNotFoundError as error:
+                if _code(error.__cause__) == "NoSuchUpload":  # rclone, where none is pending
+                    return
+                raise
+            for found in answer.get("Uploads", []):
+                yield Upload(found["Key"], found["UploadId"], _utc(found["Initiated"]))
+            if not answer.get("IsTruncated"):
+                return
+            request["KeyMarker"], request["UploadIdMarker"] = answer["NextKeyMarker"], answer["NextUploadIdMarker"]
 
     def complete_upload(self, key: str, upload_id: str, parts: Sequence[Part], *, exclusive: bool = False) -> None:
         """CompleteMultipartUpload: the object appears, whole."""
