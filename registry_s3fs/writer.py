@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 from fsspec.spec import AbstractBufferedFile
 
 from registry_s3fs import abandonment, ranges
-from registry_s3fs.bucket import ObjectInfo
 from registry_s3fs.client import CONTENT_TYPE
 from registry_s3fs.multipart import MultipartUpload
 
@@ -180,22 +179,5 @@ class WriteFile(AbstractBufferedFile):
         if committed.size < ranges.MIN_PART_BYTES:
             self._chunk += self.fs.bucket.get(self._key, etag=committed.etag).data
         else:
-            self._discarding_on_error(self._copy_committed, committed)
+            self._discarding_on_error(lambda: self._multipart().add_object(committed))
         self.loc = committed.size
-
-    def _copy_committed(self, committed: ObjectInfo) -> None:
-        parameters = self.fs.bucket.parameters
-        for extent in _copy_parts(committed.size):
-            self._multipart().add_copy(committed, extent, parameters.multipartcopymaxconcurrency)
-
-
-def _copy_parts(size: int) -> list[ranges.Range]:
-    """Parts of at most 5 GiB; an end that would be too small for a part goes with the one before it.
-
-    >>> _copy_parts(7 * ranges.MIB) == [(0, 7 * ranges.MIB)]
-    True
-    >>> [end - start >= ranges.MIN_PART_BYTES for start, end in _copy_parts(5 * ranges.GIB + 1)]
-    [True, True]
-    """
-    parts = -(-size // ranges.MAX_PART_BYTES)
-    return ranges.split(0, size, -(-size // parts))
