@@ -121,6 +121,17 @@ def test_stat_tells_no_directory_where_only_a_longer_name_is(driver: StorageDriv
             call("/a")
 
 
+def test_names_that_no_path_can_say_are_listed_and_walked(driver: StorageDriver) -> None:
+    """Those of other tools, which the filesystem opens; the driver refuses them, as in Go."""
+    driver.fs.pipe({"/k=v/f": b"1", "/k": b""})
+    walked: list[str] = []
+    driver.walk("/", lambda info: walked.append(info.path))
+    assert walked == ["/k", "/k=v", "/k=v/f"]
+    assert driver.list("/") == ["/k", "/k=v"]
+    with pytest.raises(InvalidPathError):
+        driver.get_content("/k=v/f")
+
+
 def test_over_a_thousand_files_are_listed_walked_and_deleted(driver: StorageDriver) -> None:
     """More than S3 gives on a page, and takes in a DeleteObjects."""
     names = [f"/thousandfiletest/file{number}" for number in range(1005)]
