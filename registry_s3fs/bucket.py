@@ -1,78 +1,31 @@
-"""One method for each S3 operation used: keys in, small dataclasses out. Every request of the package is sent here."""
+"""One method for each S3 operation used: keys in, `records` out. Every request of the package is sent here."""
 
 from __future__ import annotations
 
 import errno
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, closing
-from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from typing import Any
+from urllib.parse import urlencode
 
 from registry_s3fs import ranges
-from registry_s3fs.client import CONTENT_TYPE, object_fields, s3_client
+from registry_s3fs.client import fast_lane, object_fields, s3_client
 from registry_s3fs.errors import FileExpired, RefusedParameterError, from_code, translated
+from registry_s3fs.lane import Lane
 from registry_s3fs.parameters import DriverParameters
 from registry_s3fs.paths import KeySpace
-
-Body = bytes | bytearray | memoryview
+from registry_s3fs.records import ANY, PLAIN, Body, Content, Description, ObjectInfo, Page, Part, Pin, Upload
 
 READ_BYTES = 4 * ranges.MIB
 """Bytes taken off a connection at a time: what a broken one loses at most."""
 FRUITLESS_ATTEMPTS = 4
 """Broken bodies in a row, without `READ_BYTES` more received, after which a read gives up."""
+SMALL_BYTES = ranges.MIB
+"""Up to here a PUT takes the fast lane: beyond, what boto3 costs more no longer counts."""
 MAX_DELETE_KEYS = 1000
 """https://docs.aws.amazon.com/AmazonS3/latest/API/API_DeleteObjects.html"""
-
-
-@dataclass(frozen=True)
-class ObjectInfo:
-    """What a listing or a HEAD tells of one object."""
-
-    key: str
-    size: int
-    etag: str
-    last_modified: datetime
-    storage_class: str = "STANDARD"
-    headers: dict[str, Any] = field(default_factory=dict)
-    """Only from a HEAD: ContentType, ServerSideEncryption, SSEKMSKeyId, metadata."""
-
-
-@dataclass(frozen=True)
-class Page:
-    """One page of a listing: objects, and prefixes that end in ``/``; `truncated`: more pages follow."""
-
-    objects: list[ObjectInfo]
-    prefixes: list[str]
-    truncated: bool = False
-
-
-@dataclass(frozen=True)
-class Content:
-    """Bytes of an object, the ETag they belong to, and the whole object's size."""
-
-    data: bytes
-    etag: str
-    size: int
-
-
-@dataclass(frozen=True)
-class Part:
-    """An uploaded part of a multipart upload; `size` in bytes."""
-
-    number: int
-    etag: str
-    size: int
-
-
-@dataclass(frozen=True)
-class Upload:
-    """A multipart upload that is neither completed nor aborted."""
-
-    key: str
-    upload_id: str
-    initiated: datetime
 
 
 class Bucket:
@@ -89,6 +42,10 @@ class Bucket:
         """Asked for at each call: after a fork the process has another one."""
         return s3_client(self.parameters)
 
+    @property
+    def _lane(self) -> Lane:
+        return fast_lane(self.parameters)
+
     def _translated(self, key: str, precondition: type[OSError] = FileExistsError) -> AbstractContextManager[None]:
         return translated(self._path(key), precondition=precondition)
 
@@ -98,24 +55,27 @@ class Bucket:
 
     # Looking
 
-    def head(self, key: str, *, explain: bool = True) -> ObjectInfo:
+    def head(self, key: str, *, version_id: str = "", explain: bool = True) -> ObjectInfo:
         """HeadObject. Its 404 has no body, so with `explain` a second look tells a missing bucket."""
         try:
             with self._translated(key):
-                answer = self._client.head_object(**self._name, Key=key)
+                answer = self._lane.head(self._name["Bucket"], key, version_id)
+                if answer is None:
+                    answer = self._client.head_object(**self._name, Key=key, **_version(version_id))
+            if not answer:
+                raise from_code("404", "Not Found", self._path(key))
         except FileNotFoundError:
             if explain:
                 self._check_bucket(key)
             raise
-        names = {"ContentType", "ServerSideEncryption", "SSEKMSKeyId"}
-        headers = {name: answer[name] for name in sorted(names & answer.keys())}
         return ObjectInfo(
             key,
             answer["ContentLength"],
             answer["ETag"],
             _utc(answer["LastModified"]),
             answer.get("StorageClass", "STANDARD"),
-            {**headers, "metadata": answer.get("Metadata", {})},
+            answer.get("VersionId", ""),
+            head=answer,
         )
 
     def _check_bucket(self, key: str) -> None:
@@ -152,24 +112,36 @@ class Bucket:
                 return
             request["ContinuationToken"] = answer["NextContinuationToken"]
 
+    def versions(self, key: str) -> Iterator[ObjectInfo]:
+        """ListObjectVersions of one key, newest first; without delete markers."""
+        request: dict[str, Any] = {**self._name, "Prefix": key}
+        while True:
+            with self._translated(key):
+                answer = self._client.list_object_versions(**request)
+            yield from (_listed(found) for found in answer.get("Versions", []) if found["Key"] == key)
+            following = answer.get("NextKeyMarker", "")
+            if not answer.get("IsTruncated") or following > key:
+                return
+            request |= {"KeyMarker": following, "VersionIdMarker": answer["NextVersionIdMarker"]}
+
     # Reading
 
-    def get(self, key: str, start: int = 0, end: int | None = None, etag: str = "") -> Content:
+    def get(self, key: str, start: int = 0, end: int | None = None, pin: Pin = ANY) -> Content:
         """GetObject: bytes from `start` up to `end`, or to the object's end; a negative `start` counts from there.
 
         A range past the end gives fewer bytes or none. A body that breaks is taken up where it
-        stopped. With `etag`, and for every byte after the first, another version of the object
-        raises `FileExpired`.
+        stopped. With an ETag pinned, and for every byte after the first, another version of the
+        object raises `FileExpired`.
         """
         path = self._path(key)
         chunks: list[bytes] = []
         done = size = fruitless = 0
         while True:
-            answer = self._open(key, start + done if start >= 0 else start, end, etag)
+            answer = self._open(key, start + done if start >= 0 else start, end, pin)
             if answer is None:
                 break
-            etag = etag or answer["ETag"]
-            if answer["ETag"] != etag:  # some servers ignore If-Match
+            pin = pin if pin.etag else pin._replace(etag=answer["ETag"])
+            if answer["ETag"] != pin.etag:  # some servers ignore If-Match
                 raise FileExpired(errno.ESTALE, "the object was replaced while it was being read", path)
             first, size = _extent(answer, max(start, 0) + done, path)
             if start < 0:
@@ -184,18 +156,20 @@ class Bucket:
                 fruitless += 1
                 if fruitless == FRUITLESS_ATTEMPTS:
                     raise
-        return Content(chunks[0] if len(chunks) == 1 else b"".join(chunks), etag, size)
+        return Content(chunks[0] if len(chunks) == 1 else b"".join(chunks), pin, size)
 
-    def _open(self, key: str, start: int, end: int | None, etag: str) -> Any:
+    def _open(self, key: str, start: int, end: int | None, pin: Pin) -> Any:
         """GetObject's answer, the body not read; None where the range lies past the object's end."""
-        request = {**self._name, "Key": key}
-        if start or end is not None:
-            request["Range"] = ranges.header(start, end)
-        if etag:
-            request["IfMatch"] = etag
+        headers = {"Range": ranges.header(start, end)} if start or end is not None else {}
+        if pin.etag:
+            headers["If-Match"] = pin.etag
         try:
             with self._translated(key, FileExpired):
-                return self._client.get_object(**request)
+                answer = self._lane.get(self._name["Bucket"], key, pin.version_id, headers)
+                if answer is not None:
+                    return answer
+                request = {name.replace("-", ""): value for name, value in headers.items()}
+                return self._client.get_object(**self._name, Key=key, **request, **_version(pin.version_id))
         except RefusedParameterError as error:
             if _code(error.__cause__) in ("InvalidRange", "416"):
                 return None
@@ -203,30 +177,44 @@ class Bucket:
 
     # Writing
 
-    def put(self, key: str, body: Body, *, exclusive: bool = False, content_type: str = CONTENT_TYPE) -> None:
+    def put(self, key: str, body: Body, *, exclusive: bool = False, description: Description = PLAIN) -> None:
         """PutObject; `exclusive` refuses an existing object with `FileExistsError`."""
+        body = bytes(body) if isinstance(body, memoryview) else body
+        request = {**self._name, "Key": key, **description, **self._new_object}
         with self._translated(key):
-            self._client.put_object(
-                **self._name,
-                Key=key,
-                Body=bytes(body) if isinstance(body, memoryview) else body,
-                ContentType=content_type,
-                **self._new_object,
-                **_if_absent(exclusive),
-            )
+            if exclusive:
+                self._client.put_object(**request, **self._if_absent(key), Body=body)
+            elif len(body) > SMALL_BYTES or not self._lane.put(request, body):
+                self._client.put_object(**request, Body=body)
 
-    def copy(self, source: ObjectInfo, target: str) -> None:
-        """CopyObject, with metadata; onto itself it rewrites the object, which renews LastModified."""
+    def _if_absent(self, key: str) -> dict[str, str]:
+        """The header that refuses an existing object. Stores other than AWS may ignore it, so they get a HEAD
+        right before; there, two writers at the same moment may both succeed."""
+        if self.parameters.regionendpoint:
+            try:
+                self.head(key, explain=False)
+            except FileNotFoundError:
+                pass
+            else:
+                raise from_code("PreconditionFailed", "", self._path(key))
+        return {"IfNoneMatch": "*"}
+
+    def copy(self, source: ObjectInfo, target: str, description: Description | None = None) -> None:
+        """CopyObject, with what the source says of itself, or another `description`.
+
+        Onto itself it rewrites the object, which renews LastModified.
+        """
         request = {**self._copy_source(source), "Key": target, **self._new_object}
-        if source.key == target:
-            request["MetadataDirective"] = "REPLACE"
-            request["Metadata"] = source.headers.get("metadata", {})
-            request["ContentType"] = source.headers.get("ContentType", CONTENT_TYPE)
+        if description is None and source.key == target:  # S3 refuses a copy onto itself that changes nothing
+            description = source.description
+        if description is not None:
+            request |= {"MetadataDirective": "REPLACE", **description}
         with self._translated(source.key, FileExpired):
             self._client.copy_object(**self._name, **request)
 
     def _copy_source(self, source: ObjectInfo) -> dict[str, Any]:
-        return {"CopySource": {**self._name, "Key": source.key}, "CopySourceIfMatch": source.etag}
+        named = {**self._name, "Key": source.key, **_version(source.version_id)}
+        return {"CopySource": named, "CopySourceIfMatch": source.etag}
 
     def delete(self, key: str) -> None:
         """DeleteObject; no error where there is none."""
@@ -243,15 +231,30 @@ class Bucket:
             for failed in answer.get("Errors", [])
         }
 
+    # Tags
+
+    def tags(self, key: str, version_id: str = "") -> dict[str, str]:
+        """GetObjectTagging."""
+        with self._translated(key):
+            answer = self._client.get_object_tagging(**self._name, Key=key, **_version(version_id))
+        return {tag["Key"]: tag["Value"] for tag in answer["TagSet"]}
+
+    def put_tags(self, key: str, tags: Mapping[str, str]) -> None:
+        """PutObjectTagging: these tags and no others."""
+        tag_set = [{"Key": name, "Value": value} for name, value in tags.items()]
+        with self._translated(key):
+            self._client.put_object_tagging(**self._name, Key=key, Tagging={"TagSet": tag_set})
+
     # Multipart uploads
 
     def create_upload(
-        self, key: str, *, content_type: str = CONTENT_TYPE, metadata: dict[str, str] | None = None
+        self, key: str, *, description: Description = PLAIN, tags: Mapping[str, str] | None = None
     ) -> str:
         """CreateMultipartUpload; gives the upload's id."""
+        tagging = {"Tagging": urlencode(tags)} if tags else {}
         with self._translated(key):
             answer = self._client.create_multipart_upload(
-                **self._name, Key=key, ContentType=content_type, Metadata=metadata or {}, **self._new_object
+                **self._name, Key=key, **description, **tagging, **self._new_object
             )
         return str(answer["UploadId"])
 
@@ -315,9 +318,10 @@ class Bucket:
     def complete_upload(self, key: str, upload_id: str, parts: Sequence[Part], *, exclusive: bool = False) -> None:
         """CompleteMultipartUpload: the object appears, whole."""
         listed = [{"PartNumber": part.number, "ETag": part.etag} for part in sorted(parts, key=lambda p: p.number)]
+        condition = self._if_absent(key) if exclusive else {}
         with self._translated(key):
             self._client.complete_multipart_upload(
-                **self._name, Key=key, UploadId=upload_id, MultipartUpload={"Parts": listed}, **_if_absent(exclusive)
+                **self._name, Key=key, UploadId=upload_id, MultipartUpload={"Parts": listed}, **condition
             )
 
     def abort_upload(self, key: str, upload_id: str) -> None:
@@ -337,7 +341,13 @@ class Bucket:
 
 def _listed(found: dict[str, Any]) -> ObjectInfo:
     return ObjectInfo(
-        found["Key"], found["Size"], found["ETag"], _utc(found["LastModified"]), found.get("StorageClass", "STANDARD")
+        found["Key"],
+        found["Size"],
+        found["ETag"],
+        _utc(found["LastModified"]),
+        found.get("StorageClass", "STANDARD"),
+        found.get("VersionId", ""),
+        found.get("IsLatest", True),
     )
 
 
@@ -346,8 +356,8 @@ def _utc(when: datetime) -> datetime:
     return when.astimezone(timezone.utc)
 
 
-def _if_absent(exclusive: bool) -> dict[str, str]:
-    return {"IfNoneMatch": "*"} if exclusive else {}
+def _version(version_id: str) -> dict[str, str]:
+    return {"VersionId": version_id} if version_id else {}
 
 
 def _chunks(body: Any) -> Iterator[bytes]:

@@ -14,6 +14,7 @@ from fsspec.implementations.local import LocalFileSystem, make_path_posix, trail
 from fsspec.spec import AbstractFileSystem
 from fsspec.utils import other_paths
 
+from registry_s3fs import ranges
 from registry_s3fs.bucket import MAX_DELETE_KEYS, Bucket
 from registry_s3fs.concurrency import Pool
 from registry_s3fs.errors import BulkError
@@ -118,6 +119,47 @@ class ManyPaths(AbstractFileSystem):
                 keys.append(self.bucket.space.key(self._path(each)))
         self._delete(keys)
 
+    def cat(self, path: Any, recursive: bool = False, on_error: str = "raise", **kwargs: Any) -> Any:
+        """The bytes of a file; of several, or a pattern or directory, ``{path: bytes}``, read side by side.
+
+        `on_error`: ``"raise"``, ``"omit"``, or ``"return"`` exceptions as values.
+        """
+        self._check(path)
+        wanted = self.expand_path(path, recursive=recursive)
+        if len(wanted) == 1 and not isinstance(path, list) and wanted[0] == self._path(path):
+            return self.cat_file(wanted[0])
+        if recursive:
+            wanted = [each for each in wanted if not self.isdir(each)]
+        read = self.cat_file if on_error == "raise" else _returning_errors(self.cat_file)
+        found = dict(zip(wanted, self.pool.map(read, wanted), strict=True))
+        if on_error == "omit":
+            return {each: data for each, data in found.items() if not isinstance(data, Exception)}
+        return found
+
+    def cat_ranges(
+        self,
+        paths: list[Any],
+        starts: Any,
+        ends: Any,
+        max_gap: int | None = None,
+        on_error: str = "return",
+        **kwargs: Any,
+    ) -> list[Any]:
+        """The bytes of many ranges, fetched side by side; ranges of one file at most `max_gap` bytes apart
+        come in one request."""
+        if not isinstance(paths, list):
+            raise TypeError("paths must be a list")
+        starts = starts if isinstance(starts, Iterable) else [starts] * len(paths)
+        ends = ends if isinstance(ends, Iterable) else [ends] * len(paths)
+        requests = ranges.requests(list(zip(paths, starts, ends, strict=True)), max_gap)
+        read = self.cat_file if on_error == "raise" else _returning_errors(self.cat_file)
+        answers = self.pool.map(lambda request: read(request.name, request.start, request.end), requests)
+        results: list[Any] = [None] * len(paths)
+        for request, data in zip(requests, answers, strict=True):
+            for index, cut in request.serves.items():
+                results[index] = data if isinstance(data, Exception) else data[cut]
+        return results
+
     def _key_of_file(self, path: Any) -> str:
         found = self.info(path)
         if found["type"] == "directory":
@@ -169,6 +211,16 @@ class ManyPaths(AbstractFileSystem):
 
         for _ in self.pool.each(one, pairs, ahead=self.parameters.max_concurrency):
             callback.relative_update(1)
+
+
+def _returning_errors(call: Callable[..., Any]) -> Callable[..., Any]:
+    def attempt(*args: Any) -> Any:
+        try:
+            return call(*args)
+        except (OSError, ValueError) as error:
+            return error
+
+    return attempt
 
 
 def expand(fs: AbstractFileSystem, path: Any, recursive: bool, maxdepth: int | None) -> dict[str, str]:

@@ -10,7 +10,6 @@ from datetime import datetime
 from typing import Any, BinaryIO, cast
 
 from registry_s3fs import listing, walking
-from registry_s3fs.bucket import ObjectInfo
 from registry_s3fs.errors import (
     DRIVER_NAME,
     FilledBuffer,
@@ -22,6 +21,7 @@ from registry_s3fs.errors import (
     as_driver,
 )
 from registry_s3fs.filesystem import RegistryS3FileSystem
+from registry_s3fs.records import ObjectInfo
 from registry_s3fs.resumable import FileWriter
 
 __all__ = [

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
@@ -13,19 +13,23 @@ from fsspec.core import get_compression
 from fsspec.utils import isfilelike, stringify_path, tokenize
 
 from registry_s3fs import layers, listing, multipart, paths, ranges, reader, transfers
+from registry_s3fs.attributes import Attributes
 from registry_s3fs.bucket import Bucket
 from registry_s3fs.bulk import ManyPaths
 from registry_s3fs.concurrency import Pool, pool
+from registry_s3fs.errors import BucketNotFoundError
 from registry_s3fs.listing import Info
 from registry_s3fs.parameters import NAMES, SECRETS, DriverParameters, read_config, unknown
 from registry_s3fs.paths import RegistryPath
+from registry_s3fs.records import PLAIN, Description, Pin
+from registry_s3fs.transactions import PublishingTransaction
 from registry_s3fs.writer import WriteFile
 
 FSSPEC_OPTIONS = frozenset(("use_listings_cache", "listings_expiry_time", "max_paths", "asynchronous", "loop"))
 """Storage options that are fsspec's own; the last two are accepted, as every filesystem does for zarr, and ignored."""
 
 
-class RegistryS3FileSystem(ManyPaths):
+class RegistryS3FileSystem(ManyPaths, Attributes):
     """A Docker/OCI registry's S3 storage, or any prefix of a bucket, as a filesystem.
 
     Storage options are the registry's own S3 driver parameters, see `DriverParameters` and
@@ -48,6 +52,7 @@ class RegistryS3FileSystem(ManyPaths):
 
     protocol = paths.PROTOCOL
     root_marker = "/"
+    transaction_type = PublishingTransaction
 
     def __init__(self, **storage_options: Any) -> None:
         given = {name: value for name, value in storage_options.items() if name not in FSSPEC_OPTIONS}
@@ -120,9 +125,11 @@ class RegistryS3FileSystem(ManyPaths):
 
     # Looking
 
-    def info(self, path: Any, **kwargs: Any) -> Info:
+    def info(self, path: Any, version_id: str = "", **kwargs: Any) -> Info:
         """Name, size, type; of a file what a HEAD tells. A file wins over a directory of its name."""
         path = self._path(path)
+        if version_id:
+            return self.file_info(path, version_id=version_id)
         if path != "/":
             try:
                 return self.file_info(path, explain=False)
@@ -132,9 +139,9 @@ class RegistryS3FileSystem(ManyPaths):
             return listing.directory(path)
         raise _missing(path)
 
-    def file_info(self, path: str, *, explain: bool = True) -> Info:
-        """`info` of a file by one HEAD, where a directory would be of no use; `explain` as of `Bucket.head`."""
-        return listing.file(path, self.bucket.head(self._key(path), explain=explain))
+    def file_info(self, path: str, **how: Any) -> Info:
+        """`info` of a file by one HEAD, where a directory would be of no use; `how` as of `Bucket.head`."""
+        return listing.file(path, self.bucket.head(self._key(path), **how))
 
     def exists(self, path: Any, **kwargs: Any) -> bool:
         """False only for what is missing: a request that is denied or fails raises."""
@@ -229,50 +236,11 @@ class RegistryS3FileSystem(ManyPaths):
 
     # Reading
 
-    def cat_file(self, path: Any, start: int | None = None, end: int | None = None, **kwargs: Any) -> bytes:
+    def cat_file(
+        self, path: Any, start: int | None = None, end: int | None = None, version_id: str = "", **kwargs: Any
+    ) -> bytes:
         """The bytes of a file, or of a Python slice of them."""
-        return reader.read(self.bucket, self.pool, self._key(path), start, end).data
-
-    def cat(self, path: Any, recursive: bool = False, on_error: str = "raise", **kwargs: Any) -> Any:
-        """The bytes of a file; of several, or a pattern or directory, ``{path: bytes}``, read side by side.
-
-        `on_error`: ``"raise"``, ``"omit"``, or ``"return"`` exceptions as values.
-        """
-        self._check(path)
-        wanted = self.expand_path(path, recursive=recursive)
-        if len(wanted) == 1 and not isinstance(path, list) and wanted[0] == self._path(path):
-            return self.cat_file(wanted[0])
-        if recursive:
-            wanted = [each for each in wanted if not self.isdir(each)]
-        read = self.cat_file if on_error == "raise" else _returning_errors(self.cat_file)
-        found = dict(zip(wanted, self.pool.map(read, wanted), strict=True))
-        if on_error == "omit":
-            return {each: data for each, data in found.items() if not isinstance(data, Exception)}
-        return found
-
-    def cat_ranges(
-        self,
-        paths: list[Any],
-        starts: Any,
-        ends: Any,
-        max_gap: int | None = None,
-        on_error: str = "return",
-        **kwargs: Any,
-    ) -> list[Any]:
-        """The bytes of many ranges, fetched side by side; ranges of one file at most `max_gap` bytes apart
-        come in one request."""
-        if not isinstance(paths, list):
-            raise TypeError("paths must be a list")
-        starts = starts if isinstance(starts, Iterable) else [starts] * len(paths)
-        ends = ends if isinstance(ends, Iterable) else [ends] * len(paths)
-        requests = ranges.requests(list(zip(paths, starts, ends, strict=True)), max_gap)
-        read = self.cat_file if on_error == "raise" else _returning_errors(self.cat_file)
-        answers = self.pool.map(lambda request: read(request.name, request.start, request.end), requests)
-        results: list[Any] = [None] * len(paths)
-        for request, data in zip(requests, answers, strict=True):
-            for index, cut in request.serves.items():
-                results[index] = data if isinstance(data, Exception) else data[cut]
-        return results
+        return reader.read(self.bucket, self.pool, self._key(path), start, end, Pin(version_id=version_id)).data
 
     def head(self, path: Any, size: int = 1024) -> bytes:
         """The first `size` bytes."""
@@ -323,11 +291,22 @@ class RegistryS3FileSystem(ManyPaths):
             return reader.ReadFile(self, path, block_size=block_size, cache_options=cache_options, **kwargs)
         if mode not in ("wb", "xb", "ab"):
             raise ValueError(f"{path}: mode {mode!r} is none of r, w, x and a, with or without b or t")
-        if mode == "xb" and self.exists(path):
+        if mode == "xb" and self._is_stored(path):
             raise FileExistsError(errno.EEXIST, "the file exists", path)
         for name in ("cache_type", "size"):  # of reading; pandas and others pass them in any mode
             kwargs.pop(name, None)
-        return WriteFile(self, path, mode, block_size=self._chunk_bytes(block_size), autocommit=autocommit, **kwargs)
+        return WriteFile(
+            self, path, mode, block_size=self._chunk_bytes(block_size), autocommit=autocommit, **_described(**kwargs)
+        )
+
+    def _is_stored(self, path: str) -> bool:
+        try:
+            self.file_info(path)
+        except BucketNotFoundError:
+            raise
+        except FileNotFoundError:
+            return False
+        return True
 
     def _chunk_bytes(self, block_size: Any) -> int:
         if block_size in (None, "default"):
@@ -358,18 +337,24 @@ class RegistryS3FileSystem(ManyPaths):
             self._upload(rpath, size, transfers.local_reader(lpath, callback), mode=mode, **kwargs)
 
     def get_file(
-        self, rpath: Any, lpath: Any = None, callback: Any = DEFAULT_CALLBACK, outfile: Any = None, **kwargs: Any
+        self,
+        rpath: Any,
+        lpath: Any = None,
+        callback: Any = DEFAULT_CALLBACK,
+        outfile: Any = None,
+        version_id: str = "",
+        **kwargs: Any,
     ) -> None:
         """Fetch a file to a local one, which appears when it is whole, or into a file object."""
-        key = self._key(rpath)
+        key, pin = self._key(rpath), Pin(version_id=version_id)
         outfile = lpath if outfile is None and isfilelike(lpath) else outfile
         if outfile is not None:
-            transfers.download(self.bucket, self.pool, key, outfile.write, callback)
+            transfers.download(self.bucket, self.pool, key, outfile.write, callback, pin)
         elif self.isdir(rpath):
             os.makedirs(lpath, exist_ok=True)
         else:
             with transfers.replacing(lpath) as file:
-                transfers.download(self.bucket, self.pool, key, file.write, callback)
+                transfers.download(self.bucket, self.pool, key, file.write, callback, pin)
 
     def cp_file(self, path1: Any, path2: Any, **kwargs: Any) -> None:
         """Copy one file within the bucket, in the server; metadata is kept."""
@@ -395,10 +380,15 @@ class RegistryS3FileSystem(ManyPaths):
     def _upload(self, path: Any, size: int, read: Any, *, mode: str = "overwrite", **kwargs: Any) -> None:
         if mode not in ("overwrite", "create"):
             raise ValueError(f"mode: {mode!r} is neither 'overwrite' nor 'create'")
+        if self._intrans:  # it appears at the transaction's end, with the files that were opened
+            with self.open(path, "xb" if mode == "create" else "wb", **kwargs) as file:
+                for extent in ranges.split(0, size, self.parameters.chunksize):
+                    file.write(read(extent))
+            return
         chunk_bytes = self._chunk_bytes(kwargs.pop("block_size", None))
         multipart.upload(
             self.bucket, self.pool, self._key(path), size, read,
-            chunk_bytes=chunk_bytes, exclusive=mode == "create", **kwargs,
+            chunk_bytes=chunk_bytes, exclusive=mode == "create", **_described(**kwargs),
         )  # fmt: skip
         self.invalidate_cache(path)
 
@@ -433,15 +423,15 @@ class RegistryS3FileSystem(ManyPaths):
         self.invalidate_cache(path)
 
 
+def _described(content_type: str | None = None, metadata: Mapping[str, str] | None = None) -> dict[str, Description]:
+    """What callers say of the object they write, as request fields."""
+    described = dict(PLAIN)
+    if content_type:
+        described["ContentType"] = content_type
+    if metadata:
+        described["Metadata"] = dict(metadata)
+    return {"description": described}
+
+
 def _missing(path: str) -> FileNotFoundError:
     return FileNotFoundError(errno.ENOENT, "no such file or directory", path)
-
-
-def _returning_errors(call: Callable[..., Any]) -> Callable[..., Any]:
-    def attempt(*args: Any) -> Any:
-        try:
-            return call(*args)
-        except (OSError, ValueError) as error:
-            return error
-
-    return attempt

@@ -6,12 +6,16 @@ import logging
 from collections.abc import Iterator
 from typing import Any
 
-from registry_s3fs.bucket import Bucket, ObjectInfo
+from registry_s3fs.bucket import Bucket
 from registry_s3fs.paths import parent
+from registry_s3fs.records import ObjectInfo
 
 logger = logging.getLogger("registry_s3fs")
 
 Info = dict[str, Any]
+
+TOLD = ("ContentType", "ServerSideEncryption", "SSEKMSKeyId")
+"""Fields of a HEAD's answer that an info has, under S3's names; beside them `metadata`."""
 
 
 def directory(path: str) -> Info:
@@ -28,7 +32,9 @@ def file(path: str, found: ObjectInfo) -> Info:
         "ETag": found.etag,
         "LastModified": found.last_modified,
         "StorageClass": found.storage_class,
-        **found.headers,
+        **({"VersionId": found.version_id} if found.version_id else {}),
+        **{name: found.head[name] for name in TOLD if name in found.head},
+        **({"metadata": found.head.get("Metadata", {})} if found.head else {}),
     }
 
 

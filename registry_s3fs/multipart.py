@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import logging
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, wait
 from contextlib import suppress
 
 from registry_s3fs import ranges
-from registry_s3fs.bucket import Body, Bucket, ObjectInfo, Part
-from registry_s3fs.client import CONTENT_TYPE
+from registry_s3fs.bucket import Bucket
 from registry_s3fs.concurrency import Pool
+from registry_s3fs.records import PLAIN, Body, Description, ObjectInfo, Part
 
 logger = logging.getLogger("registry_s3fs")
 
@@ -37,8 +37,8 @@ class MultipartUpload:
         pool: Pool,
         key: str,
         *,
-        content_type: str = CONTENT_TYPE,
-        metadata: dict[str, str] | None = None,
+        description: Description = PLAIN,
+        tags: Mapping[str, str] | None = None,
         resume: tuple[str, Sequence[Part]] | None = None,
     ) -> None:
         """Begin an upload, or go on with one: `resume` is its id and the parts it has, 1 to their number."""
@@ -47,7 +47,7 @@ class MultipartUpload:
         self._key = key
         self._pending: deque[Future[Part]] = deque()
         if resume is None:
-            resume = bucket.create_upload(key, content_type=content_type, metadata=metadata), ()
+            resume = bucket.create_upload(key, description=description, tags=tags), ()
         self.upload_id, parts = resume
         self._parts = list(parts)
         self.next_number = len(self._parts) + 1
@@ -114,13 +114,13 @@ def upload(
     *,
     chunk_bytes: int,
     exclusive: bool = False,
-    content_type: str = CONTENT_TYPE,
+    description: Description = PLAIN,
 ) -> None:
     """Store `size` bytes, which `read` gives a range at a time: one PutObject up to `chunk_bytes`, else in parts."""
     if size <= chunk_bytes:
-        bucket.put(key, read((0, size)), exclusive=exclusive, content_type=content_type)
+        bucket.put(key, read((0, size)), exclusive=exclusive, description=description)
         return
-    parts = MultipartUpload(bucket, pool, key, content_type=content_type)
+    parts = MultipartUpload(bucket, pool, key, description=description)
     try:
         for start, end in ranges.split(0, size, ranges.uniform_part_bytes(size, chunk_bytes)):
             parts.add(end - start, lambda extent=(start, end): read(extent))  # type: ignore[misc]  # bound now
@@ -130,21 +130,22 @@ def upload(
         raise
 
 
-def copy(bucket: Bucket, pool: Pool, source: ObjectInfo, target: str) -> None:
+def copy(bucket: Bucket, pool: Pool, source: ObjectInfo, target: str, description: Description | None = None) -> None:
     """Server-side copy of the version `source` tells of; in parallel parts above `multipartcopythresholdsize`.
 
+    The copy says of itself what the source says, or another `description`, and keeps its tags.
     Go: ``driver.copy``; unlike there, an upload that fails is aborted.
     """
     parameters = bucket.parameters
     if source.size <= parameters.multipartcopythresholdsize:
-        bucket.copy(source, target)
+        bucket.copy(source, target, description)
         return
     parts = MultipartUpload(
         bucket,
         pool,
         target,
-        content_type=source.headers.get("ContentType", CONTENT_TYPE),
-        metadata=source.headers.get("metadata", {}),
+        description=source.description if description is None else description,
+        tags=bucket.tags(source.key, source.version_id) if source.head.get("TagCount") else None,
     )
     try:
         for extent in ranges.split_for_copy(source.size, parameters.multipartcopychunksize):

@@ -14,9 +14,10 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
 from registry_s3fs import ranges
-from registry_s3fs.bucket import Bucket, Part, Upload
+from registry_s3fs.bucket import Bucket
 from registry_s3fs.errors import DRIVER_NAME, StorageDriverError, as_driver
 from registry_s3fs.multipart import MultipartUpload
+from registry_s3fs.records import Part, Pin, Upload
 
 if TYPE_CHECKING:
     from registry_s3fs.filesystem import RegistryS3FileSystem
@@ -170,7 +171,7 @@ class FileWriter:
             raise _refused(errno.ESTALE, "write: somebody else wrote this file meanwhile", self.path)
         self._upload = self._multipart()
         if committed.size < ranges.MIN_PART_BYTES:
-            self._buffer += bucket.get(self._key, etag=committed.etag).data
+            self._buffer += bucket.get(self._key, pin=Pin(committed.etag)).data
         else:
             self._upload.add_object(committed)
         self._begins_again = False

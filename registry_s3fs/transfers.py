@@ -14,16 +14,17 @@ from registry_s3fs import ranges
 from registry_s3fs.bucket import Bucket
 from registry_s3fs.concurrency import Pool
 from registry_s3fs.reader import PIECE_BYTES, PIECES_AHEAD
+from registry_s3fs.records import Pin
 
 
-def download(bucket: Bucket, pool: Pool, key: str, write: Callable[[bytes], Any], callback: Any) -> None:
+def download(bucket: Bucket, pool: Pool, key: str, write: Callable[[bytes], Any], callback: Any, pin: Pin) -> None:
     """Hand an object's bytes to `write` in order, all of one version; a few pieces are fetched ahead."""
-    first = bucket.get(key, 0, PIECE_BYTES)
+    first = bucket.get(key, 0, PIECE_BYTES, pin)
     callback.set_size(first.size)
     write(first.data)
     callback.relative_update(len(first.data))
     rest = ranges.split(len(first.data), first.size, PIECE_BYTES)
-    for data in pool.each(lambda piece: bucket.get(key, *piece, etag=first.etag).data, rest, PIECES_AHEAD):
+    for data in pool.each(lambda piece: bucket.get(key, *piece, pin=first.pin).data, rest, PIECES_AHEAD):
         write(data)
         callback.relative_update(len(data))
 

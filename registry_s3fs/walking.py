@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from registry_s3fs.bucket import Bucket, ObjectInfo, Page
+from registry_s3fs.bucket import Bucket
 from registry_s3fs.paths import parent
+from registry_s3fs.records import ObjectInfo, Page
 
 LAST = "\U0010ffff"
 """In UTF-8 it follows every character that a key is likely to hold."""

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import atexit
 import enum
+import os
 import warnings
+import weakref
 from typing import TYPE_CHECKING, Any
 
 from fsspec.spec import AbstractBufferedFile
 
 from registry_s3fs import abandonment, ranges
-from registry_s3fs.client import CONTENT_TYPE
 from registry_s3fs.multipart import MultipartUpload
+from registry_s3fs.records import Description, Pin
 
 if TYPE_CHECKING:
     from registry_s3fs.filesystem import RegistryS3FileSystem
@@ -36,6 +39,9 @@ AFTER = {
 """What an event leads to; one that is not listed changes nothing."""
 
 
+_open_files: weakref.WeakSet[WriteFile] = weakref.WeakSet()
+
+
 class WriteFile(AbstractBufferedFile):
     """A file open for writing, in mode ``wb``, ``xb`` or ``ab``.
 
@@ -52,18 +58,19 @@ class WriteFile(AbstractBufferedFile):
         mode: str,
         *,
         block_size: int,
+        description: Description,
         autocommit: bool = True,
-        content_type: str = CONTENT_TYPE,
     ) -> None:
         self._state = State.DISCARDED  # until it is known that the file can be opened
         super().__init__(fs, path, "wb" if mode == "xb" else mode, block_size, autocommit)
         self.mode = mode
         self._key = fs.bucket.space.key(path)
-        self._content_type = content_type
+        self._description = description
         self._upload: MultipartUpload | None = None
         self._chunk = bytearray()
         self._handled_at_open = abandonment.being_handled()
         self._state = State.OPEN
+        _open_files.add(self)
         if mode == "ab":
             self._begin_with_committed()
 
@@ -108,11 +115,23 @@ class WriteFile(AbstractBufferedFile):
             self.discard()
         self.close()
 
+    __hash__ = object.__hash__  # fsspec's asks for the checksum of a file that is not there yet
+    __eq__ = object.__eq__
+
     def __del__(self) -> None:
-        if self._state is State.OPEN:
-            text = f"{self.path} was never closed; what was written is discarded"
+        self.abandon()
+
+    def abandon(self) -> None:
+        """Discard what nobody published, with a `ResourceWarning`."""
+        if self._state in (State.OPEN, State.HELD):
+            missed = "closed" if self._state is State.OPEN else "committed"
+            text = f"{self.path} was never {missed}; what was written is discarded"
             warnings.warn(text, ResourceWarning, stacklevel=2, source=self)
             self.discard()
+
+    def disown(self) -> None:
+        """Forget an upload that is another process's."""
+        self._state, self._upload, self._chunk = State.DISCARDED, None, bytearray()
 
     # How it is done
 
@@ -131,7 +150,7 @@ class WriteFile(AbstractBufferedFile):
     def _publish(self) -> None:
         exclusive = self.mode == "xb"
         if self._upload is None:
-            self.fs.bucket.put(self._key, self._chunk, exclusive=exclusive, content_type=self._content_type)
+            self.fs.bucket.put(self._key, self._chunk, exclusive=exclusive, description=self._description)
         else:
             if self._chunk:
                 self._send_chunk()
@@ -162,7 +181,7 @@ class WriteFile(AbstractBufferedFile):
     def _multipart(self) -> MultipartUpload:
         if self._upload is None:
             bucket, pool = self.fs.bucket, self.fs.pool
-            self._upload = MultipartUpload(bucket, pool, self._key, content_type=self._content_type)
+            self._upload = MultipartUpload(bucket, pool, self._key, description=self._description)
         return self._upload
 
     def _send_chunk(self) -> None:
@@ -175,9 +194,26 @@ class WriteFile(AbstractBufferedFile):
             committed = self.fs.bucket.head(self._key, explain=False)
         except FileNotFoundError:
             return
-        self._content_type = committed.headers.get("ContentType", self._content_type)
+        self._description = committed.description
         if committed.size < ranges.MIN_PART_BYTES:
-            self._chunk += self.fs.bucket.get(self._key, etag=committed.etag).data
+            self._chunk += self.fs.bucket.get(self._key, pin=Pin(committed.etag)).data
         else:
             self._discarding_on_error(lambda: self._multipart().add_object(committed))
         self.loc = committed.size
+
+
+@atexit.register
+def _discard_open_files() -> None:
+    """At the interpreter's end, while requests can still be sent."""
+    for file in list(_open_files):
+        file.abandon()
+
+
+def _disown_open_files() -> None:
+    """A forked child must not abort its parent's uploads."""
+    for file in list(_open_files):
+        file.disown()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_disown_open_files)

@@ -16,7 +16,7 @@ import sys
 import tempfile
 import time
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -38,6 +38,8 @@ class Server:
 
     name: str
     endpoint: str
+    data: Path | None = None
+    """Where it keeps objects as plain files, if it does."""
 
     def options(self, bucket: str, **more: Any) -> dict[str, Any]:
         """Storage options of a filesystem on one of its buckets."""
@@ -58,6 +60,14 @@ class Server:
     def create_bucket(self, bucket: str) -> None:
         """Make a bucket."""
         self.client().create_bucket(Bucket=bucket)
+
+    def plant(self, bucket: str, keys: Iterable[str]) -> None:
+        """Make many empty objects, quicker than requests could."""
+        assert self.data, f"{self.name} does not keep objects as files"
+        for key in keys:
+            path = self.data / bucket / key
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.touch()
 
     def empty_bucket(self, bucket: str) -> None:
         """Delete all objects of a bucket: some servers keep them in memory."""
@@ -98,12 +108,26 @@ class Registry:
             connection.close()
 
 
+SERIAL_MOTO = """
+import sys
+from moto.server import DomainDispatcherApplication, create_backend_app
+from werkzeug.serving import run_simple
+run_simple(sys.argv[1], int(sys.argv[2]), DomainDispatcherApplication(create_backend_app))
+"""
+
+
 @contextmanager
-def moto() -> Iterator[Server]:
-    """moto's S3 (Python). Checks no signatures."""
+def moto(*, serial: bool = False) -> Iterator[Server]:
+    """moto's S3 (Python). Checks no signatures.
+
+    It looks for an object and stores one without a lock between; `serial` takes one request at a time.
+    """
     with _Processes() as processes:
         port = free_port()
-        processes.start(sys.executable, "-m", "moto.server", "-H", HOST, "-p", str(port))
+        if serial:
+            processes.start(sys.executable, "-c", SERIAL_MOTO, HOST, str(port))
+        else:
+            processes.start(sys.executable, "-m", "moto.server", "-H", HOST, "-p", str(port))
         processes.wait_until(lambda: _answers(port, "/moto-api/"))
         yield Server("moto", f"http://{HOST}:{port}")
 
@@ -120,7 +144,7 @@ def rclone() -> Iterator[Server]:
             *("--cache-dir", str(folder / "cache")),
         )
         processes.wait_until(lambda: _answers(port))
-        yield Server("rclone", f"http://{HOST}:{port}")
+        yield Server("rclone", f"http://{HOST}:{port}", folder / "data")
 
 
 CEPH_CONF = """\
@@ -260,13 +284,8 @@ class _Processes:
 
     def __exit__(self, *exc_info: object) -> None:
         for process, _ in reversed(self._running):
-            process.terminate()
-        for process, _ in self._running:
-            try:
-                process.wait(10)
-            except subprocess.TimeoutExpired:
-                process.kill()
-                process.wait()
+            process.kill()  # nothing that they keep is needed, and Ceph takes 5 s to end in good order
+            process.wait()
         self._temporary.cleanup()
 
     def start(self, *command: str) -> None:

@@ -31,28 +31,12 @@ class Fixtures(abstract.AbstractFixtures):
         return False
 
 
-class TestCopy(abstract.AbstractCopyTests, Fixtures):
-    """Copy within the bucket."""
+SHIPPED = [name for name in vars(abstract) if name.startswith("Abstract") and name.endswith("Tests")]
+for _name in SHIPPED:  # Copy, Get, Put, and from fsspec 2025 on Pipe and Open
+    _test = _name.replace("Abstract", "Test").removesuffix("Tests")
+    globals()[_test] = type(_test, (getattr(abstract, _name), Fixtures), {"__module__": __name__})
 
 
-class TestGet(abstract.AbstractGetTests, Fixtures):
-    """From the bucket to local files."""
-
-
-class TestPut(abstract.AbstractPutTests, Fixtures):
-    """From local files to the bucket."""
-
-
-class TestPipe(abstract.AbstractPipeTests, Fixtures):
-    """Bytes to the bucket."""
-
-
-class TestOpen(abstract.AbstractOpenTests, Fixtures):
-    """Exclusive creation."""
-
-
-def test_no_class_of_the_suite_is_left_out() -> None:
-    """A newer fsspec that ships more is noticed."""
-    shipped = {name for name in vars(abstract) if name.startswith("Abstract") and name.endswith("Tests")}
-    used = {base.__name__ for test in (TestCopy, TestGet, TestPut, TestPipe, TestOpen) for base in test.__bases__}
-    assert shipped <= used
+def test_the_suite_is_not_empty() -> None:
+    """Its classes are found by their names, so a renaming would be noticed."""
+    assert {"AbstractCopyTests", "AbstractGetTests", "AbstractPutTests"} <= set(SHIPPED)

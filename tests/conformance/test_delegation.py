@@ -113,9 +113,12 @@ def test_the_server_sees_the_signature_and_plain_http(
     )  # fmt: skip
     with pytest.raises(FileNotFoundError):
         fs.cat_file("/a b")
-    assert recorder.requests[0].startswith("GET /demo/a%20b HTTP/1.1\r\n")
-    assert re.search("\r\nAuthorization: " + authorization, recorder.requests[0])
-    assert re.search("\r\nUser-Agent: .*registry-s3fs/.* mirror/1.0", recorder.requests[0])
+    with pytest.raises(FileNotFoundError):
+        fs.bucket.delete("a b")
+    assert recorder.requests[-1].startswith("DELETE /demo/a%20b HTTP/1.1\r\n")
+    assert re.search("\r\nAuthorization: " + authorization, recorder.requests[-1])
+    for request in recorder.requests:
+        assert re.search("\r\nUser-Agent: .*registry-s3fs/.* mirror/1.0", request)
 
 
 def test_anonymous_requests_carry_no_signature(recorder: Recorder) -> None:

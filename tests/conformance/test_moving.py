@@ -111,13 +111,6 @@ def test_rm_of_nothing_and_of_a_directory_are_errors(fs: RegistryS3FileSystem) -
     assert fs.find("/") == ["/d/a"]
 
 
-def test_rm_of_thousands_goes_in_batches(fs: RegistryS3FileSystem) -> None:
-    """More than one DeleteObjects holds; keys that XML cannot hold go singly."""
-    fs.pipe({f"/m/{n}": b"" for n in range(2100)})
-    fs.rm("/m", recursive=True)
-    assert fs.find("/") == []
-
-
 def test_every_key_that_could_not_be_deleted_is_named(
     fs: RegistryS3FileSystem, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import os
 import pickle
 import random
-import threading
 from datetime import datetime, timezone
 from typing import Any
 
@@ -253,41 +251,6 @@ def test_the_listings_cache_is_off_unless_asked_for(fs: RegistryS3FileSystem) ->
     cached.rm("/d", recursive=True)
     with pytest.raises(FileNotFoundError):
         cached.ls("/d")
-
-
-def test_one_instance_serves_many_threads(fs: RegistryS3FileSystem) -> None:
-    """Every byte its own."""
-    errors: list[BaseException] = []
-
-    def work(number: int) -> None:
-        try:
-            for turn in range(5):
-                fs.pipe_file(f"/t/{number}", bytes([number]) * turn)
-                assert fs.cat_file(f"/t/{number}") == bytes([number]) * turn
-        except BaseException as error:  # noqa: BLE001  # told by the assertion below
-            errors.append(error)
-
-    threads = [threading.Thread(target=work, args=(number,)) for number in range(32)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert errors == []
-    assert len(fs.find("/t")) == 32
-
-
-@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork on this system")
-@pytest.mark.filterwarnings("ignore:.*multi-threaded.*fork:DeprecationWarning")
-def test_a_forked_child_has_its_own_connections_and_threads(fs: RegistryS3FileSystem) -> None:
-    """Used before the fork, the filesystem works in the child and goes on in the parent."""
-    fs.pipe({f"/f{n}": b"x" for n in range(8)})
-    client = id(fs.bucket._client)
-    child = os.fork()
-    if child == 0:
-        good = fs.cat([f"/f{n}" for n in range(8)]) == {f"/f{n}": b"x" for n in range(8)}
-        os._exit(0 if good and id(fs.bucket._client) != client else 1)
-    assert os.waitpid(child, 0)[1] == 0
-    assert fs.cat_file("/f0") == b"x"
 
 
 def test_pandas_reads_and_writes_urls(fs: RegistryS3FileSystem) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import io
 import random
+import threading
 import warnings
 from typing import Any
 
@@ -14,6 +15,7 @@ import pytest
 
 from registry_s3fs import RegistryS3FileSystem
 from registry_s3fs.writer import State
+from tests import servers
 
 MIB = 1024 * 1024
 
@@ -192,6 +194,72 @@ def test_a_transaction_publishes_all_or_none(fs: RegistryS3FileSystem) -> None:
         fs.open("/t3", "wb").close()
         raise KeyError
     assert not fs.exists("/t3")
+
+
+def test_a_transaction_takes_pipe_and_put_too(fs: RegistryS3FileSystem, tmp_path: Any) -> None:
+    """Whatever writes a file waits for the end, in parts as well."""
+    (tmp_path / "f").write_bytes(b"put")
+    fs.start_transaction()
+    fs.pipe({"/small": b"1", "/large": bytes(11 * MIB)})
+    fs.put(str(tmp_path / "f"), "/put")
+    assert fs.find("/") == []
+    fs.end_transaction()
+    assert fs.cat(["/small", "/put"]) == {"/small": b"1", "/put": b"put"}
+    assert fs.info("/large")["size"] == 11 * MIB
+
+
+def test_a_transaction_in_which_one_file_fails_discards_the_rest(
+    fs: RegistryS3FileSystem, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What came before it is published; the error is raised; the filesystem is out of the transaction."""
+    complete = fs.bucket.complete_upload
+
+    def failing(key: str, *args: Any, **kwargs: Any) -> None:
+        if key.endswith("/2"):
+            raise OSError(5, "the server failed", "/2")
+        complete(key, *args, **kwargs)
+
+    monkeypatch.setattr(fs.bucket, "complete_upload", failing)
+    with pytest.raises(OSError, match="server failed"), fs.transaction:
+        for name in ("/1", "/2", "/3"):
+            with fs.open(name, "wb", block_size=5 * MIB) as file:
+                file.write(pattern(6 * MIB))
+    assert fs.find("/") == ["/1"]
+    assert pending(fs) == []
+    fs.pipe_file("/after", b"published at once")
+    assert fs.exists("/after")
+
+
+@pytest.mark.parametrize("size", [10, 6 * MIB])
+def test_of_writers_that_race_for_an_exclusive_file_one_wins(size: int) -> None:
+    """8 threads, in one request and in parts; the winner's bytes are there, whole."""
+    with servers.moto(serial=True) as server:
+        server.create_bucket("race")
+        race(RegistryS3FileSystem(**server.options("race")), size)
+
+
+def race(fs: RegistryS3FileSystem, size: int) -> None:
+    won, lost = [], []
+    start = threading.Barrier(8)
+
+    def write(number: int) -> None:
+        file = fs.open("/x", "xb", block_size=5 * MIB)
+        file.write(bytes([number]) * size)
+        start.wait()
+        try:
+            file.close()
+            won.append(number)
+        except FileExistsError:
+            lost.append(number)
+
+    threads = [threading.Thread(target=write, args=(number,)) for number in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert (len(won), len(lost)) == (1, 7)
+    assert fs.cat_file("/x") == bytes(won) * size
+    assert pending(fs) == []
 
 
 def test_a_failed_part_fails_the_write_and_leaves_nothing(

@@ -1,0 +1,113 @@
+"""What S3 keeps beside an object's bytes: metadata, tags, versions; and the uploads that never became an object.
+
+The names are s3fs's, which users of S3 through fsspec know.
+"""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Mapping
+from datetime import datetime, timedelta, timezone
+from typing import Any
+
+from fsspec.spec import AbstractFileSystem
+
+from registry_s3fs import listing, multipart
+from registry_s3fs.bucket import Bucket
+from registry_s3fs.concurrency import Pool
+
+
+class Attributes(AbstractFileSystem):
+    """The methods of a filesystem on S3 that others have no use for."""
+
+    bucket: Bucket
+
+    @property
+    @abstractmethod
+    def pool(self) -> Pool: ...
+
+    @abstractmethod
+    def _path(self, path: Any) -> str: ...
+
+    @abstractmethod
+    def _key(self, path: Any) -> str: ...
+
+    # Metadata
+
+    def metadata(self, path: Any) -> dict[str, str]:
+        """The user metadata of a file, its ``x-amz-meta-`` headers; names with hyphens, as headers have them."""
+        return _hyphened(self.bucket.head(self._key(path)).head.get("Metadata", {}))
+
+    def getxattr(self, path: Any, attr_name: str) -> str | None:
+        """One value of `metadata`; None where there is none of that name."""
+        return self.metadata(path).get(attr_name.replace("_", "-"))
+
+    def setxattr(self, path: Any, copy_kwargs: Mapping[str, Any] | None = None, **attributes: str | None) -> None:
+        """Change user metadata; None removes a name, and what is not named stays.
+
+        S3 has no call for it: the object is copied onto itself, in the server. `copy_kwargs` are further
+        fields that the object says of itself, such as ``{"ContentType": "text/csv"}``.
+        """
+        found = self.bucket.head(self._key(path))
+        changed = {**_hyphened(found.head.get("Metadata", {})), **_hyphened(attributes)}
+        metadata = {name: value for name, value in changed.items() if value is not None}
+        description = {**found.description, **(copy_kwargs or {}), "Metadata": metadata}
+        multipart.copy(self.bucket, self.pool, found, found.key, description)
+        self.invalidate_cache(path)
+
+    # Tags
+
+    def get_tags(self, path: Any) -> dict[str, str]:
+        """The tags of a file."""
+        return self.bucket.tags(self._key(path))
+
+    def put_tags(self, path: Any, tags: Mapping[str, str], mode: str = "o") -> None:
+        """Set the tags of a file: these alone (mode ``"o"``), or merged into those that it has (``"m"``)."""
+        if mode not in ("o", "m"):
+            raise ValueError(f"mode: {mode!r} is neither 'o' (overwrite) nor 'm' (merge)")
+        kept = self.get_tags(path) if mode == "m" else {}
+        self.bucket.put_tags(self._key(path), {**kept, **tags})
+
+    # Versions
+
+    def object_version_info(self, path: Any) -> list[dict[str, Any]]:
+        """An info for each version of a file, newest first, with `VersionId` and `IsLatest`.
+
+        A `VersionId` goes to `open`, `cat_file`, `get_file` or `info` as ``version_id=``. In a bucket without
+        versions there is one, ``"null"``; of a missing file there is none.
+        """
+        path = self._path(path)
+        return [
+            {**listing.file(path, found), "IsLatest": found.is_latest}
+            for found in self.bucket.versions(self._key(path))
+        ]
+
+    # Unfinished uploads
+
+    def list_multipart_uploads(self, prefix: Any = "/") -> list[dict[str, Any]]:
+        """Uploads that were begun and neither completed nor aborted: no listing shows them, but their parts
+        cost money.
+
+        Each has `name` (the path of the file it would become), `UploadId` and `Initiated` (an aware datetime).
+        A registry's own pushes in progress are among them.
+        """
+        path = self._path(prefix)
+        return [
+            {"name": name, "UploadId": upload.upload_id, "Initiated": upload.initiated}
+            for upload in self.bucket.list_uploads(self.bucket.space.prefix(path))
+            if (name := self.bucket.space.path(upload.key))
+        ]
+
+    def clear_multipart_uploads(self, prefix: Any = "/", *, older_than: timedelta) -> list[dict[str, Any]]:
+        """Abort the unfinished uploads begun longer ago than `older_than`; gives what was aborted.
+
+        A push that a registry still works on fails when its upload is aborted, so there is no default age.
+        """
+        limit = datetime.now(timezone.utc) - older_than
+        found = [upload for upload in self.list_multipart_uploads(prefix) if upload["Initiated"] < limit]
+        self.pool.map(lambda upload: self.bucket.abort_upload(self._key(upload["name"]), upload["UploadId"]), found)
+        return found
+
+
+def _hyphened(metadata: Mapping[str, Any]) -> dict[str, Any]:
+    return {name.replace("_", "-"): value for name, value in metadata.items()}

@@ -1,0 +1,87 @@
+"""What passes between `bucket` and the rest: small frozen records of objects, parts and uploads. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, NamedTuple
+
+Body = bytes | bytearray | memoryview
+
+Description = Mapping[str, Any]
+"""What an object says of itself, as fields of requests: ContentType, Metadata, CacheControl and the like."""
+
+PLAIN: Description = {"ContentType": "application/octet-stream"}
+"""Of every object the registry writes (Go: ``driver.getContentType``)."""
+DESCRIBING = (
+    *("ContentType", "Metadata", "CacheControl", "ContentDisposition", "ContentEncoding", "ContentLanguage"),
+    *("Expires", "WebsiteRedirectLocation"),
+)
+
+
+class Pin(NamedTuple):
+    """Which version of an object is meant: by its ETag, by its id in a versioned bucket, or any."""
+
+    etag: str = ""
+    version_id: str = ""
+
+
+ANY = Pin()
+
+
+@dataclass(frozen=True)
+class ObjectInfo:
+    """What a listing or a HEAD tells of one object."""
+
+    key: str
+    size: int
+    etag: str
+    last_modified: datetime
+    storage_class: str = "STANDARD"
+    version_id: str = ""
+    """Only where the bucket has versions, and only from a HEAD or a listing of versions."""
+    is_latest: bool = True
+    head: Mapping[str, Any] = field(default_factory=dict)
+    """Further fields of a HEAD's answer, under S3's names."""
+
+    @property
+    def description(self) -> Description:
+        """What a copy keeps. Only from a HEAD."""
+        return {name: self.head[name] for name in DESCRIBING if name in self.head}
+
+
+@dataclass(frozen=True)
+class Page:
+    """One page of a listing: objects, and prefixes that end in ``/``; `truncated`: more pages follow."""
+
+    objects: list[ObjectInfo]
+    prefixes: list[str]
+    truncated: bool = False
+
+
+@dataclass(frozen=True)
+class Content:
+    """Bytes of an object, the version they belong to, and the whole object's size."""
+
+    data: bytes
+    pin: Pin
+    size: int
+
+
+@dataclass(frozen=True)
+class Part:
+    """An uploaded part of a multipart upload; `size` in bytes."""
+
+    number: int
+    etag: str
+    size: int
+
+
+@dataclass(frozen=True)
+class Upload:
+    """A multipart upload that is neither completed nor aborted."""
+
+    key: str
+    upload_id: str
+    initiated: datetime

@@ -1,0 +1,30 @@
+"""Several files published together, as near to at once as S3 allows."""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import Any
+
+from fsspec.transaction import Transaction
+
+
+class PublishingTransaction(Transaction):
+    """fsspec's transaction, with an end that leaves nothing behind.
+
+    At the end each file is committed, in the order of their opening. S3 publishes one object at a time: where
+    a commit fails, the files before it are there, it and those after it are discarded, and the error is raised.
+    """
+
+    files: deque[Any]
+
+    def complete(self, commit: bool = True) -> None:
+        """Commit or discard every file; the filesystem is out of the transaction afterwards, whatever happens."""
+        files, self.files = self.files, deque()
+        self.fs._intrans = False
+        self.fs._transaction = None
+        try:
+            while commit and files:
+                files.popleft().commit()
+        finally:
+            for file in files:
+                file.discard()
