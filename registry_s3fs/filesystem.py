@@ -350,11 +350,14 @@ class RegistryS3FileSystem(ManyPaths, Attributes):
         outfile = lpath if outfile is None and isfilelike(lpath) else outfile
         if outfile is not None:
             transfers.download(self.bucket, self.pool, key, outfile.write, callback, pin)
-        elif self.isdir(rpath):
-            os.makedirs(lpath, exist_ok=True)
-        else:
+            return
+        try:
             with transfers.replacing(lpath) as file:
-                transfers.download(self.bucket, self.pool, key, file.write, callback, pin)
+                transfers.download_to(self.bucket, self.pool, key, file, callback, pin)
+        except FileNotFoundError:
+            if not self.isdir(rpath):
+                raise
+            os.makedirs(lpath, exist_ok=True)
 
     def cp_file(self, path1: Any, path2: Any, **kwargs: Any) -> None:
         """Copy one file within the bucket, in the server; metadata is kept."""

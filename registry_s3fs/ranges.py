@@ -19,6 +19,10 @@ MAX_PARTS = 10_000
 MAX_OBJECT_BYTES = 5 * 1024 * GIB
 STEADY_PARTS = 5_000
 """How many parts of a stream have one size, before sizes begin to double."""
+
+MIN_PIECE_BYTES = 4 * MIB
+"""Of a read: below, a request's own time weighs more than its bytes'."""
+MAX_PIECE_BYTES = 16 * MIB
 _PARTS_PER_DOUBLING = 450
 
 Range = tuple[int, int]
@@ -47,6 +51,17 @@ def split_evenly(size: int, most_bytes: int) -> list[Range]:
     """
     pieces = -(-size // most_bytes)
     return split(0, size, -(-size // pieces))
+
+
+def split_for_reading(start: int, end: int) -> list[Range]:
+    """The pieces that a range is fetched in, side by side: about eight, of 4 to 16 MiB.
+
+    >>> [(b - a) // MIB for a, b in split_for_reading(0, 4 * MIB)], len(split_for_reading(0, 40 * MIB))
+    ([4], 8)
+    >>> len(split_for_reading(0, GIB))
+    64
+    """
+    return split(start, end, min(max(-(-(end - start) // 8), MIN_PIECE_BYTES), MAX_PIECE_BYTES))
 
 
 def split_for_copy(size: int, piece_bytes: int) -> list[Range]:
