@@ -88,19 +88,25 @@ class Bucket:
         except OSError:
             pass
 
-    def list(self, prefix: str, delimiter: str = "", limit: int = 0) -> Iterator[Page]:
-        """ListObjectsV2, page after page in the order of keys; `limit` stops after that many keys."""
+    def list(self, prefix: str, delimiter: str = "", limit: int = 0, start_after: str = "") -> Iterator[Page]:
+        """ListObjectsV2, page after page in the order of keys; `limit` stops after that many keys.
+
+        With `start_after`, only keys that come after that one, which need not exist.
+        """
         request: dict[str, Any] = {**self._name, "Prefix": prefix}
         if delimiter:
             request["Delimiter"] = delimiter
         if limit:
             request["MaxKeys"] = limit
+        if start_after:
+            request["StartAfter"] = start_after
         while True:
             with self._translated(prefix):
                 answer = self._client.list_objects_v2(**request)
             yield Page(
                 [_listed(found) for found in answer.get("Contents", [])],
                 [found["Prefix"] for found in answer.get("CommonPrefixes", [])],
+                bool(answer.get("IsTruncated")),
             )
             if limit or not answer.get("IsTruncated"):
                 return

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import logging
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, wait
+from contextlib import suppress
 
 from registry_s3fs import ranges
 from registry_s3fs.bucket import Bucket
@@ -38,26 +39,37 @@ class MultipartUpload:
         *,
         description: Description = PLAIN,
         tags: Mapping[str, str] | None = None,
+        resume: tuple[str, Sequence[Part]] | None = None,
     ) -> None:
+        """Begin an upload, or go on with one: `resume` is its id and the parts it has, 1 to their number."""
         self._bucket = bucket
         self._pool = pool
         self._key = key
         self._pending: deque[Future[Part]] = deque()
-        self._parts: list[Part] = []
-        self.next_number = 1
-        self.upload_id = bucket.create_upload(key, description=description, tags=tags)
+        if resume is None:
+            resume = bucket.create_upload(key, description=description, tags=tags), ()
+        self.upload_id, parts = resume
+        self._parts = list(parts)
+        self.next_number = len(self._parts) + 1
 
-    def add(self, size: int, produce: Callable[[], Body]) -> None:
+    def add(self, size: int, produce: Callable[[], Body], at_once: int | None = None) -> None:
         """Send the next part, whose `size` bytes `produce` gives when a thread is free for them.
 
-        Waits while as many parts are in flight as memory allows. Raises the error of an earlier part.
+        Waits while `at_once` parts are in flight, by default as many as memory allows. Raises the error of
+        an earlier part.
         """
-        self._start(most_in_flight(size), self._send, self.next_number, produce)
+        self._start(at_once or most_in_flight(size), self._send, self.next_number, produce)
 
     def add_copy(self, source: ObjectInfo, extent: ranges.Range, at_once: int) -> None:
         """Copy a range of another object, or of this one's committed version, as the next part."""
         copy = self._bucket.upload_part_copy
         self._start(at_once, copy, self._key, self.upload_id, self.next_number, source, extent)
+
+    def add_object(self, source: ObjectInfo) -> None:
+        """Copy a whole object, or this one's committed version, as the next parts: as few as S3 allows."""
+        at_once = self._bucket.parameters.multipartcopymaxconcurrency
+        for extent in ranges.split_evenly(source.size, ranges.MAX_PART_BYTES):
+            self.add_copy(source, extent, at_once)
 
     def _send(self, number: int, produce: Callable[[], Body]) -> Part:
         return self._bucket.upload_part(self._key, self.upload_id, number, produce())
@@ -68,20 +80,27 @@ class MultipartUpload:
         self._pending.append(self._pool.submit(call, *args))
         self.next_number += 1
 
-    def complete(self, *, exclusive: bool = False) -> None:
-        """Wait for the parts and publish the object; `exclusive` refuses an existing one."""
+    def settle(self) -> Sequence[Part]:
+        """Wait for the parts in flight; gives all parts by number. Raises the error of any."""
         while self._pending:
             self._parts.append(self._pending.popleft().result())
-        self._bucket.complete_upload(self._key, self.upload_id, self._parts, exclusive=exclusive)
+        return self._parts
 
-    def abort(self) -> None:
-        """Throw the parts away. Where even that fails, a warning names the upload that is left."""
+    def complete(self, *, exclusive: bool = False) -> None:
+        """Wait for the parts and publish the object; `exclusive` refuses an existing one."""
+        self._bucket.complete_upload(self._key, self.upload_id, self.settle(), exclusive=exclusive)
+
+    def cancel(self) -> None:
+        """Throw the parts away; an upload that is no more is no error."""
         wait([future for future in self._pending if not future.cancel()])
         self._pending.clear()
-        try:
+        with suppress(FileNotFoundError):
             self._bucket.abort_upload(self._key, self.upload_id)
-        except FileNotFoundError:
-            pass
+
+    def abort(self) -> None:
+        """As `cancel`, but where it fails, a warning names the upload that is left."""
+        try:
+            self.cancel()
         except (OSError, ValueError) as error:
             logger.warning("multipart upload %s of key %r is left behind: %s", self.upload_id, self._key, error)
 

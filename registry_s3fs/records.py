@@ -53,10 +53,11 @@ class ObjectInfo:
 
 @dataclass(frozen=True)
 class Page:
-    """One page of a listing: objects, and prefixes that end in ``/``."""
+    """One page of a listing: objects, and prefixes that end in ``/``; `truncated`: more pages follow."""
 
     objects: list[ObjectInfo]
     prefixes: list[str]
+    truncated: bool = False
 
 
 @dataclass(frozen=True)
