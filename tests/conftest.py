@@ -56,16 +56,16 @@ def radosgw_server() -> Iterator[Server]:
 
 
 @pytest.fixture
-def store(request: pytest.FixtureRequest) -> str:
+def backend(request: pytest.FixtureRequest) -> str:
     """Where the bucket is: on moto's server, or in memory ("fake"; see `fakes.on_both`)."""
     return str(getattr(request, "param", "moto"))
 
 
 @pytest.fixture
-def options(store: str, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str, Any]]:
+def options(backend: str, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str, Any]]:
     """Storage options for a fresh bucket, under a rootdirectory."""
     bucket = f"bucket-{next(_numbers)}"
-    if store == "fake":
+    if backend == "fake":
         kept = Store()  # every filesystem that the test makes is on it
         monkeypatch.setattr("registry_s3fs.filesystem.Bucket", lambda parameters: FakeBucket(parameters, kept))
         yield Server("fake", "http://fake.invalid").options(bucket, rootdirectory="/registry")

@@ -31,7 +31,7 @@ from registry_s3fs.records import ANY, PLAIN, Body, Content, Description, Object
 PAGE_KEYS = 1000
 """Keys and prefixes of a page (https://docs.aws.amazon.com/AmazonS3/latest/API/API_ListObjectsV2.html)."""
 
-on_both = pytest.mark.parametrize("store", ["moto", "fake"], indirect=True)
+on_both = pytest.mark.parametrize("backend", ["moto", "fake"], indirect=True)
 """Runs a test that takes `fs` or `options` on moto's server, and on the bucket in memory."""
 
 
@@ -148,13 +148,13 @@ class FakeBucket:
         with self.store.request("HeadObject"):
             return self._stored(key, version_id, missing="404").info
 
-    def list(self, prefix: str, delimiter: str = "", limit: int = 0) -> Iterator[Page]:
+    def list(self, prefix: str, delimiter: str = "", limit: int = 0, start_after: str = "") -> Iterator[Page]:
         most = min(limit or PAGE_KEYS, PAGE_KEYS)
-        start: str | None = prefix
+        start: str | None = max(prefix, start_after + "\0" if start_after else "")
         while start is not None:
             with self.store.request("ListObjectsV2"):
                 page, start = self._page(prefix, delimiter, start, most)
-            yield page
+            yield replace(page, truncated=start is not None)
             if limit:
                 return
 

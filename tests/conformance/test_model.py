@@ -327,7 +327,7 @@ class Machine(RuleBasedStateMachine):
 
 
 @on_both
-def test_random_steps_do_to_the_bucket_what_they_do_to_a_dictionary(store: str, options: dict[str, Any]) -> None:
+def test_random_steps_do_to_the_bucket_what_they_do_to_a_dictionary(backend: str, options: dict[str, Any]) -> None:
     """Every write, copy, deletion and look, in any order, on names of all kinds: over 2,000 steps in memory, and
     the first of them on moto's server; the same in every run."""
     roots = (f"/registry{number}" for number in itertools.count())
@@ -338,7 +338,7 @@ def test_random_steps_do_to_the_bucket_what_they_do_to_a_dictionary(store: str, 
     run_state_machine_as_test(
         fresh,
         settings=settings(
-            max_examples=EXAMPLES[store],
+            max_examples=EXAMPLES[backend],
             stateful_step_count=STEPS,
             derandomize=True,
             database=None,
@@ -347,4 +347,4 @@ def test_random_steps_do_to_the_bucket_what_they_do_to_a_dictionary(store: str, 
             report_multiple_bugs=False,
         ),
     )
-    assert Machine.steps[options["bucket"]] >= {"fake": 2000, "moto": 400}[store]
+    assert Machine.steps[options["bucket"]] >= {"fake": 2000, "moto": 400}[backend]

@@ -17,6 +17,6 @@ def no_sockets(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def store() -> str:
+def backend() -> str:
     """The bucket of `fs` is one in memory."""
     return "fake"
