@@ -234,6 +234,11 @@ class RegistryS3FileSystem(ManyPaths, Attributes):
         """A presigned URL, good for `expiration` seconds; `redirectendpoint` is its host where given."""
         return self.bucket.presign(self._key(path), client_method, expiration, **kwargs)
 
+    def get_mapper(self, root: Any = "", *args: Any, **kwargs: Any) -> Any:
+        """A directory as a mutable mapping of keys to bytes, as fsspec's."""
+        self._path(root)
+        return super().get_mapper(root, *args, **kwargs)
+
     # Reading
 
     def cat_file(
@@ -361,7 +366,8 @@ class RegistryS3FileSystem(ManyPaths, Attributes):
 
     def cp_file(self, path1: Any, path2: Any, **kwargs: Any) -> None:
         """Copy one file within the bucket, in the server; metadata is kept."""
-        multipart.copy(self.bucket, self.pool, self.bucket.head(self._key(path1)), self._key(path2))
+        source, target = self._key(path1), self._key(path2)
+        multipart.copy(self.bucket, self.pool, self.bucket.head(source), target)
         self.invalidate_cache(path2)
 
     def rm_file(self, path: Any) -> None:
