@@ -12,7 +12,7 @@ from fsspec.callbacks import DEFAULT_CALLBACK
 from fsspec.core import get_compression
 from fsspec.utils import isfilelike, stringify_path, tokenize
 
-from registry_s3fs import layers, listing, multipart, paths, ranges, reader, transfers
+from registry_s3fs import layers, listing, multipart, parsers, paths, ranges, reader, transfers
 from registry_s3fs.attributes import Attributes
 from registry_s3fs.bucket import Bucket
 from registry_s3fs.bulk import ManyPaths
@@ -60,8 +60,7 @@ class RegistryS3FileSystem(ManyPaths, Attributes):
             if name not in NAMES | {"config"}:
                 raise TypeError(unknown(name, NAMES | FSSPEC_OPTIONS | {"config"}))
         config = given.pop("config", None)
-        storage_options.setdefault("use_listings_cache", False)
-        super().__init__(**storage_options)
+        super().__init__(**{**storage_options, **parsers.listings_cache(storage_options)})
         self.parameters = DriverParameters.from_mapping({**(read_config(config) if config else {}), **given})
         self.bucket = Bucket(self.parameters)
 

@@ -11,7 +11,7 @@ import botocore
 import pytest
 
 from registry_s3fs import DriverParameters
-from registry_s3fs.client import config_options, object_fields, s3_client
+from registry_s3fs.client import config_options, fast_lane, object_fields, s3_client
 from registry_s3fs.redaction import redact
 
 KEYS = {"accesskey": "AKIDEXAMPLE", "secretkey": "secret"}
@@ -59,6 +59,14 @@ def test_version_2_urls_carry_a_version_2_signature() -> None:
     assert "AWSAccessKeyId=AKIDEXAMPLE&Signature=" in client.generate_presigned_url(
         "get_object", {"Bucket": "demo", "Key": "k"}
     )
+
+
+def test_certificates_are_checked_unless_skipverify_says_not_to() -> None:
+    """All requests go through the client's one HTTP session, those of the fast lane too."""
+    for skip, verify in ((False, True), ("true", False)):
+        wanted = parameters(skipverify=skip)
+        assert s3_client(wanted)._endpoint.http_session._verify is verify
+        assert fast_lane(wanted)._session is s3_client(wanted)._endpoint.http_session
 
 
 def test_without_keys_the_credentials_are_boto3s_own(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
