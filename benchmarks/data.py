@@ -32,7 +32,7 @@ TILE_BYTES = 17 * MIB
 @cache
 def tile() -> bytes:
     """The random bytes that every large content repeats."""
-    return random.Random(1).randbytes(TILE_BYTES)  # noqa: S311 - noise, no secret
+    return random.Random(1).randbytes(TILE_BYTES)
 
 
 def content(start: int, size: int) -> bytes:
@@ -84,7 +84,7 @@ def flat_keys(folder: str, count: int) -> list[str]:
 
 def starts(count: int, size: int, total: int) -> list[int]:
     """Where random reads of `size` bytes begin; the same for everyone."""
-    return random.Random(2).sample(range(total - size), count)  # noqa: S311 - noise, no secret
+    return random.Random(2).sample(range(total - size), count)
 
 
 def registry_keys(images: int, repositories: int) -> Iterator[str]:

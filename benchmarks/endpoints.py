@@ -111,7 +111,8 @@ class Simulator(Endpoint):
 def simulator(folder: Path) -> Iterator[Endpoint]:
     """The simulator in a folder, by its ``s3sim.py``; it makes no MD5 and checks no digest, which costs it too much."""
     spec = importlib.util.spec_from_file_location("s3sim", folder / "s3sim.py")
-    assert spec and spec.loader
+    assert spec
+    assert spec.loader
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     with module.S3Sim([BUCKET], etag="fast", verify=False, logLimit=0) as running:

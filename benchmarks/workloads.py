@@ -281,7 +281,7 @@ WORKLOADS = (
     ),
     Workload(
         "copy",
-        lambda s: f"copy {mib(s.copy_bytes)} in the server, at 95 MB/s a request",
+        lambda s: f"copy {mib(s.copy_bytes)} in the server",
         lambda peer, case, _: peer.copy(data.COPY_SOURCE, data.WRITTEN),
         _unchecked, written=lambda case: {data.WRITTEN: case.sizes.copy_bytes}, knobs=(("copyMBps", 95),),
     ),
