@@ -24,6 +24,8 @@ TREE = f"{ROOT}/tree"
 WALKED = f"{ROOT}/walked"
 DOOMED = f"{ROOT}/doomed"
 MISSING = f"{ROOT}/missing"
+ANY = f"{SMALL}/000000"
+"""An object that is always there."""
 
 TILE_BYTES = 17 * MIB
 """Contents repeat after this much: a prime number of MiB, so that a part or piece in a wrong place is seen."""

@@ -25,6 +25,9 @@ THREADS = 32
 class Endpoint:
     """An S3 endpoint, filled and looked at with plain boto3. It counts no requests and knows no slowness."""
 
+    can_drop_bodies = False
+    """Whether it can receive uploads without keeping their bytes."""
+
     def __init__(self, access: Access) -> None:
         self.access = access
         config = Config(max_pool_connections=THREADS, s3={"addressing_style": "path"})
@@ -34,9 +37,9 @@ class Endpoint:
         )  # fmt: skip
 
     @contextmanager
-    def measured(self, knobs: Mapping[str, float]) -> Iterator[dict[str, int]]:
-        """A block in which something is measured; the dict has the requests by operation, where they can be counted."""
-        yield {}
+    def measured(self, knobs: Mapping[str, float], requests: dict[str, int]) -> Iterator[None]:
+        """A block in which something is measured; fills in the requests by operation, where they can be counted."""
+        yield
 
     def store(self, values: Mapping[str, bytes]) -> None:
         """Store small objects."""
@@ -61,6 +64,10 @@ class Endpoint:
         body = self.client.get_object(Bucket=self.access.bucket, Key=key)["Body"]
         return iter(lambda: body.read(data.TILE_BYTES), b"")
 
+    def size(self, key: str) -> int:
+        """The size of an object."""
+        return int(self.client.head_object(Bucket=self.access.bucket, Key=key)["ContentLength"])
+
     def keys(self, folder: str) -> list[str]:
         """All keys below a folder."""
         pages = self.client.get_paginator("list_objects_v2").paginate(Bucket=self.access.bucket, Prefix=f"{folder}/")
@@ -80,6 +87,8 @@ class Endpoint:
 class Simulator(Endpoint):
     """The simulator: it can be slow, counts requests, and makes many keys at once."""
 
+    can_drop_bodies = True
+
     def __init__(self, simulator: Any) -> None:
         keys = simulator.credentials
         names = (keys["region_name"], keys["aws_access_key_id"], keys["aws_secret_access_key"])
@@ -87,16 +96,16 @@ class Simulator(Endpoint):
         self._simulator = simulator
 
     @contextmanager
-    def measured(self, knobs: Mapping[str, float]) -> Iterator[dict[str, int]]:
+    def measured(self, knobs: Mapping[str, float], requests: dict[str, int]) -> Iterator[None]:
         """Slow while it lasts."""
-        requests: dict[str, int] = {}
+        before = self._simulator.config()
         self._simulator.config(**knobs)
         self._simulator.reset()
         try:
-            yield requests
+            yield
         finally:
             requests.update(self._simulator.counts())
-            self._simulator.config(**dict.fromkeys(knobs, 0))
+            self._simulator.config(**{name: before[name] for name in knobs})
 
     def store_flat(self, folder: str, count: int) -> None:
         """As `Endpoint`'s, at once."""

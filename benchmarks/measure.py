@@ -1,7 +1,8 @@
-"""One measurement, in a process of its own: ``python -m benchmarks.measure`` with a `Task` as JSON on stdin.
+"""One measurement, in a process of its own: ``python -m benchmarks.measure``.
 
-The answer is one line of JSON: `Sample`, or ``{"failure": ...}``. A workload that takes longer than its bound
-ends the process by SIGALRM, wherever it is.
+It reads a `Task` as a line of JSON, sets the peer up, has it send one request, and says "ready". At the next line it
+measures, and answers with a line of JSON: `Sample`, or ``{"failure": ...}``. A workload that takes longer than its
+bound ends the process by SIGALRM, wherever it is.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from benchmarks import data
 from benchmarks.peers import connect
 from benchmarks.peers.base import Access, Peer
 from benchmarks.profiles import Sizes
@@ -55,14 +57,16 @@ class Sample:
     cpu_seconds: float
     """User and system time of the whole process."""
     peak_bytes: int | None
-    """Most resident memory beyond that before the first request; None where the system does not tell."""
+    """Most resident memory beyond that when the clock started; None where the system does not tell."""
+
+
+READY = "ready"
 
 
 def main() -> None:
     """Measure what stdin says."""
-    task = Task.from_json(sys.stdin.read())
     try:
-        answer: dict[str, Any] = asdict(measure(task))
+        answer: dict[str, Any] = asdict(measure(Task.from_json(sys.stdin.readline())))
     except Exception as error:  # noqa: BLE001 - whatever a peer raises is its result
         answer = {"failure": f"{type(error).__name__}: {' '.join(str(error).split())}"[:300]}
     print(json.dumps(answer), flush=True)
@@ -70,17 +74,21 @@ def main() -> None:
 
 
 def measure(task: Task) -> Sample:
-    """Set up, run within the bound, check."""
-    peer, workload = connect(task.peer, task.access), BY_NAME[task.workload]
-    case = Case(task.sizes, Path(task.scratch))
+    """Set up, wait for the start, run within the bound, check."""
     signal.signal(signal.SIGALRM, signal.SIG_DFL)
-    sample, result = _timed(peer, workload, case, task.bound_seconds)
+    signal.setitimer(signal.ITIMER_REAL, task.bound_seconds)
+    peer, workload = connect(task.peer, task.access), BY_NAME[task.workload]
+    peer.info([data.ANY])  # clients are made, modules loaded and connections opened when they are first needed
+    case = Case(task.sizes, Path(task.scratch))
+    inputs = workload.inputs(case)
+    print(READY, flush=True)
+    sys.stdin.readline()
+    sample, result = _timed(peer, workload, case, inputs, task.bound_seconds)
     workload.check(case, result)
     return sample
 
 
-def _timed(peer: Peer, workload: Workload, case: Case, bound_seconds: float) -> tuple[Sample, Any]:
-    inputs = workload.inputs(case)
+def _timed(peer: Peer, workload: Workload, case: Case, inputs: Any, bound_seconds: float) -> tuple[Sample, Any]:
     before = _start_of_peak()
     signal.setitimer(signal.ITIMER_REAL, bound_seconds)
     started, cpu = time.perf_counter(), time.process_time()

@@ -46,7 +46,7 @@ def report(results: Results, plot: str = "") -> str:
         "User and system time of the client's process; brackets and last column as above.",
         _times(results, summary, lambda record: record.cpu_seconds),
         "### Peak memory, MiB",
-        "The most that was resident beyond what was before the first request; results that the caller gets are in it.",
+        "The most that was resident beyond what was when the clock started; results that the caller gets are in it.",
         _table(results, summary, _memory),
         "### Requests",
         _table(results, summary, _requests),

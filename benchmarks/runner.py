@@ -8,22 +8,21 @@ import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from benchmarks import data
 from benchmarks.endpoints import Endpoint
-from benchmarks.measure import Task
+from benchmarks.measure import READY, Task
 from benchmarks.profiles import Profile, Sizes
 from benchmarks.results import Record
-from benchmarks.workloads import BY_NAME, Case, Workload, WrongResultError, expect
+from benchmarks.stored import check_stored, fill
+from benchmarks.workloads import BY_NAME, Case, Workload, WrongResultError
 
 BOUND_SECONDS = 30.0
-GRACE_SECONDS = 60.0
-"""For start, set-up and check, beyond the bound."""
 
 
 @dataclass(frozen=True)
@@ -40,12 +39,12 @@ def run(plan: Plan, endpoint: Endpoint) -> list[Record]:
     """All records, in the order of measuring. A peer that failed at a workload is not asked again."""
     with _scratch(plan.profile.sizes) as case:
         fill(endpoint, plan.profile.sizes)
-        records: list[Record] = []
+        bench, records = Bench(endpoint, case, plan.profile.knobs), list[Record]()
         for number in range(plan.rounds):
             for name in plan.workloads:
                 for peer in turns(plan.peers, number):
                     if not any(each.failure and (each.peer, each.workload) == (peer, name) for each in records):
-                        records.append(_one(plan.profile, endpoint, case, peer, BY_NAME[name]))
+                        records.append(bench.record(peer, BY_NAME[name], is_first=number == 0))
                         print(f"round {number + 1}: {records[-1]}", file=sys.stderr)
     return records
 
@@ -69,45 +68,80 @@ def _scratch(sizes: Sizes) -> Iterator[Case]:
         yield case
 
 
-def fill(endpoint: Endpoint, sizes: Sizes) -> None:
-    """Store what is read."""
-    endpoint.store_large(data.LARGE, sizes.large_bytes)
-    endpoint.store_large(data.COPY_SOURCE, sizes.copy_bytes)
-    endpoint.store(data.small(sizes.small, sizes.small_bytes))
-    endpoint.store_flat(data.FLAT, sizes.flat)
-    endpoint.store_tree(data.TREE, sizes.tree, sizes.repositories)
-    endpoint.store_tree(data.WALKED, sizes.tree, sizes.repositories)
+@dataclass(frozen=True)
+class Bench:
+    """An endpoint that has been filled, and how slow it is while something is measured."""
 
+    endpoint: Endpoint
+    case: Case
+    knobs: Mapping[str, float]
 
-def _one(profile: Profile, endpoint: Endpoint, case: Case, peer: str, workload: Workload) -> Record:
-    if workload.deletes:
-        endpoint.store_flat(data.DOOMED, case.sizes.small)
-    task = Task(peer, workload.name, endpoint.access, case.sizes, str(case.scratch), BOUND_SECONDS)
-    with endpoint.measured({**profile.knobs, **dict(workload.knobs)}) as requests:
-        answer = _in_a_process(task)
-    if "failure" not in answer:
+    def record(self, peer: str, workload: Workload, *, is_first: bool) -> Record:
+        """Measure once.
+
+        To keep a large upload costs the simulator as much as to receive it. So it is kept and compared in a rehearsal,
+        before the first round; when it is measured, only its size is kept.
+        """
+        if not (workload.is_large_upload and self.endpoint.can_drop_bodies):
+            return self._run(peer, workload, {**self.knobs, **dict(workload.knobs)})
+        if is_first:
+            rehearsal = self._run(peer, workload, {})
+            if rehearsal.failure:
+                return rehearsal
+        return self._run(peer, workload, {**self.knobs, "keepBodies": False})
+
+    def _run(self, peer: str, workload: Workload, knobs: Mapping[str, float]) -> Record:
+        if workload.deletes:
+            self.endpoint.store_flat(data.DOOMED, self.case.sizes.small)
+        task = Task(peer, workload.name, self.endpoint.access, self.case.sizes, str(self.case.scratch), BOUND_SECONDS)
+        requests: dict[str, int] = {}
+        answer = _answer(task, self.endpoint.measured(knobs, requests))
+        if "failure" not in answer:
+            answer |= self._failure(workload, is_kept=knobs.get("keepBodies", True) is True)
+        self.endpoint.delete([data.WRITTEN, *self.endpoint.keys(data.WRITTEN), *self.endpoint.keys(data.DOOMED)])
+        return Record(peer=peer, workload=workload.name, requests=requests, **answer)
+
+    def _failure(self, workload: Workload, *, is_kept: bool) -> dict[str, str]:
         try:
-            _check_stored(endpoint, case, workload)
+            check_stored(self.endpoint, self.case, workload, is_kept=is_kept)
         except WrongResultError as error:
-            answer = {"failure": f"wrong result: {error}"}
-    endpoint.delete([data.WRITTEN, *endpoint.keys(data.WRITTEN), *endpoint.keys(data.DOOMED)])
-    return Record(peer=peer, workload=workload.name, requests=requests, **answer)
+            return {"failure": f"wrong result: {error}"}
+        return {}
 
 
-def _in_a_process(task: Task) -> dict[str, Any]:
+def _answer(task: Task, started: AbstractContextManager[Any]) -> dict[str, Any]:
+    """What a new process answers; `started` is entered when it is ready to be measured."""
+    with tempfile.TemporaryFile("w+") as errors, _process(errors) as process:
+        lines = _talk(process, task, started)
+        status = process.wait()
+        errors.seek(0)
+        return _read(status, lines, errors.read(), task)
+
+
+def _process(errors: IO[str]) -> subprocess.Popen[str]:
     command = [sys.executable, "-m", "benchmarks.measure"]
-    try:
-        done = subprocess.run(
-            command, input=task.to_json(), capture_output=True, text=True, check=False,
-            env=_environment(), timeout=task.bound_seconds + GRACE_SECONDS,
-        )  # fmt: skip
-    except subprocess.TimeoutExpired:
-        return {"failure": "does not end", "seconds": task.bound_seconds}
-    if done.returncode == -signal.SIGALRM:
+    pipe = subprocess.PIPE
+    return subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=errors, text=True, env=_environment())
+
+
+def _talk(process: subprocess.Popen[str], task: Task, started: AbstractContextManager[Any]) -> list[str]:
+    assert process.stdin
+    assert process.stdout
+    print(task.to_json(), file=process.stdin, flush=True)
+    first = process.stdout.readline().strip()
+    if first != READY:
+        return [first]
+    with started:
+        print("go", file=process.stdin, flush=True)
+        return [first, *process.stdout.read().splitlines()]
+
+
+def _read(status: int, lines: list[str], errors: str, task: Task) -> dict[str, Any]:
+    if status == -signal.SIGALRM and lines[0] == READY:
         return {"failure": f"over {task.bound_seconds:.0f} s", "seconds": task.bound_seconds}
-    if done.returncode:
-        return {"failure": f"ended with status {done.returncode}: {done.stderr.strip()[-300:]}"}
-    answer: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+    if status:
+        return {"failure": f"ended with status {status}: {errors.strip()[-300:]}"}
+    answer: dict[str, Any] = json.loads(lines[-1])
     return answer
 
 
@@ -115,17 +149,3 @@ def _environment() -> dict[str, str]:
     """Without what would give one peer other settings than the next."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
     return {**kept, "AWS_EC2_METADATA_DISABLED": "true", "AWS_CONFIG_FILE": os.devnull}
-
-
-def _check_stored(endpoint: Endpoint, case: Case, workload: Workload) -> None:
-    for key, size in workload.written(case).items():
-        expect(data.matches(endpoint.read(key), size), f"{key} does not hold the {size} bytes")
-    if workload.small_written:
-        written = endpoint.keys(data.WRITTEN)
-        expect(len(written) == case.sizes.small, f"{len(written)} objects instead of {case.sizes.small}")
-        for number, key in list(enumerate(written))[:: max(1, len(written) // 50)]:
-            right = data.content(number * case.sizes.small_bytes, case.sizes.small_bytes)
-            expect(b"".join(endpoint.read(key)) == right, f"{key} holds other bytes")
-    if workload.deletes:
-        left = [key for key in endpoint.keys(data.DOOMED) if not key.endswith("/")]  # pyarrow leaves a folder's marker
-        expect(not left, f"{len(left)} objects are still there")

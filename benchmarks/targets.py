@@ -60,7 +60,7 @@ class Faster:
 
 @dataclass(frozen=True)
 class Memory:
-    """At most so much beyond what was resident before the first request."""
+    """At most so much beyond what was resident when the clock started."""
 
     profile: str
     workload: str

@@ -77,6 +77,8 @@ class Workload:
     """Whether the small objects must be there afterwards, under `data.WRITTEN`."""
     deletes: bool = False
     """Whether it needs the keys under `data.DOOMED`, and none may be left."""
+    is_large_upload: bool = False
+    """Whether the client sends what is written, and much of it."""
     knobs: tuple[tuple[str, float], ...] = ()
     """Of the simulator, beside the profile's."""
 
@@ -177,7 +179,7 @@ WORKLOADS = (
         "write stream",
         lambda s: f"write a stream of {mib(s.large_bytes)} in blocks of {mib(STEP)}",
         lambda peer, case, blocks: peer.write_stream(data.WRITTEN, blocks),
-        _unchecked, inputs=_large_blocks, written=written_large,
+        _unchecked, inputs=_large_blocks, written=written_large, is_large_upload=True,
     ),
     Workload(
         "read stream",
@@ -201,7 +203,7 @@ WORKLOADS = (
         "put file",
         lambda s: f"store a local file of {mib(s.large_bytes)}",
         lambda peer, case, _: peer.put_file(case.source, data.WRITTEN),
-        _unchecked, written=written_large,
+        _unchecked, written=written_large, is_large_upload=True,
     ),
     Workload(
         "random reads",
