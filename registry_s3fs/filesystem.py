@@ -353,7 +353,7 @@ class RegistryS3FileSystem(ManyPaths, Attributes):
             return
         try:
             with transfers.replacing(lpath) as file:
-                transfers.download_to(self.bucket, self.pool, key, file, callback, pin)
+                transfers.download(self.bucket, self.pool, key, file.write, callback, pin)
         except FileNotFoundError:
             if not self.isdir(rpath):
                 raise
