@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import argparse
 import os
+import signal
+import sys
 from contextlib import AbstractContextManager
 from dataclasses import replace
 from pathlib import Path
@@ -27,6 +29,7 @@ PAGE = HERE.parent / "docs" / "performance.md"
 
 def main() -> None:
     """Measure each profile, print its report, write it down where it is complete."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit("terminated"))  # local files are deleted, as at ctrl-C
     args = _arguments()
     folder = endpoints.simulator_folder()
     is_complete = bool(folder) and not (args.endpoint or args.peer or args.workload)

@@ -82,7 +82,8 @@ def measure(task: Task) -> Sample:
     case = Case(task.sizes, Path(task.scratch))
     inputs = workload.inputs(case)
     print(READY, flush=True)
-    sys.stdin.readline()
+    if not sys.stdin.readline():
+        raise EOFError("the benchmark has ended")
     sample, result = _timed(peer, workload, case, inputs, task.bound_seconds)
     workload.check(case, result)
     return sample

@@ -39,9 +39,8 @@ def _draw(panel: Any, workload: str, records: list[Record], limits: tuple[float,
     widths = [0.0 if record.failure else record.seconds for record in records]
     colours = [OUR_COLOUR if record.peer == OURS else PEER_COLOUR for record in records]
     panel.barh([record.peer for record in records], [max(width, limits[0]) for width in widths], color=colours)
-    panel.set(xscale="log", xlim=limits)
+    panel.set(xscale="log", xlim=limits, ylim=(len(records) - 0.5, -0.5))
     panel.set_title(workload, loc="left", fontsize=11, fontweight="bold")
-    panel.invert_yaxis()
     panel.spines[["top", "right"]].set_visible(False)
     for row, record in enumerate(records):
         text, colour = (record.failure[:34], FAILED_COLOUR) if record.failure else (seconds(record.seconds), "black")

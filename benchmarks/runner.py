@@ -14,6 +14,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
+from botocore.exceptions import ClientError
+
 from benchmarks import data
 from benchmarks.endpoints import Endpoint
 from benchmarks.measure import READY, Task
@@ -104,7 +106,7 @@ class Bench:
     def _failure(self, workload: Workload, *, is_kept: bool) -> dict[str, str]:
         try:
             check_stored(self.endpoint, self.case, workload, is_kept=is_kept)
-        except WrongResultError as error:
+        except (WrongResultError, ClientError) as error:  # or it is not there at all
             return {"failure": f"wrong result: {error}"}
         return {}
 

@@ -23,6 +23,7 @@ class PyarrowPeer:
         self.fs = fs.S3FileSystem(
             access_key=access.access_key, secret_key=access.secret_key, region=access.region,
             endpoint_override=host, scheme=scheme,
+            request_timeout=30,  # its 3 s are too few for a copy in the server
             allow_delayed_open=True,  # else each small object is a multipart upload
         )  # fmt: skip
         self.root = f"{access.bucket}/"

@@ -84,6 +84,12 @@ def test_the_fastest_peer_is_none_that_failed_and_not_ours() -> None:
     )  # fmt: skip
 
 
+def test_the_fastest_of_the_filesystems_leaves_other_interfaces_out() -> None:
+    """They have another call there."""
+    peers = (Record(OURS, "walk", 1.0), Record("s3fs", "walk", 5.0), Record("obstore", "walk", 0.1))
+    assert verdict(targets.Faster("wan", "walk", 5, targets.FASTEST_FSSPEC), *peers).measured == "5.00x (s3fs)"
+
+
 @pytest.mark.parametrize(("extra", "met"), [(0, True), (1, False)])
 def test_memory_and_requests_have_upper_bounds(extra: int, met: bool) -> None:
     """At the bound it is met, beyond it is not."""
