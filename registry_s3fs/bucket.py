@@ -12,7 +12,7 @@ from urllib.parse import urlencode
 
 from registry_s3fs import ranges
 from registry_s3fs.client import fast_lane, object_fields, s3_client
-from registry_s3fs.errors import FileExpired, RefusedParameterError, from_code, translated
+from registry_s3fs.errors import FileExpired, RefusedParameterError, copied_nothing, from_code, translated
 from registry_s3fs.lane import Lane
 from registry_s3fs.parameters import DriverParameters
 from registry_s3fs.paths import KeySpace
@@ -281,7 +281,10 @@ class Bucket:
                 UploadId=upload_id,
                 PartNumber=number,
             )
-        return Part(number, answer["CopyPartResult"]["ETag"], extent[1] - extent[0])
+        etag = answer.get("CopyPartResult", {}).get("ETag")
+        if not etag:  # rclone takes it for an UploadPart without a body
+            raise copied_nothing(self._path(source.key))
+        return Part(number, etag, extent[1] - extent[0])
 
     def list_parts(self, key: str, upload_id: str) -> Sequence[Part]:
         """ListParts, all pages: the parts by number."""

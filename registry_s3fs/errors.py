@@ -265,6 +265,15 @@ def _exception(meaning: Meaning, said: str, path: str) -> OSError:
     return meaning.kind(meaning.number, f"{meaning.text} ({redact(said)})", path)
 
 
+def copied_nothing(path: str) -> OSError:
+    """For a server that says yes to UploadPartCopy and does not do it, which its answer or ListParts shows."""
+    text = (
+        "the server's UploadPartCopy stored nothing; set multipartcopythresholdsize above the size of what is "
+        "copied, and write files whole instead of appending to large ones"
+    )
+    return OSError(errno.ENOTSUP, text, path)
+
+
 @contextmanager
 def translated(path: str, *, precondition: type[OSError] = FileExistsError) -> Iterator[None]:
     """Run the body with boto3's exceptions replaced as `translate` does, the cause kept."""

@@ -415,15 +415,15 @@ class RegistryS3FileSystem(ManyPaths, Attributes):
     def rmdir(self, path: Any) -> None:
         """Remove a directory's marker, if a tool left one; `OSError` (ENOTEMPTY) where anything lies below."""
         path = self._path(path)
-        found = listing.children(self.bucket, path)
-        if found:
+        marker = self.bucket.space.prefix(path)
+        keys = [item.key for page in self.bucket.list(marker, limit=2) for item in page.objects]
+        if any(key != marker for key in keys):  # be it one that no path can name
             raise OSError(errno.ENOTEMPTY, "the directory is not empty", path)
-        if found is None:
-            if self.isfile(path):
-                raise NotADirectoryError(errno.ENOTDIR, "it is a file", path)
-            return
-        self.bucket.delete(self.bucket.space.prefix(path))
-        self.invalidate_cache(path)
+        if keys:
+            self.bucket.delete(marker)
+            self.invalidate_cache(path)
+        elif self.isfile(path):
+            raise NotADirectoryError(errno.ENOTDIR, "it is a file", path)
 
 
 def _described(content_type: str | None = None, metadata: Mapping[str, str] | None = None) -> dict[str, Description]:

@@ -11,6 +11,7 @@ from contextlib import suppress
 from registry_s3fs import ranges
 from registry_s3fs.bucket import Bucket
 from registry_s3fs.concurrency import Pool
+from registry_s3fs.errors import copied_nothing
 from registry_s3fs.records import PLAIN, Body, Description, ObjectInfo, Part
 
 logger = logging.getLogger("registry_s3fs")
@@ -46,6 +47,7 @@ class MultipartUpload:
         self._pool = pool
         self._key = key
         self._pending: deque[Future[Part]] = deque()
+        self._has_copies = False
         if resume is None:
             resume = bucket.create_upload(key, description=description, tags=tags), ()
         self.upload_id, parts = resume
@@ -63,6 +65,7 @@ class MultipartUpload:
     def add_copy(self, source: ObjectInfo, extent: ranges.Range, at_once: int) -> None:
         """Copy a range of another object, or of this one's committed version, as the next part."""
         copy = self._bucket.upload_part_copy
+        self._has_copies = True
         self._start(at_once, copy, self._key, self.upload_id, self.next_number, source, extent)
 
     def add_object(self, source: ObjectInfo) -> None:
@@ -88,7 +91,16 @@ class MultipartUpload:
 
     def complete(self, *, exclusive: bool = False) -> None:
         """Wait for the parts and publish the object; `exclusive` refuses an existing one."""
-        self._bucket.complete_upload(self._key, self.upload_id, self.settle(), exclusive=exclusive)
+        parts = self.settle()
+        if self._has_copies and self._bucket.parameters.regionendpoint:
+            self._check_stored(parts)
+        self._bucket.complete_upload(self._key, self.upload_id, parts, exclusive=exclusive)
+
+    def _check_stored(self, parts: Sequence[Part]) -> None:
+        """Stores other than AWS may say yes to a copy and store nothing; after the end it would be too late."""
+        stored = {part.number: part.size for part in self._bucket.list_parts(self._key, self.upload_id)}
+        if any(stored.get(part.number) != part.size for part in parts):
+            raise copied_nothing(self._bucket.space.path(self._key) or self._key)
 
     def cancel(self) -> None:
         """Throw the parts away; an upload that is no more is no error."""

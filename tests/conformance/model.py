@@ -65,8 +65,17 @@ class Model:
     def copies(self, source: str, target: str, *, recursive: bool) -> Pairs:
         """Which file a copy reads and which one it writes. Into a directory that exists, it keeps its name."""
         taken = self.find(source) if recursive else [source]
+        return {name: self.lands(name, source, target) for name in taken}
+
+    def markers(self, source: str, target: str) -> Pairs:
+        """The markers that go along with a tree that moves; not those of directories that a file hides."""
+        tree = self.tree()
+        taken = [key for key in self.below(source) if key.endswith("/") and tree.get(key[:-1]) == "directory"]
+        return {key: self.lands(key, source, target) for key in taken}
+
+    def lands(self, name: str, source: str, target: str) -> str:
         kept = source.rpartition("/")[0] if self.kind(target) == "directory" else source
-        return {name: target.rstrip("/") + name[len(kept) :] for name in taken}
+        return target.rstrip("/") + name[len(kept) :]
 
 
 def components(path: str) -> list[str]:

@@ -67,6 +67,29 @@ def test_mv_of_a_tree_takes_all_of_it(fs: RegistryS3FileSystem) -> None:
 
 
 @on_both
+def test_mv_takes_the_keys_that_stand_for_directories_along(fs: RegistryS3FileSystem) -> None:
+    """Nothing is left at the source; an empty directory moves too, alone or in a tree; copies need no such keys."""
+    for key in ("tree/", "tree/empty/", "tree/full/", "alone/", "sibling/"):
+        fs.bucket.put("registry/" + key, b"")
+    fs.pipe_file("/tree/full/x", b"1")
+    fs.copy("/tree", "/copied", recursive=True)
+    assert fs.find("/copied", withdirs=True) == ["/copied", "/copied/full", "/copied/full/x"]
+    fs.mv("/tree", "/moved", recursive=True)
+    fs.mv("/alone", "/moved/alone", recursive=True)
+    assert not fs.exists("/tree")
+    assert not fs.exists("/alone")
+    assert [item.key for page in fs.bucket.list("registry/moved") for item in page.objects] == [
+        f"registry/moved/{key}" for key in ("", "alone/", "empty/", "full/", "full/x")
+    ]
+    fs.mv("/moved", "/moved", recursive=True)
+    fs.mv("/moved", "/moved/deeper", recursive=True)
+    assert fs.cat_file("/moved/deeper/full/x") == b"1"
+    assert fs.isdir("/moved/deeper/alone")
+    assert fs.ls("/moved", detail=False) == ["/moved/deeper"]
+    assert fs.isdir("/sibling")
+
+
+@on_both
 @pytest.mark.parametrize("sequence", [list, tuple])
 def test_sources_and_targets_pair_in_the_order_given(fs: RegistryS3FileSystem, tmp_path: Any, sequence: Any) -> None:
     """A list or, as fsspec's rsync hands in, a tuple; a name that looks like a pattern is a name."""
@@ -193,6 +216,19 @@ def test_directories_are_prefixes(fs: RegistryS3FileSystem) -> None:
         fs.rmdir("/d")
     with pytest.raises(NotADirectoryError):
         fs.rmdir("/d/a")
+
+
+@on_both
+@pytest.mark.parametrize("key", ["a", "/a", "./a", "sub/"])
+def test_rmdir_refuses_what_any_key_lies_below(fs: RegistryS3FileSystem, key: str) -> None:
+    """Also one that no path can name, and beside the directory's own marker, which stays."""
+    fs.bucket.put("registry/d/" + key, b"")
+    for _ in range(2):
+        with pytest.raises(OSError, match="not empty") as refused:
+            fs.rmdir("/d")
+        assert (refused.value.errno, refused.value.filename) == (errno.ENOTEMPTY, "/d")
+        assert fs.isdir("/d")
+        fs.bucket.put("registry/d/", b"")
 
 
 @on_both

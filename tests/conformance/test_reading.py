@@ -220,6 +220,15 @@ def test_cat_of_many_is_a_mapping(tree: RegistryS3FileSystem) -> None:
 
 
 @on_both
+def test_cat_of_an_empty_directory_is_an_empty_mapping(fs: RegistryS3FileSystem) -> None:
+    """One that only a marker stands for; of nothing, recursive too, it is an error."""
+    fs.bucket.put("registry/d/sub/", b"")
+    assert fs.cat("/d", recursive=True) == fs.cat("/d/sub", recursive=True) == {}
+    with pytest.raises(FileNotFoundError):
+        fs.cat("/no", recursive=True)
+
+
+@on_both
 @pytest.mark.parametrize("max_gap", [None, 0, 100])
 def test_cat_ranges_gives_each_its_own_bytes(fs: RegistryS3FileSystem, max_gap: int | None) -> None:
     """Merged or not; failures are returned in their place."""

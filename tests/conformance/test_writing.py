@@ -160,6 +160,24 @@ def test_an_exclusive_file_loses_to_one_that_was_quicker(fs: RegistryS3FileSyste
     assert pending(fs) == []
 
 
+@on_both
+def test_exclusive_creation_looks_at_files_alone(fs: RegistryS3FileSystem) -> None:
+    """A directory's name is free for a file, for open, pipe_file and put_file alike, in a transaction too."""
+    fs.pipe({f"/d{n}/x": b"" for n in range(4)})
+    with fs.open("/d0", "xb") as file:
+        file.write(b"1")
+    fs.pipe_file("/d1", b"1", mode="create")
+    fs.put_file(__file__, "/d2", mode="create")
+    with fs.transaction:
+        fs.pipe_file("/d3", b"1", mode="create")
+    for n in range(4):
+        assert fs.isfile(f"/d{n}")
+        for call in (lambda path: fs.open(path, "xb"), lambda path: fs.pipe_file(path, b"", mode="create")):
+            with pytest.raises(FileExistsError) as there:
+                call(f"/d{n}")
+            assert there.value.filename == f"/d{n}"
+
+
 @pytest.mark.parametrize("committed", [None, 0, 10, 5 * MIB - 1, 5 * MIB, 12 * MIB])
 @pytest.mark.parametrize("added", [0, 1, 11 * MIB])
 def test_append_adds_to_the_committed_object(fs: RegistryS3FileSystem, committed: int | None, added: int) -> None:
