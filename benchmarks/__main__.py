@@ -11,7 +11,6 @@ import os
 import signal
 import sys
 from contextlib import AbstractContextManager
-from dataclasses import replace
 from pathlib import Path
 
 from benchmarks import endpoints, report, results, runner
@@ -91,14 +90,16 @@ def _arguments() -> argparse.Namespace:
 
 
 def _profiles(args: argparse.Namespace, folder: Path | None) -> list[Profile]:
-    """A network that cannot be had is not claimed: elsewhere a profile is only its sizes."""
+    """Those asked for. A network that cannot be had is not claimed: without the simulator they are only sizes."""
     if args.endpoint:
-        chosen = [PROFILES[name] for name in args.profile or [LAN.name]]
-        return [replace(each, title=f"the sizes of {each.name}, on {args.endpoint}") for each in chosen]
+        return [_only_sizes(name, f"on {args.endpoint}") for name in args.profile or [LAN.name]]
     if not folder:
-        chosen = [PROFILES[name] for name in args.profile or [QUICK.name]]
-        return [each if each is QUICK else replace(each, title=f"{each.name}'s sizes. {MOTO}") for each in chosen]
+        return [_only_sizes(name, f"on moto's server. {MOTO}") for name in args.profile or [QUICK.name]]
     return [PROFILES[name] for name in args.profile or [LAN.name, WAN.name]]
+
+
+def _only_sizes(name: str, where: str) -> Profile:
+    return Profile(name=f"{name} sizes", title=where, sizes=PROFILES[name].sizes)
 
 
 def _endpoint(args: argparse.Namespace, folder: Path | None) -> AbstractContextManager[endpoints.Endpoint]:

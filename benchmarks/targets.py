@@ -13,7 +13,7 @@ from benchmarks.results import Record, Summary
 
 FASTEST = "the fastest peer"
 FASTEST_FSSPEC = "the fastest peer that speaks fsspec"
-"""Where other interfaces have no such call: there a level of folders is listed at once, not one folder after another."""
+"""Where other interfaces have no such call: a level of folders is listed at once, not one folder after another."""
 
 CONTENDERS = {FASTEST: set(PEERS) - {OURS}, FASTEST_FSSPEC: {"s3fs", "obstore-fsspec"}}
 
