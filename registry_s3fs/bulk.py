@@ -209,7 +209,7 @@ class ManyPaths(AbstractFileSystem):
         pairs = [
             (item, space.prefix(moved[path]))
             for item in found
-            if item.key.endswith("/") and (path := space.path(item.key)) in moved
+            if item.key.endswith("/") and (path := space.path(item.key) or "") in moved
         ]
         return [(marker, target) for marker, target in pairs if marker.key != target]
 
