@@ -12,7 +12,7 @@ from fsspec.callbacks import DEFAULT_CALLBACK
 from fsspec.core import get_compression
 from fsspec.utils import isfilelike, stringify_path, tokenize
 
-from registry_s3fs import layers, listing, multipart, paths, ranges, reader, transfers
+from registry_s3fs import layers, listing, multipart, parsers, paths, ranges, reader, transfers
 from registry_s3fs.attributes import Attributes
 from registry_s3fs.bucket import Bucket
 from registry_s3fs.bulk import ManyPaths
@@ -60,8 +60,7 @@ class RegistryS3FileSystem(ManyPaths, Attributes):
             if name not in NAMES | {"config"}:
                 raise TypeError(unknown(name, NAMES | FSSPEC_OPTIONS | {"config"}))
         config = given.pop("config", None)
-        storage_options.setdefault("use_listings_cache", False)
-        super().__init__(**storage_options)
+        super().__init__(**{**storage_options, **parsers.listings_cache(storage_options)})
         self.parameters = DriverParameters.from_mapping({**(read_config(config) if config else {}), **given})
         self.bucket = Bucket(self.parameters)
 
@@ -234,6 +233,11 @@ class RegistryS3FileSystem(ManyPaths, Attributes):
         """A presigned URL, good for `expiration` seconds; `redirectendpoint` is its host where given."""
         return self.bucket.presign(self._key(path), client_method, expiration, **kwargs)
 
+    def get_mapper(self, root: Any = "", *args: Any, **kwargs: Any) -> Any:
+        """A directory as a mutable mapping of keys to bytes, as fsspec's."""
+        self._path(root)
+        return super().get_mapper(root, *args, **kwargs)
+
     # Reading
 
     def cat_file(
@@ -361,7 +365,8 @@ class RegistryS3FileSystem(ManyPaths, Attributes):
 
     def cp_file(self, path1: Any, path2: Any, **kwargs: Any) -> None:
         """Copy one file within the bucket, in the server; metadata is kept."""
-        multipart.copy(self.bucket, self.pool, self.bucket.head(self._key(path1)), self._key(path2))
+        source, target = self._key(path1), self._key(path2)
+        multipart.copy(self.bucket, self.pool, self.bucket.head(source), target)
         self.invalidate_cache(path2)
 
     def rm_file(self, path: Any) -> None:

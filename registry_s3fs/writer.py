@@ -72,7 +72,7 @@ class WriteFile(AbstractBufferedFile):
         self._state = State.OPEN
         _open_files.add(self)
         if mode == "ab":
-            self._begin_with_committed()
+            self._discarding_on_error(self._begin_with_committed)
 
     def write(self, data: Any) -> int:
         """Take bytes; raises the error of an earlier chunk's upload, after which the file is discarded."""

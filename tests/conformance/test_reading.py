@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import logging
 import pickle
 import random
+import time
 from datetime import datetime, timezone
 from typing import Any
 
@@ -106,12 +108,16 @@ def test_find_walk_du_and_glob_agree(tree: RegistryS3FileSystem) -> None:
 
 
 @pytest.mark.parametrize("key", ["bare//b", "bare/./c", "bare/../d", "/bare"])
-def test_keys_that_no_path_can_name_are_not_listed_but_removed(fs: RegistryS3FileSystem, key: str) -> None:
-    """Other tools' keys with odd components: no listing shows them, a recursive rm takes them."""
+def test_keys_that_no_path_can_name_are_not_listed_but_removed(
+    fs: RegistryS3FileSystem, key: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Other tools' keys with odd components: no listing shows them, a debug line does, a recursive rm takes them."""
+    caplog.set_level(logging.DEBUG, "registry_s3fs")
     client, bucket = fs.bucket._client, fs.parameters.bucket
     client.put_object(Bucket=bucket, Key="registry/dir/" + key, Body=b"")
     fs.pipe_file("/dir/fine", b"")
     assert fs.find("/dir") == ["/dir/fine"]
+    assert f"not listed: key 'registry/dir/{key}'" in caplog.text
     assert [path for path in fs.find("/dir", withdirs=True) if path != "/dir/fine"] == [
         "/dir",
         *fs.ls("/dir", detail=False)[:-1],
@@ -128,6 +134,9 @@ def test_a_marker_key_shows_as_a_directory(fs: RegistryS3FileSystem) -> None:
     assert fs.isdir("/d/sub")
     assert fs.find("/d") == []
     fs.rmdir("/d/sub")
+    assert not fs.exists("/d")
+    fs.bucket._client.put_object(Bucket=fs.parameters.bucket, Key="registry/d/sub/", Body=b"")
+    fs.rm("/d", recursive=True)
     assert not fs.exists("/d")
 
 
@@ -278,6 +287,33 @@ def test_the_listings_cache_is_off_unless_asked_for(fs: RegistryS3FileSystem) ->
     cached.rm("/d", recursive=True)
     with pytest.raises(FileNotFoundError):
         cached.ls("/d")
+
+
+@on_both
+def test_cached_listings_expire_and_are_bounded(fs: RegistryS3FileSystem) -> None:
+    """listings_expiry_time in seconds, max_paths in directories; as numbers or, from variables, as text."""
+    fs.pipe({f"/{name}/1": b"" for name in "abcd"})
+    brief = RegistryS3FileSystem(**fs.storage_options, use_listings_cache="true", listings_expiry_time="0.01")
+    few = RegistryS3FileSystem(**fs.storage_options, use_listings_cache=True, max_paths="2")
+    off = RegistryS3FileSystem(**fs.storage_options, use_listings_cache="false")
+    for name in "abcd":
+        assert len(brief.ls(name)) == len(few.ls(name)) == len(off.ls(name)) == 1
+    fs.pipe({f"/{name}/2": b"" for name in "abcd"})
+    time.sleep(0.02)
+    assert [len(brief.ls(name)) for name in "abcd"] == [2, 2, 2, 2]
+    assert [len(off.ls(name)) for name in "abcd"] == [2, 2, 2, 2]
+    assert (len(few.ls("a")), len(few.ls("d"))) == (2, 1)
+    for wrong in ({"listings_expiry_time": "soon"}, {"max_paths": 0}, {"use_listings_cache": "yes"}):
+        with pytest.raises(ValueError, match=next(iter(wrong))):
+            RegistryS3FileSystem(**fs.storage_options, **wrong)
+
+
+@on_both
+def test_a_block_of_lines_is_read(fs: RegistryS3FileSystem) -> None:
+    """read_block cuts at a delimiter, as dask needs it."""
+    fs.pipe_file("/f", b"one\ntwo\nthree\n")
+    assert fs.read_block("/f", 2, 4, delimiter=b"\n") == b"two\n"
+    assert fs.read_block("/f", 4, 3) == b"two"
 
 
 @on_both

@@ -13,7 +13,7 @@ import fsspec
 import pandas
 import pytest
 
-from registry_s3fs import RegistryS3FileSystem
+from registry_s3fs import RegistryS3FileSystem, writer
 from registry_s3fs.writer import State
 from tests import servers
 from tests.fakes import on_both
@@ -190,6 +190,24 @@ def test_append_adds_to_the_committed_object(fs: RegistryS3FileSystem, committed
         file.write(pattern(added))
     assert fs.cat_file("/a") == before + pattern(added)
     assert pending(fs) == []
+
+
+@on_both
+def test_a_file_that_could_not_be_opened_leaves_nothing_to_close(
+    fs: RegistryS3FileSystem, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Append looks at the object first; where that is denied, no warning of an unclosed file follows."""
+
+    def deny(*args: Any, **kwargs: Any) -> None:
+        raise PermissionError(13, "denied", "/f")
+
+    monkeypatch.setattr(fs.bucket, "head", deny)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        with pytest.raises(PermissionError):
+            fs.open("/f", "ab")
+        gc.collect()
+    assert not [file for file in writer._open_files if file._state is State.OPEN]
 
 
 @on_both

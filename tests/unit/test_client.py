@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import logging
 import threading
+from pathlib import Path
 from typing import Any
 
 import botocore
 import pytest
 
 from registry_s3fs import DriverParameters
-from registry_s3fs.client import config_options, object_fields, s3_client
+from registry_s3fs.client import config_options, fast_lane, object_fields, s3_client
 from registry_s3fs.redaction import redact
 
 KEYS = {"accesskey": "AKIDEXAMPLE", "secretkey": "secret"}
@@ -58,6 +59,38 @@ def test_version_2_urls_carry_a_version_2_signature() -> None:
     assert "AWSAccessKeyId=AKIDEXAMPLE&Signature=" in client.generate_presigned_url(
         "get_object", {"Bucket": "demo", "Key": "k"}
     )
+
+
+def test_certificates_are_checked_unless_skipverify_says_not_to() -> None:
+    """All requests go through the client's one HTTP session, those of the fast lane too."""
+    for skip, verify in ((False, True), ("true", False)):
+        wanted = parameters(skipverify=skip)
+        assert s3_client(wanted)._endpoint.http_session._verify is verify
+        assert fast_lane(wanted)._session is s3_client(wanted)._endpoint.http_session
+
+
+def test_without_keys_the_credentials_are_boto3s_own(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """From its environment variables, or of a profile in its files."""
+    files = tmp_path / "credentials"
+    files.write_text("[work]\naws_access_key_id = AKIDOFPROFILE\naws_secret_access_key = s\n")
+    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(files))
+    bare = {"accesskey": "", "secretkey": "", "useragent": str(tmp_path)}
+    named = s3_client(parameters(**bare, profile="work"))
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "AKIDOFENVIRONMENT")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "s")
+    for client, key in ((named, "AKIDOFPROFILE"), (s3_client(parameters(**bare)), "AKIDOFENVIRONMENT")):
+        assert f"Credential={key}%2F" in client.generate_presigned_url("get_object", {"Bucket": "demo", "Key": "k"})
+
+
+@pytest.mark.parametrize(("level", "expected"), [("off", logging.NOTSET), ("debugwithsigning", logging.DEBUG)])
+def test_a_loglevel_sets_the_loggers(level: str, expected: int) -> None:
+    """This package's and botocore's; off leaves them as they are."""
+    try:
+        s3_client(parameters(loglevel=level, useragent="loglevel"))
+        assert [logging.getLogger(name).level for name in ("registry_s3fs", "botocore")] == [expected, expected]
+    finally:
+        for name in ("registry_s3fs", "botocore"):
+            logging.getLogger(name).setLevel(logging.NOTSET)
 
 
 def test_one_client_serves_all_equal_parameters_and_threads() -> None:
