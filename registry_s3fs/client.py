@@ -9,7 +9,7 @@ from collections.abc import Callable
 from importlib.metadata import version
 from typing import Any
 
-from registry_s3fs import sdk
+from registry_s3fs import pages, sdk
 from registry_s3fs.connections import Connections
 from registry_s3fs.lane import Lane
 from registry_s3fs.parameters import DriverParameters
@@ -107,6 +107,8 @@ def _make(parameters: DriverParameters, endpoint_url: str | None) -> Any:
         aws_session_token=parameters.sessiontoken or None,
         config=Config(**config_options(parameters)),
     )
+    # The wildcard comes before botocore's own handler, which parses each body once more to look for an <Error>.
+    client.meta.events.register("before-parse.*.ListObjectsV2", pages.fill)
     guard_loggers()
     if parameters.loglevel != "off":
         for name in ("registry_s3fs", "botocore"):
