@@ -4,7 +4,7 @@ VENV = .venv
 PIP = -m pip --disable-pip-version-check install -q
 TESTS_WITHOUT_INTEROP = registry_s3fs tests/unit tests/conformance
 
-.PHONY: demo test interop newest oldest check clean
+.PHONY: demo test interop newest oldest bench check clean
 .SECONDARY:
 
 demo: $(VENV)/demo/done
@@ -22,6 +22,10 @@ newest: $(VENV)/newest/done
 
 oldest: $(VENV)/oldest/done
 	$(VENV)/oldest/bin/python -m pytest $(TESTS_WITHOUT_INTEROP)
+
+# Options by BENCH: make bench BENCH='--profile lan --peer s3fs --workload find'
+bench: $(VENV)/bench/done
+	$(VENV)/bench/bin/python -m benchmarks $(BENCH)
 
 check: $(VENV)/check/done
 	$(VENV)/check/bin/ruff format --check .
@@ -53,6 +57,10 @@ $(VENV)/newest/done: $(VENV)/newest/new
 $(VENV)/oldest/done: $(VENV)/oldest/new
 	sed -n '/^install_requires/,/^$$/s/^    \([A-Za-z0-9]*\) >= /\1==/p' setup.cfg > $(VENV)/oldest/constraints.txt
 	$(VENV)/oldest/bin/python $(PIP) -c $(VENV)/oldest/constraints.txt -e '.[test-core]' 'pandas < 3'
+	touch $@
+
+$(VENV)/bench/done: $(VENV)/bench/new
+	$(VENV)/bench/bin/python $(PIP) -e '.[bench]'
 	touch $@
 
 $(VENV)/check/done: $(VENV)/check/new

@@ -103,12 +103,13 @@ class Bucket:
         while True:
             with self._translated(prefix):
                 answer = self._client.list_objects_v2(**request)
+            last = bool(limit) or not answer.get("IsTruncated")
             yield Page(
-                [_listed(found) for found in answer.get("Contents", [])],
-                [found["Prefix"] for found in answer.get("CommonPrefixes", [])],
-                bool(answer.get("IsTruncated")),
+                [_listed(found) for found in answer.get("Contents", ())],
+                [found["Prefix"] for found in answer.get("CommonPrefixes", ())],
+                last,
             )
-            if limit or not answer.get("IsTruncated"):
+            if last:
                 return
             request["ContinuationToken"] = answer["NextContinuationToken"]
 
@@ -356,7 +357,7 @@ def _listed(found: dict[str, Any]) -> ObjectInfo:
 
 def _utc(when: datetime) -> datetime:
     """botocore gives some times in the local zone and some in UTC."""
-    return when.astimezone(timezone.utc)
+    return when if when.tzinfo is timezone.utc else when.astimezone(timezone.utc)
 
 
 def _version(version_id: str) -> dict[str, str]:

@@ -14,7 +14,7 @@ from fsspec.implementations.local import LocalFileSystem, make_path_posix, trail
 from fsspec.spec import AbstractFileSystem
 from fsspec.utils import other_paths
 
-from registry_s3fs import ranges
+from registry_s3fs import listing, ranges
 from registry_s3fs.bucket import MAX_DELETE_KEYS, Bucket
 from registry_s3fs.concurrency import Pool
 from registry_s3fs.errors import BulkError
@@ -189,7 +189,7 @@ class ManyPaths(AbstractFileSystem):
         if path == "/" and not space.prefix("/"):
             raise ValueError("rm: '/' is the whole bucket, as rootdirectory is empty; name what to delete")
         if maxdepth is None:
-            keys = [item.key for page in self.bucket.list(space.prefix(path)) for item in page.objects]
+            keys = list(listing.keys(self.bucket, path))
             keys += [space.key(path)] if path != "/" and self.isfile(path) else []
         else:
             keys = [space.key(name) for name in self.find(path, maxdepth=maxdepth)]

@@ -5,9 +5,12 @@ from __future__ import annotations
 import logging
 import os
 import threading
+from collections.abc import Callable
 from importlib.metadata import version
 from typing import Any
 
+from registry_s3fs import pages, sdk
+from registry_s3fs.connections import Connections
 from registry_s3fs.lane import Lane
 from registry_s3fs.parameters import DriverParameters
 from registry_s3fs.redaction import guard_loggers
@@ -58,10 +61,27 @@ def fast_lane(parameters: DriverParameters) -> Lane:
     lane = _lanes.get(parameters)
     if lane is None:
         client = s3_client(parameters)
+        connect = None if sdk.has_foreign_handlers(client) or not sdk.connects_plainly(client) else _connecting(client)
+        signs_headers = parameters.v4auth and not parameters.anon
         lane = _lanes.setdefault(
-            parameters, Lane(client, _user_agent(parameters), signs_headers=parameters.v4auth and not parameters.anon)
+            parameters, Lane(client, _user_agent(parameters), connect, signs_headers=signs_headers)
         )
     return lane
+
+
+def _connecting(client: Any) -> Callable[[str], Connections]:
+    config = client.meta.config
+
+    def connect(origin: str) -> Connections:
+        return Connections(
+            origin,
+            context=sdk.tls_context(client) if origin.startswith("https:") else None,
+            most_idle=config.max_pool_connections,
+            connect_timeout=config.connect_timeout,
+            read_timeout=config.read_timeout,
+        )
+
+    return connect
 
 
 def _user_agent(parameters: DriverParameters) -> str:
@@ -87,6 +107,8 @@ def _make(parameters: DriverParameters, endpoint_url: str | None) -> Any:
         aws_session_token=parameters.sessiontoken or None,
         config=Config(**config_options(parameters)),
     )
+    # The wildcard comes before botocore's own handler, which parses each body once more to look for an <Error>.
+    client.meta.events.register("before-parse.*.ListObjectsV2", pages.fill)
     guard_loggers()
     if parameters.loglevel != "off":
         for name in ("registry_s3fs", "botocore"):

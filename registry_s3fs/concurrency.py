@@ -7,6 +7,7 @@ import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
+from contextlib import contextmanager
 from typing import TypeVar
 
 T = TypeVar("T")
@@ -59,6 +60,15 @@ class Pool:
                 yield pending.popleft().result()
         finally:
             _settle(pending)
+
+
+@contextmanager
+def settled(futures: Iterable[Future[R]]) -> Iterator[None]:
+    """At the end of the block, what of these has not begun is given up, and the rest waited for."""
+    try:
+        yield
+    finally:
+        _settle(futures)
 
 
 def _settle(futures: Iterable[Future[R]]) -> None:

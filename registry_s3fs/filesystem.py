@@ -22,6 +22,7 @@ from registry_s3fs.listing import Info
 from registry_s3fs.parameters import NAMES, SECRETS, DriverParameters, read_config, unknown
 from registry_s3fs.paths import RegistryPath
 from registry_s3fs.records import PLAIN, Description, Pin
+from registry_s3fs.searching import Searching
 from registry_s3fs.transactions import PublishingTransaction
 from registry_s3fs.writer import WriteFile
 
@@ -29,7 +30,7 @@ FSSPEC_OPTIONS = frozenset(("use_listings_cache", "listings_expiry_time", "max_p
 """Storage options that are fsspec's own; the last two are accepted, as every filesystem does for zarr, and ignored."""
 
 
-class RegistryS3FileSystem(ManyPaths, Attributes):
+class RegistryS3FileSystem(ManyPaths, Searching, Attributes):
     """A Docker/OCI registry's S3 storage, or any prefix of a bucket, as a filesystem.
 
     Storage options are the registry's own S3 driver parameters, see `DriverParameters` and
@@ -171,42 +172,6 @@ class RegistryS3FileSystem(ManyPaths, Attributes):
             else:
                 self.dircache[path] = found
         return [dict(info) for info in found] if detail else [info["name"] for info in found]
-
-    def find(
-        self, path: Any, maxdepth: int | None = None, withdirs: bool = False, detail: bool = False, **kwargs: Any
-    ) -> Any:
-        """All files below a path, by name, and itself where it is a file; none where there is nothing."""
-        if maxdepth is not None and maxdepth < 1:
-            raise ValueError("maxdepth must be at least 1")
-        path = self._path(path)
-        found = listing.descendants(self.bucket, path, maxdepth)
-        if not withdirs:
-            found = {name: info for name, info in found.items() if info["type"] != "directory"}
-        for itself in self._itself(path, withdirs=withdirs):
-            found[path] = itself
-        names = sorted(found)
-        return {name: found[name] for name in names} if detail else names
-
-    def _itself(self, path: str, *, withdirs: bool) -> list[Info]:
-        if path == "/":
-            return [listing.directory(path)] if withdirs else []
-        try:
-            return [self.info(path) if withdirs else self.file_info(path, explain=False)]
-        except FileNotFoundError:
-            return []
-
-    def glob(self, path: Any, maxdepth: int | None = None, **kwargs: Any) -> Any:
-        """Paths that match a pattern, as fsspec's."""
-        self._path(path)
-        return super().glob(stringify_path(path), maxdepth=maxdepth, **kwargs)
-
-    def du(
-        self, path: Any, total: bool = True, maxdepth: int | None = None, withdirs: bool = False, **kwargs: Any
-    ) -> Any:
-        """Bytes below a path, from one listing; with ``total=False`` of each file."""
-        found = self.find(path, maxdepth=maxdepth, withdirs=withdirs, detail=True)
-        sizes = {name: info["size"] for name, info in found.items()}
-        return sum(sizes.values()) if total else sizes
 
     def created(self, path: Any) -> datetime:
         """When the object was last written: S3 keeps no other time."""
@@ -357,7 +322,7 @@ class RegistryS3FileSystem(ManyPaths, Attributes):
             return
         try:
             with transfers.replacing(lpath) as file:
-                transfers.download_to(self.bucket, self.pool, key, file, callback, pin)
+                transfers.download(self.bucket, self.pool, key, file.write, callback, pin)
         except FileNotFoundError:
             if not self.isdir(rpath):
                 raise

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Iterator
+from concurrent.futures import FIRST_COMPLETED, Future, wait
+from operator import itemgetter
 from typing import Any
 
 from registry_s3fs.bucket import Bucket
+from registry_s3fs.concurrency import pool, settled
 from registry_s3fs.paths import parent
-from registry_s3fs.records import ObjectInfo
+from registry_s3fs.records import ObjectInfo, Page
+from registry_s3fs.splits import OutOfOrderError, Part, Plan
 
 logger = logging.getLogger("registry_s3fs")
 
@@ -25,17 +30,65 @@ def directory(path: str) -> Info:
 
 def file(path: str, found: ObjectInfo) -> Info:
     """The info of a file: `size` in bytes, `ETag` with its quotes, `LastModified` with its time zone."""
-    return {
+    info: Info = {
         "name": path,
         "size": found.size,
         "type": "file",
         "ETag": found.etag,
         "LastModified": found.last_modified,
         "StorageClass": found.storage_class,
-        **({"VersionId": found.version_id} if found.version_id else {}),
-        **{name: found.head[name] for name in TOLD if name in found.head},
-        **({"metadata": found.head.get("Metadata", {})} if found.head else {}),
     }
+    if found.version_id:
+        info["VersionId"] = found.version_id
+    if found.head:
+        info.update((name, found.head[name]) for name in TOLD if name in found.head)
+        info["metadata"] = found.head.get("Metadata", {})
+    return info
+
+
+def pages(bucket: Bucket, prefix: str, delimiter: str = "", start_after: str = "") -> Iterator[Page]:
+    """What lies below a prefix and behind `start_after`, in the order of keys, listed in parallel parts once the first
+    page shows that it is more than that. How, how many requests and how much memory: see `splits`."""
+    taken = start_after
+    try:
+        for page in _in_parts(bucket, prefix, delimiter, start_after):
+            taken = max([taken, *(item.key for item in page.objects[-1:]), *page.prefixes[-1:]])
+            yield page
+    except OutOfOrderError:
+        logger.debug("not listed in parts: the server's keys below %r are not in order", prefix)
+        for page in bucket.list(prefix, delimiter):
+            objects = [item for item in page.objects if item.key > taken]
+            yield Page(objects, [each for each in page.prefixes if each > taken])
+
+
+def _in_parts(bucket: Bucket, prefix: str, delimiter: str, start_after: str) -> Iterator[Page]:
+    plan = Plan(prefix, delimiter, start_after)
+    sources: dict[Part, Iterator[Page]] = {}
+    running: dict[Future[tuple[Page | None, float, float]], Part] = {}
+
+    def request(part: Part) -> tuple[Page | None, float, float]:
+        began, worked = time.perf_counter(), time.thread_time()
+        if part not in sources:
+            behind: dict[str, Any] = {"start_after": part.after} if part.after else {}
+            sources[part] = bucket.list(prefix, delimiter, **behind)
+        page = next(sources[part], None)
+        worked = max(time.thread_time() - worked, 1e-6)
+        return page, time.perf_counter() - began - worked, worked
+
+    first = next(plan.due())
+    plan.received(first, *request(first))
+    page = plan.take()
+    if page is not None:  # nothing more is requested before it is asked for
+        yield page
+    with settled(running):
+        while not plan.finished:
+            for part in plan.due():
+                running[pool(bucket.parameters.max_concurrency).submit(request, part)] = part
+            page = plan.take()
+            for future in wait(running, 0 if page else None, FIRST_COMPLETED).done:
+                plan.received(running.pop(future), *future.result())
+            if page is not None:
+                yield page
 
 
 def children(bucket: Bucket, path: str) -> list[Info] | None:
@@ -43,13 +96,16 @@ def children(bucket: Bucket, path: str) -> list[Info] | None:
     prefix = bucket.space.prefix(path)
     found: list[Info] = []
     exists = False
-    for page in bucket.list(prefix, delimiter="/"):
+    for page in pages(bucket, prefix, delimiter="/"):
         exists = exists or bool(page.objects or page.prefixes)
-        found += [directory(below) for key in page.prefixes for below in _nameable(bucket, key)]
-        for item in page.objects:
-            if item.key != prefix:
-                found += [file(below, item) for below in _nameable(bucket, item.key)]
-    return sorted(found, key=lambda info: str(info["name"])) if exists else None
+        found += [directory(below) for key in page.prefixes if (below := _path(bucket, key))]
+        found += [
+            file(below, item) for item in page.objects if item.key != prefix and (below := _path(bucket, item.key))
+        ]
+    return sorted(found, key=_name) if exists else None
+
+
+_name = itemgetter("name")
 
 
 def exists_below(bucket: Bucket, path: str) -> bool:
@@ -61,34 +117,34 @@ def exists_below(bucket: Bucket, path: str) -> bool:
     return any(page.objects or page.prefixes for page in bucket.list(bucket.space.prefix(path), limit=1))
 
 
-def descendants(bucket: Bucket, path: str, maxdepth: int | None) -> dict[str, Info]:
-    """Every file and directory below a directory, to `maxdepth` levels, from one flat listing."""
-    if maxdepth == 1:
-        return {info["name"]: info for info in children(bucket, path) or []}
-    files: dict[str, Info] = {}
-    directories: dict[str, Info] = {}
+def files(bucket: Bucket, path: str) -> dict[str, ObjectInfo]:
+    """Every file below a directory, in the order of keys, from one flat listing."""
+    return {below: item for below, item in objects(bucket, path) if below is not None and item.key[-1] != "/"}
+
+
+def descendants(bucket: Bucket, path: str) -> dict[str, Info]:
+    """Every file and directory below a directory, from one flat listing."""
+    found: dict[str, ObjectInfo] = {}
+    above: dict[str, Info] = {}
     for below, item in objects(bucket, path):
-        above = _directory_above(bucket, item.key) if below is None or item.key.endswith("/") else parent(below)
-        while above not in directories and len(above) > len(path) and above != "/":
-            directories[above] = directory(above)
-            above = parent(above)
-        if below is not None and not item.key.endswith("/"):
-            files[below] = file(below, item)
+        marker = item.key[-1] == "/"
+        if below is not None and not marker:
+            found[below] = item
+        name = _directory_above(bucket, item.key) if below is None or marker else parent(below)
+        while name not in above and len(name) > len(path) and name != "/":
+            above[name] = directory(name)
+            name = parent(name)
     # A file of a directory's name, "a" beside "a/b", is the one that is shown.
-    found = {**directories, **files}
-    if maxdepth is None:
-        return found
-    above_depth = path.rstrip("/").count("/")
-    return {name: info for name, info in found.items() if name.count("/") - above_depth <= maxdepth}
+    return {**above, **{below: file(below, item) for below, item in found.items()}}
 
 
 def objects(bucket: Bucket, path: str) -> Iterator[tuple[str | None, ObjectInfo]]:
     """Path (None where none can name it) and object of each key below a directory, in the keys' order."""
     prefix = bucket.space.prefix(path)
-    for page in bucket.list(prefix):
+    for page in pages(bucket, prefix):
         for item in page.objects:
             if item.key != prefix:
-                yield next(_nameable(bucket, item.key), None), item
+                yield _path(bucket, item.key), item
 
 
 def _directory_above(bucket: Bucket, key: str) -> str:
@@ -98,9 +154,13 @@ def _directory_above(bucket: Bucket, key: str) -> str:
     return path
 
 
-def _nameable(bucket: Bucket, key: str) -> Iterator[str]:
+def keys(bucket: Bucket, path: str) -> Iterator[str]:
+    """Each key below a directory, also markers, its own one, and those that no path can name."""
+    return (item.key for page in pages(bucket, bucket.space.prefix(path)) for item in page.objects)
+
+
+def _path(bucket: Bucket, key: str) -> str | None:
     path = bucket.space.path(key)
     if path is None:
         logger.debug("not listed: key %r has a '.', '..' or empty component, so no path can name it", key)
-    else:
-        yield path
+    return path

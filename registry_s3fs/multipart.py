@@ -16,7 +16,7 @@ from registry_s3fs.records import PLAIN, Body, Description, ObjectInfo, Part
 
 logger = logging.getLogger("registry_s3fs")
 
-MAX_BYTES_IN_MEMORY = 128 * ranges.MIB
+MAX_BYTES_IN_MEMORY = 112 * ranges.MIB
 """Of one upload's chunks: those in flight and the one being filled; but never fewer than two chunks."""
 
 
@@ -24,7 +24,7 @@ def most_in_flight(part_bytes: int) -> int:
     """How many parts may be on their way while another one is being filled.
 
     >>> most_in_flight(10 * ranges.MIB), most_in_flight(ranges.GIB)
-    (11, 1)
+    (10, 1)
     """
     return max(1, MAX_BYTES_IN_MEMORY // part_bytes - 1)
 

@@ -118,6 +118,7 @@ class KeySpace:
 
     def __init__(self, rootdirectory: str) -> None:
         self._root = rootdirectory.strip("/")
+        self._below = self.prefix("/")
 
     def key(self, path: str) -> str:
         """The key of a file.
@@ -136,8 +137,8 @@ class KeySpace:
 
     def path(self, key: str) -> str | None:
         """The path of a key, without a marker's trailing slash; None for a key no path can name."""
-        below = self.prefix("/")
-        if not key.startswith(below):
+        if not key.startswith(self._below):
             return None
-        path = "/" + key[len(below) :].removesuffix("/")
-        return None if _problem(path) else path
+        path = "/" + key[len(self._below) :].removesuffix("/")
+        suspicious = "//" in path or "/." in path or path[-1] == "/"  # of all keys of large listings, few are
+        return None if suspicious and _problem(path) else path

@@ -9,14 +9,10 @@ from typing import Any, NamedTuple
 
 from fsspec.caching import BaseCache, register_cache
 
-from registry_s3fs import ranges
 from registry_s3fs.concurrency import pool
 
-RANGES_AHEAD = 4
-"""In flight at once. Each connection to S3 gives some 90 MB/s, and one process does not parse more than a few."""
-BLOCK_BYTES = 4 * ranges.MIB
-"""Of the first range ahead; the following ones double, up to `MAX_RANGE_BYTES`."""
-MAX_RANGE_BYTES = 16 * ranges.MIB
+RANGES_AHEAD = 8
+"""In flight at once: a connection to S3 gives some 90 MB/s, less the wait for its first byte."""
 EAGER_BYTES = 512 * 1024
 """A first read from the very beginning that is as large as this begins a stream; others must be followed by one."""
 LEAST_BYTES = 64 * 1024
@@ -33,8 +29,8 @@ class PrefetchCache(BaseCache):
     """An fsspec cache (``cache_type="prefetch"``) for reading sequentially at full speed and at random exactly.
 
     Reads that follow one another are served from ranges fetched ahead, at most `RANGES_AHEAD` beside the
-    one being read; so the memory is at most ``(RANGES_AHEAD + 1) * max(MAX_RANGE_BYTES, blocksize)``, 80 MiB
-    by default. Any other read ends that, and is one request of its own bytes (at least 64 KiB).
+    one being read; so the memory is at most ``(RANGES_AHEAD + 1) * blocksize``, 36 MiB by default. Any
+    other read ends that, and is one request of its own bytes (at least 64 KiB).
     """
 
     name = "prefetch"
@@ -69,7 +65,6 @@ class PrefetchCache(BaseCache):
             held.data.cancel()
         self._held.clear()
         self._ahead = 1
-        self._range_bytes = self.blocksize
 
     def _serve(self, start: int, stop: int) -> bytes:
         if self._held and self._held[0].start <= start and stop <= self._held[-1].end:
@@ -107,19 +102,20 @@ class PrefetchCache(BaseCache):
             self._held.popleft()
             self._go_ahead(start)
         if not self._held:
-            self._begin(start)
             self._go_ahead(start)
         return self._held[0]
 
     def _go_ahead(self, start: int) -> None:
-        while len(self._held) <= self._ahead and (self._held[-1].end if self._held else start) < self.size:
-            self._begin(self._held[-1].end if self._held else start)
+        """Begin more ranges, and one more at once than the time before."""
+        end = self._held[-1].end if self._held else start
+        while len(self._held) <= self._ahead and end < self.size:
+            end = self._begin(end)
         self._ahead = min(self._ahead + 1, RANGES_AHEAD)
 
-    def _begin(self, start: int) -> None:
-        end = min(start + self._range_bytes, self.size)
+    def _begin(self, start: int) -> int:
+        end: int = min(start + self.blocksize, self.size)
         self._held.append(_Range(start, end, self._submit(self.fetcher, start, end)))
-        self._range_bytes = min(2 * self._range_bytes, max(MAX_RANGE_BYTES, self.blocksize))
+        return end
 
 
 register_cache(PrefetchCache, clobber=True)

@@ -20,9 +20,8 @@ MAX_OBJECT_BYTES = 5 * 1024 * GIB
 STEADY_PARTS = 5_000
 """How many parts of a stream have one size, before sizes begin to double."""
 
-MIN_PIECE_BYTES = 4 * MIB
-"""Of a read: below, a request's own time weighs more than its bytes'."""
-MAX_PIECE_BYTES = 16 * MIB
+PIECE_BYTES = 4 * MIB
+"""Of a read: below, a request's own time weighs more than its bytes'; above, memory is touched that no cache holds."""
 _PARTS_PER_DOUBLING = 450
 
 Range = tuple[int, int]
@@ -54,14 +53,12 @@ def split_evenly(size: int, most_bytes: int) -> list[Range]:
 
 
 def split_for_reading(start: int, end: int) -> list[Range]:
-    """The pieces that a range is fetched in, side by side: about eight, of 4 to 16 MiB.
+    """The pieces that a range is fetched in, side by side.
 
-    >>> [(b - a) // MIB for a, b in split_for_reading(0, 4 * MIB)], len(split_for_reading(0, 40 * MIB))
-    ([4], 8)
-    >>> len(split_for_reading(0, GIB))
-    64
+    >>> [(b - a) // MIB for a, b in split_for_reading(MIB, 10 * MIB)]
+    [4, 4, 1]
     """
-    return split(start, end, min(max(-(-(end - start) // 8), MIN_PIECE_BYTES), MAX_PIECE_BYTES))
+    return split(start, end, PIECE_BYTES)
 
 
 def split_for_copy(size: int, piece_bytes: int) -> list[Range]:

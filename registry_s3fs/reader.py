@@ -9,14 +9,11 @@ from fsspec.spec import AbstractBufferedFile
 from registry_s3fs import ranges
 from registry_s3fs.bucket import Bucket
 from registry_s3fs.concurrency import Pool
-from registry_s3fs.prefetch import BLOCK_BYTES, PrefetchCache
+from registry_s3fs.prefetch import PrefetchCache
 from registry_s3fs.records import ANY, Content, Pin
 
 if TYPE_CHECKING:
     from registry_s3fs.filesystem import RegistryS3FileSystem
-
-FIRST_BYTES = 4 * ranges.MIB
-"""Of an object whose size is not known yet; the answer tells it, and the rest is fetched side by side."""
 
 
 def read(bucket: Bucket, pool: Pool, key: str, start: int | None, end: int | None, pin: Pin = ANY) -> Content:
@@ -30,7 +27,8 @@ def read(bucket: Bucket, pool: Pool, key: str, start: int | None, end: int | Non
         start, end = ranges.resolve(start, end, found.size)
         if end <= start:
             return Content(b"", pin, found.size)
-    first = bucket.get(key, start, start + FIRST_BYTES if end is None else min(end, start + FIRST_BYTES), pin)
+    reach = start + ranges.PIECE_BYTES
+    first = bucket.get(key, start, reach if end is None else min(end, reach), pin)
     reached, end = start + len(first.data), first.size if end is None else min(end, first.size)
     if not first.data or reached >= end:
         return first
@@ -51,7 +49,7 @@ class ReadFile(AbstractBufferedFile):
     `cache_type` is `PrefetchCache` unless another of fsspec's is asked for.
     """
 
-    DEFAULT_BLOCK_SIZE = BLOCK_BYTES
+    DEFAULT_BLOCK_SIZE = ranges.PIECE_BYTES
 
     def __init__(
         self,

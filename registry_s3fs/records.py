@@ -1,4 +1,4 @@
-"""What passes between `bucket` and the rest: small frozen records of objects, parts and uploads. Pure."""
+"""What passes between `bucket` and the rest: small records of objects, parts and uploads, never changed. Pure."""
 
 from __future__ import annotations
 
@@ -30,9 +30,10 @@ class Pin(NamedTuple):
 ANY = Pin()
 
 
-@dataclass(frozen=True)
+@dataclass(slots=True)
 class ObjectInfo:
-    """What a listing or a HEAD tells of one object."""
+    """What a listing or a HEAD tells of one object. Not frozen: that would triple the cost of making one,
+    and a large listing makes many."""
 
     key: str
     size: int
@@ -53,11 +54,12 @@ class ObjectInfo:
 
 @dataclass(frozen=True)
 class Page:
-    """One page of a listing: objects, and prefixes that end in ``/``; `truncated`: more pages follow."""
+    """One page of a listing: objects, and prefixes that end in ``/``."""
 
     objects: list[ObjectInfo]
     prefixes: list[str]
-    truncated: bool = False
+    last: bool = False
+    """Whether it is known that no page follows."""
 
 
 @dataclass(frozen=True)

@@ -13,66 +13,22 @@ from typing import IO, Any
 from registry_s3fs import ranges
 from registry_s3fs.bucket import Bucket
 from registry_s3fs.concurrency import Pool
-from registry_s3fs.reader import FIRST_BYTES
-from registry_s3fs.records import Content, Pin
+from registry_s3fs.records import Pin
 
 PIECES_AHEAD = 8
-"""Of a download, in flight or waiting to be written: at most 128 MiB."""
+"""Of a download, in flight or waiting to be written: 32 MiB."""
 
 
 def download(bucket: Bucket, pool: Pool, key: str, write: Callable[[bytes], Any], callback: Any, pin: Pin) -> None:
     """Hand an object's bytes to `write` in order, all of one version; a few pieces are fetched ahead."""
-    first, rest = _begin(bucket, key, callback, pin)
+    first = bucket.get(key, 0, ranges.PIECE_BYTES, pin)
+    callback.set_size(first.size)
     write(first.data)
     callback.relative_update(len(first.data))
+    rest = ranges.split_for_reading(len(first.data), first.size)
     for data in pool.each(lambda piece: bucket.get(key, *piece, pin=first.pin).data, rest, PIECES_AHEAD):
         write(data)
         callback.relative_update(len(data))
-
-
-def download_to(bucket: Bucket, pool: Pool, key: str, file: IO[bytes], callback: Any, pin: Pin) -> None:
-    """Store an object's bytes in a local file, each piece put in its place by the thread that fetched it."""
-    first, rest = _begin(bucket, key, callback, pin)
-    file.truncate(first.size)
-    place = _placing(file)
-
-    def fetch(extent: ranges.Range) -> int:
-        data = bucket.get(key, *extent, pin=first.pin).data
-        place(data, extent[0])
-        return len(data)
-
-    place(first.data, 0)
-    callback.relative_update(len(first.data))
-    for size in pool.each(fetch, rest, PIECES_AHEAD):
-        callback.relative_update(size)
-
-
-def _begin(bucket: Bucket, key: str, callback: Any, pin: Pin) -> tuple[Content, list[ranges.Range]]:
-    """The first bytes, which tell the size, and the pieces that are left."""
-    first = bucket.get(key, 0, FIRST_BYTES, pin)
-    callback.set_size(first.size)
-    return first, ranges.split_for_reading(len(first.data), first.size) if len(first.data) < first.size else []
-
-
-def _placing(file: IO[bytes]) -> Callable[[bytes, int], None]:
-    """A function that writes bytes at an offset, from any thread."""
-    if not hasattr(os, "pwrite"):
-        lock = threading.Lock()
-
-        def seek_and_write(data: bytes, offset: int) -> None:
-            with lock:
-                file.seek(offset)
-                file.write(data)
-
-        return seek_and_write
-
-    def write_at(data: bytes, offset: int) -> None:
-        left = memoryview(data)
-        while left:
-            written = os.pwrite(file.fileno(), left, offset)
-            left, offset = left[written:], offset + written
-
-    return write_at
 
 
 @contextmanager

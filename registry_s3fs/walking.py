@@ -39,7 +39,7 @@ class Walk:
         while (page := next(pages, None)) is not None:
             self.found = self.found or bool(page.objects)
             yield from self._entries(page)
-            if page.truncated and page.objects and self._is_skipped(page.objects[-1].key):
+            if not page.last and page.objects and self._is_skipped(page.objects[-1].key):
                 pages = self._bucket.list(self._prefix, start_after=self._skipped + LAST)
 
     def _entries(self, page: Page) -> Iterator[Entry]:

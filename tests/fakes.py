@@ -154,7 +154,7 @@ class FakeBucket:
         while start is not None:
             with self.store.request("ListObjectsV2"):
                 page, start = self._page(prefix, delimiter, start, most)
-            yield replace(page, truncated=start is not None)
+            yield replace(page, last=bool(limit) or start is None)
             if limit:
                 return
 

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from registry_s3fs import RegistryS3FileSystem
-from registry_s3fs.multipart import most_in_flight
+from registry_s3fs.multipart import MAX_BYTES_IN_MEMORY, most_in_flight
 from registry_s3fs.ranges import MAX_PART_BYTES, MIB
 
 FILES = {f"/d/{n}": bytes([n]) for n in range(4)}
@@ -99,3 +99,4 @@ def test_chunks_in_memory_are_128_mib_or_two(chunk: int) -> None:
     chunks = most_in_flight(chunk) + 1
     assert chunks >= 2
     assert chunks == 2 or chunks * chunk <= 128 * MIB
+    assert (chunks + 1) * chunk > MAX_BYTES_IN_MEMORY

@@ -1,0 +1,118 @@
+"""Listings on each server: pages as botocore parses them, parts as one page after another."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator
+from typing import Any
+
+import botocore.session
+import pytest
+from botocore.parsers import create_parser
+
+from registry_s3fs import RegistryS3FileSystem, listing, pages
+from registry_s3fs.splits import STREAMS, Plan
+from tests.servers import Server
+
+SHAPE = botocore.session.Session().get_service_model("s3").operation_model("ListObjectsV2").output_shape
+
+_numbers = itertools.count()
+
+
+@pytest.fixture(params=["moto_server", "rclone_server", "radosgw_server"])
+def store(request: pytest.FixtureRequest) -> Iterator[RegistryS3FileSystem]:
+    """A filesystem on a fresh bucket of each server."""
+    server: Server = request.getfixturevalue(request.param)
+    bucket = f"listing-{next(_numbers)}"
+    server.create_bucket(bucket)
+    yield RegistryS3FileSystem(**server.options(bucket, rootdirectory="/reg"))
+    server.empty_bucket(bucket)
+
+
+def watched(fs: RegistryS3FileSystem, event: str, handler: Any) -> None:
+    """Have a handler called for this filesystem's requests."""
+    fs.bucket._client.meta.events.register(f"{event}.s3.ListObjectsV2", handler)
+
+
+@pytest.fixture
+def small_pages(store: RegistryS3FileSystem, monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
+    """Pages of seven keys, and requests side by side however fast the server is; gives the requests sent."""
+    sent: list[dict[str, Any]] = []
+
+    def ask_for_few(params: dict[str, Any], **kwargs: Any) -> dict[str, Any]:
+        sent.append(dict(params))
+        return {"MaxKeys": 7, **params}
+
+    watched(store, "provide-client-params", ask_for_few)
+    monkeypatch.setattr(Plan, "_streams", STREAMS)
+    return sent
+
+
+NAMES = [f"{n:03}" for n in range(60)] + [f"sha256/{n * 41 % 256:02x}/data" for n in range(60)]
+ODD = ["a b", "a+b", "50%", "ü/x", "日本", "🐳", "\ufb03", "&<>", "#?", "~/x", "=", "[x]", "'\"", "a-b/c", "a/b"]
+
+
+def fill(fs: RegistryS3FileSystem, names: list[str]) -> list[str]:
+    paths = [f"/d/{name}" for name in names] + ["/d2/sibling", "/c"]
+    fs.pipe(dict.fromkeys(paths, b"1"))
+    return sorted(path for path in paths if path.startswith("/d/"))
+
+
+def test_pages_are_parsed_as_by_botocore(store: RegistryS3FileSystem) -> None:
+    """Byte for byte what each server sends, with objects, directories and neither."""
+    bodies = []
+    fill(store, NAMES[:3] + ODD)
+    before_ours = "before-parse.*.*"
+    store.bucket._client.meta.events.register(
+        before_ours, lambda response_dict, **kwargs: bodies.append(response_dict["body"])
+    )
+    list(store.bucket.list("reg/d/"))
+    list(store.bucket.list("reg/d/", "/"))
+    list(store.bucket.list("reg/d/", "/", start_after="reg/d/a b"))
+    list(store.bucket.list("none"))
+    assert len([body for body in bodies if body]) == 4
+    for body in bodies:
+        told = create_parser("rest-xml").parse({"body": body, "headers": {}, "status_code": 200}, SHAPE)
+        del told["ResponseMetadata"]
+        assert pages.parse(body) == told
+
+
+def test_parts_are_what_one_page_after_another_is(
+    store: RegistryS3FileSystem, small_pages: list[dict[str, Any]]
+) -> None:
+    """Files beside directories of their name, odd characters, siblings outside; in the order of UTF-8's bytes."""
+    paths = fill(store, NAMES + ODD)
+    small_pages.clear()
+    assert store.find("/d") == paths
+    fewest = -(-len(paths) // 7)
+    assert any("StartAfter" in request for request in small_pages)
+    assert len(small_pages) <= 1.3 * fewest
+
+
+def test_directories_in_parts(store: RegistryS3FileSystem, small_pages: list[dict[str, Any]]) -> None:
+    """What lies below each is one entry, also at the cuts."""
+    fill(store, [f"{n:03}/{m}" for n in range(0, 120, 2) for m in range(3)] + [f"{n:03}" for n in range(1, 120, 2)])
+    small_pages.clear()
+    assert store.ls("/d", detail=False) == [f"/d/{n:03}" for n in range(120)]
+    assert len(small_pages) <= 1.3 * -(-120 // 7)
+
+
+def test_a_small_directory_is_one_request(store: RegistryS3FileSystem, small_pages: list[dict[str, Any]]) -> None:
+    """Looking for parts costs nothing."""
+    fill(store, ["x", "y/z"])
+    small_pages.clear()
+    assert list(listing.keys(store.bucket, "/d")) == ["reg/d/x", "reg/d/y/z"]
+    assert len(small_pages) == 1
+
+
+def test_an_error_in_a_part_is_raised(store: RegistryS3FileSystem, small_pages: list[dict[str, Any]]) -> None:
+    """No half of a listing is given for the whole."""
+    fill(store, NAMES)
+
+    def refuse(params: dict[str, Any], **kwargs: Any) -> None:
+        if "StartAfter" in params:
+            raise PermissionError(13, "denied", "/d")
+
+    watched(store, "provide-client-params", refuse)
+    with pytest.raises(PermissionError):
+        store.find("/d")
