@@ -156,7 +156,9 @@ CALLS = {
     "mkdirs": lambda fs, url: fs.mkdirs(url),
     "disk_usage": lambda fs, url: fs.disk_usage(url),
     "listdir": lambda fs, url: fs.listdir(url),
-    "tree": lambda fs, url: fs.tree(url),
+    **(
+        {"tree": lambda fs, url: fs.tree(url)} if hasattr(RegistryS3FileSystem, "tree") else {}
+    ),  # fsspec has it from 2025 on
     "get_mapper": lambda fs, url: fs.get_mapper(url),
     "makedir": lambda fs, url: fs.makedir(url),
     "move": lambda fs, url: fs.move(url, "/x"),
