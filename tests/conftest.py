@@ -9,6 +9,7 @@ from contextlib import AbstractContextManager
 from typing import Any
 
 import pytest
+from hypothesis import settings
 
 from registry_s3fs import RegistryS3FileSystem
 from tests import servers
@@ -16,6 +17,10 @@ from tests.fakes import FakeBucket, Store
 from tests.servers import Server
 
 _numbers = itertools.count()
+
+# A time limit for each example would fail on a busy machine, whatever the code does.
+settings.register_profile("no-deadline", deadline=None)
+settings.load_profile("no-deadline")
 
 
 @pytest.fixture(autouse=True)
