@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -16,6 +17,16 @@ class Access:
     region: str
     access_key: str
     secret_key: str = field(repr=False)
+
+
+def folders_below(top: str, depth: int, inside: Callable[[str], list[str]], threads: int) -> int:
+    """How many folders lie up to `depth` levels below `top`; `inside` lists those directly in one, side by side."""
+    level, seen = [top], 0
+    with ThreadPoolExecutor(threads) as pool:
+        for _ in range(depth):
+            level = [name for found in pool.map(inside, level) for name in found]
+            seen += len(level)
+    return seen
 
 
 class Peer(Protocol):

@@ -13,7 +13,7 @@ import boto3
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
-from benchmarks.peers.base import TAG_ENDING, Access
+from benchmarks.peers.base import TAG_ENDING, Access, folders_below
 
 THREADS = 32
 
@@ -105,12 +105,7 @@ class Boto3Peer:
         return pages
 
     def walk(self, folder: str, depth: int) -> int:
-        level, seen = [folder], 0
-        with ThreadPoolExecutor(THREADS) as threads:
-            for _ in range(depth):
-                level = [name for found in threads.map(self._folders, level) for name in found]
-                seen += len(level)
-        return seen
+        return folders_below(folder, depth, self._folders, THREADS)
 
     def _folders(self, folder: str) -> list[str]:
         pages = self._pages(folder, Delimiter="/")

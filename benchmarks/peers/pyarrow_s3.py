@@ -10,7 +10,7 @@ from typing import Any
 
 from pyarrow import fs
 
-from benchmarks.peers.base import TAG_ENDING, Access
+from benchmarks.peers.base import TAG_ENDING, Access, folders_below
 
 THREADS = 32
 
@@ -89,12 +89,7 @@ class PyarrowPeer:
         return [info for info in found if info.type == fs.FileType.File]
 
     def walk(self, folder: str, depth: int) -> int:
-        level, seen = [self.root + folder], 0
-        with ThreadPoolExecutor(THREADS) as threads:
-            for _ in range(depth):
-                level = [name for found in threads.map(self._folders, level) for name in found]
-                seen += len(level)
-        return seen
+        return folders_below(self.root + folder, depth, self._folders, THREADS)
 
     def _folders(self, folder: str) -> list[str]:
         found = self.fs.get_file_info(fs.FileSelector(folder))
