@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import errno
 import os
-from abc import abstractmethod
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from glob import has_magic
 from typing import Any, NamedTuple
@@ -15,10 +14,10 @@ from fsspec.spec import AbstractFileSystem
 from fsspec.utils import other_paths
 
 from registry_s3fs import listing, ranges
+from registry_s3fs.base import OnBucket
 from registry_s3fs.bucket import MAX_DELETE_KEYS, Bucket
 from registry_s3fs.concurrency import Pool
 from registry_s3fs.errors import BulkError
-from registry_s3fs.parameters import DriverParameters
 from registry_s3fs.paths import parent
 from registry_s3fs.records import ObjectInfo
 
@@ -32,18 +31,8 @@ class Paired(NamedTuple):
     directories: list[Pair]
 
 
-class ManyPaths(AbstractFileSystem):
+class ManyPaths(OnBucket):
     """fsspec's `copy`, `get`, `put`, `mv` and `rm`, with its rules for names, on the thread pool."""
-
-    parameters: DriverParameters
-    bucket: Bucket
-
-    @property
-    @abstractmethod
-    def pool(self) -> Pool: ...
-
-    @abstractmethod
-    def _path(self, path: Any) -> str: ...
 
     def copy(
         self,

@@ -1,29 +1,19 @@
-"""What lies below a path: `find`, `walk`, `glob` and `du`, from as few requests as will do."""
+"""What lies below a path: `find`, `glob` and `du`, from one listing each."""
 
 from __future__ import annotations
 
-from abc import abstractmethod
 from typing import Any
 
-from fsspec.spec import AbstractFileSystem
 from fsspec.utils import stringify_path
 
 from registry_s3fs import listing
-from registry_s3fs.bucket import Bucket
+from registry_s3fs.base import OnBucket
 from registry_s3fs.listing import Info
 from registry_s3fs.records import ObjectInfo
 
 
-class Searching(AbstractFileSystem):
-    """fsspec's `find`, `walk`, `glob` and `du`, on listings in parallel."""
-
-    bucket: Bucket
-
-    @abstractmethod
-    def _path(self, path: Any) -> str: ...
-
-    @abstractmethod
-    def file_info(self, path: str, **how: Any) -> Info: ...
+class Searching(OnBucket):
+    """fsspec's `find`, `glob` and `du`, on listings in parallel."""
 
     def find(
         self, path: Any, maxdepth: int | None = None, withdirs: bool = False, detail: bool = False, **kwargs: Any
