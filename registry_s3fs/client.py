@@ -19,6 +19,8 @@ CONNECT_TIMEOUT_S = 5
 READ_TIMEOUT_S = 30
 ATTEMPTS = 4
 """Of each request, the first one included: a dead endpoint answers within 4 x 5 s and the pauses between."""
+LANE_CONNECT_TIMEOUT_S = 2
+"""What comes before all those, so that the sum stays below 30 s."""
 
 _Key = tuple[DriverParameters, str]
 _clients: dict[_Key, Any] = {}
@@ -77,7 +79,7 @@ def _connecting(client: Any) -> Callable[[str], Connections]:
             origin,
             context=sdk.tls_context(client) if origin.startswith("https:") else None,
             most_idle=config.max_pool_connections,
-            connect_timeout=config.connect_timeout,
+            connect_timeout=min(config.connect_timeout, LANE_CONNECT_TIMEOUT_S),
             read_timeout=config.read_timeout,
         )
 

@@ -12,7 +12,15 @@ import botocore
 import pytest
 
 from registry_s3fs import DriverParameters, sdk
-from registry_s3fs.client import config_options, object_fields, s3_client
+from registry_s3fs.client import (
+    ATTEMPTS,
+    CONNECT_TIMEOUT_S,
+    LANE_CONNECT_TIMEOUT_S,
+    config_options,
+    fast_lane,
+    object_fields,
+    s3_client,
+)
 from registry_s3fs.redaction import redact
 
 KEYS = {"accesskey": "AKIDEXAMPLE", "secretkey": "secret"}
@@ -126,6 +134,14 @@ def test_config_kwargs_have_the_last_word() -> None:
     assert options["s3"]["payload_signing_enabled"]
     assert options["s3"]["addressing_style"] == "path"
     assert options["request_checksum_calculation"] == "when_supported"
+
+
+def test_a_dead_endpoint_is_given_up_within_30_seconds() -> None:
+    """The fast lane's try, then each of boto3's, and the longest pauses between those (standard mode: up to 2^n s)."""
+    pauses = sum(2**retry for retry in range(ATTEMPTS - 1))
+    assert LANE_CONNECT_TIMEOUT_S + ATTEMPTS * CONNECT_TIMEOUT_S + pauses < 30
+    lane = fast_lane(parameters(config_kwargs={"connect_timeout": 20}))
+    assert lane._connect("http://demo.example")._connect_timeout == LANE_CONNECT_TIMEOUT_S
 
 
 def test_the_connection_pool_is_as_wide_as_the_concurrency() -> None:
