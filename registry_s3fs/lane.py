@@ -153,8 +153,8 @@ class Lane:
         self, method: str, url: str, headers: Mapping[str, str], *, also: int = 0, body: Any = None
     ) -> Answer | None:
         """The answer, if it is a success or has the status `also`."""
-        connections = self._connections or self._connect_to(url)
         try:
+            connections = self._connections or self._connect_to(url)
             target = url[len(self._origin) :]
             answer = connections.exchange(method, target, {"User-Agent": self._user_agent, **headers}, body)
             if 200 <= answer.status < 300:

@@ -28,6 +28,7 @@ def connects_plainly(client: Any) -> bool:
     """Whether the client goes to its endpoint directly, without a proxy or a certificate of its own."""
     try:
         session = client._endpoint.http_session
+        _ = session._verify  # for `tls_context`
         proxy = session._proxy_config.proxy_url_for(client.meta.endpoint_url)
         return not (proxy or session._cert_file)
     except AttributeError:

@@ -159,5 +159,8 @@ def test_tls_trusts_whom_boto3_trusts(
     with pytest.raises(ConnectionError, match="certificate"):
         filesystem(server, **once).cat_file("/f")
     assert filesystem(server, skipverify=True, **once).cat_file("/f") == DATA
+    monkeypatch.setenv("AWS_CA_BUNDLE", str(tmp_path / "missing.pem"))
+    with pytest.raises(OSError, match=r"missing\.pem|certificate"):
+        filesystem(server, useragent="no bundle", **once).cat_file("/f")
     monkeypatch.setenv("AWS_CA_BUNDLE", str(cert))
     assert filesystem(server, useragent="bundle", **once).cat_file("/f") == DATA
