@@ -17,7 +17,8 @@ from registry_s3fs.records import PLAIN, Body, Description, ObjectInfo, Part
 logger = logging.getLogger("registry_s3fs")
 
 MAX_BYTES_IN_MEMORY = 112 * ranges.MIB
-"""Of one upload's chunks: those in flight and the one being filled; but never fewer than two chunks."""
+"""Of one upload's chunks: those in flight and the one being filled; but never fewer than two chunks. With what boto3
+holds beside them the process stays within the 128 MiB that `writer` promises."""
 
 
 def most_in_flight(part_bytes: int) -> int:

@@ -17,6 +17,7 @@ from registry_s3fs import RegistryS3FileSystem, writer
 from registry_s3fs.writer import State
 from tests import servers
 from tests.fakes import on_both
+from tests.servers import Server
 
 MIB = 1024 * 1024
 
@@ -272,6 +273,20 @@ def test_a_transaction_in_which_one_file_fails_discards_the_rest(
     assert pending(fs) == []
     fs.pipe_file("/after", b"published at once")
     assert fs.exists("/after")
+
+
+@pytest.mark.parametrize("size", [10, 11 * MIB])
+def test_a_store_that_ignores_if_none_match_is_looked_at_once_more(rclone_server: Server, size: int) -> None:
+    """Right before the object is published, in one request and in parts; the quicker writer's bytes stay."""
+    bucket = f"exclusive-{size}"
+    rclone_server.create_bucket(bucket)
+    fs = RegistryS3FileSystem(**rclone_server.options(bucket))
+    with pytest.raises(FileExistsError), fs.open("/x", "xb", block_size=5 * MIB) as file:
+        file.write(pattern(size))
+        fs.pipe_file("/x", b"quicker")
+    with pytest.raises(FileExistsError):
+        fs.pipe_file("/x", b"slower", mode="create")
+    assert fs.cat_file("/x") == b"quicker"
 
 
 @pytest.mark.parametrize("size", [10, 6 * MIB])
