@@ -2,9 +2,11 @@
 PYTHON ?= python3
 VENV = .venv
 PIP = -m pip --disable-pip-version-check install -q
-TESTS_WITHOUT_INTEROP = registry_s3fs tests/unit tests/conformance
+# Where dependencies differ: all but what runs on other servers and the long runs of the state machine.
+TESTS_OF_DEPENDENCIES = registry_s3fs tests/unit tests/conformance \
+	--ignore=tests/conformance/driver --ignore=tests/conformance/test_model.py --ignore=tests/conformance/test_whole.py
 
-.PHONY: demo test interop newest oldest check clean
+.PHONY: demo test interop newest oldest bench check clean
 .SECONDARY:
 
 demo: $(VENV)/demo/done
@@ -18,10 +20,14 @@ interop: $(VENV)/test/done
 
 # s3fs, a peer in the tests, holds boto3 back through aiobotocore; here boto3 is the newest there is.
 newest: $(VENV)/newest/done
-	$(VENV)/newest/bin/python -m pytest $(TESTS_WITHOUT_INTEROP)
+	$(VENV)/newest/bin/python -m pytest $(TESTS_OF_DEPENDENCIES)
 
 oldest: $(VENV)/oldest/done
-	$(VENV)/oldest/bin/python -m pytest $(TESTS_WITHOUT_INTEROP)
+	$(VENV)/oldest/bin/python -m pytest $(TESTS_OF_DEPENDENCIES)
+
+# Options by BENCH: make bench BENCH='--profile lan --peer s3fs --workload find'
+bench: $(VENV)/bench/done
+	$(VENV)/bench/bin/python -m benchmarks $(BENCH)
 
 check: $(VENV)/check/done
 	$(VENV)/check/bin/ruff format --check .
@@ -53,6 +59,10 @@ $(VENV)/newest/done: $(VENV)/newest/new
 $(VENV)/oldest/done: $(VENV)/oldest/new
 	sed -n '/^install_requires/,/^$$/s/^    \([A-Za-z0-9]*\) >= /\1==/p' setup.cfg > $(VENV)/oldest/constraints.txt
 	$(VENV)/oldest/bin/python $(PIP) -c $(VENV)/oldest/constraints.txt -e '.[test-core]' 'pandas < 3'
+	touch $@
+
+$(VENV)/bench/done: $(VENV)/bench/new
+	$(VENV)/bench/bin/python $(PIP) -e '.[bench]'
 	touch $@
 
 $(VENV)/check/done: $(VENV)/check/new

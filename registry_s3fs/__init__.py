@@ -2,9 +2,19 @@
 
 from importlib.metadata import version
 
+from registry_s3fs.driver import FileInfo, FileWriter, FilledBuffer, SkipDir, StorageDriver
 from registry_s3fs.filesystem import RegistryS3FileSystem
 from registry_s3fs.parameters import DriverParameters
 
-__all__ = ["DriverParameters", "RegistryS3FileSystem", "__version__"]
+__all__ = [
+    "DriverParameters",
+    "FileInfo",
+    "FileWriter",
+    "FilledBuffer",
+    "RegistryS3FileSystem",
+    "SkipDir",
+    "StorageDriver",
+    "__version__",
+]
 
 __version__ = version("registry-s3fs")

@@ -5,32 +5,16 @@ The names are s3fs's, which users of S3 through fsspec know.
 
 from __future__ import annotations
 
-from abc import abstractmethod
 from collections.abc import Mapping
 from datetime import datetime, timedelta, timezone
 from typing import Any
 
-from fsspec.spec import AbstractFileSystem
-
 from registry_s3fs import listing, multipart
-from registry_s3fs.bucket import Bucket
-from registry_s3fs.concurrency import Pool
+from registry_s3fs.base import OnBucket
 
 
-class Attributes(AbstractFileSystem):
+class Attributes(OnBucket):
     """The methods of a filesystem on S3 that others have no use for."""
-
-    bucket: Bucket
-
-    @property
-    @abstractmethod
-    def pool(self) -> Pool: ...
-
-    @abstractmethod
-    def _path(self, path: Any) -> str: ...
-
-    @abstractmethod
-    def _key(self, path: Any) -> str: ...
 
     # Metadata
 

@@ -11,8 +11,9 @@ from typing import Any
 from urllib.parse import urlencode
 
 from registry_s3fs import ranges
-from registry_s3fs.client import object_fields, s3_client
-from registry_s3fs.errors import FileExpired, RefusedParameterError, from_code, translated
+from registry_s3fs.client import fast_lane, object_fields, s3_client
+from registry_s3fs.errors import FileExpired, RefusedParameterError, copied_nothing, from_code, translated
+from registry_s3fs.lane import Lane
 from registry_s3fs.parameters import DriverParameters
 from registry_s3fs.paths import KeySpace
 from registry_s3fs.records import ANY, PLAIN, Body, Content, Description, ObjectInfo, Page, Part, Pin, Upload
@@ -21,6 +22,8 @@ READ_BYTES = 4 * ranges.MIB
 """Bytes taken off a connection at a time: what a broken one loses at most."""
 FRUITLESS_ATTEMPTS = 4
 """Broken bodies in a row, without `READ_BYTES` more received, after which a read gives up."""
+SMALL_BYTES = ranges.MIB
+"""Up to here a PUT takes the fast lane: beyond, what boto3 costs more no longer counts."""
 MAX_DELETE_KEYS = 1000
 """https://docs.aws.amazon.com/AmazonS3/latest/API/API_DeleteObjects.html"""
 
@@ -39,6 +42,10 @@ class Bucket:
         """Asked for at each call: after a fork the process has another one."""
         return s3_client(self.parameters)
 
+    @property
+    def _lane(self) -> Lane:
+        return fast_lane(self.parameters)
+
     def _translated(self, key: str, precondition: type[OSError] = FileExistsError) -> AbstractContextManager[None]:
         return translated(self._path(key), precondition=precondition)
 
@@ -52,7 +59,11 @@ class Bucket:
         """HeadObject. Its 404 has no body, so with `explain` a second look tells a missing bucket."""
         try:
             with self._translated(key):
-                answer = self._client.head_object(**self._name, Key=key, **_version(version_id))
+                answer = self._lane.head(self._name["Bucket"], key, version_id)
+                if answer is None:
+                    answer = self._client.head_object(**self._name, Key=key, **_version(version_id))
+            if not answer:
+                raise from_code("404", "Not Found", self._path(key))
         except FileNotFoundError:
             if explain:
                 self._check_bucket(key)
@@ -77,16 +88,18 @@ class Bucket:
         except OSError:
             pass
 
-    def list(self, prefix: str, delimiter: str = "", limit: int = 0, *, start_after: str = "") -> Iterator[Page]:
-        """ListObjectsV2, page after page in the order of keys, from the first one after `start_after`;
-        `limit` stops after that many keys."""
+    def list(self, prefix: str, delimiter: str = "", limit: int = 0, start_after: str = "") -> Iterator[Page]:
+        """ListObjectsV2, page after page in the order of keys; `limit` stops after that many keys.
+
+        With `start_after`, only keys that come after that one, which need not exist.
+        """
         request: dict[str, Any] = {**self._name, "Prefix": prefix}
         if delimiter:
             request["Delimiter"] = delimiter
-        if start_after:
-            request["StartAfter"] = start_after
         if limit:
             request["MaxKeys"] = limit
+        if start_after:
+            request["StartAfter"] = start_after
         while True:
             with self._translated(prefix):
                 answer = self._client.list_objects_v2(**request)
@@ -148,14 +161,16 @@ class Bucket:
 
     def _open(self, key: str, start: int, end: int | None, pin: Pin) -> Any:
         """GetObject's answer, the body not read; None where the range lies past the object's end."""
-        request = {**self._name, "Key": key, **_version(pin.version_id)}
-        if start or end is not None:
-            request["Range"] = ranges.header(start, end)
+        headers = {"Range": ranges.header(start, end)} if start or end is not None else {}
         if pin.etag:
-            request["IfMatch"] = pin.etag
+            headers["If-Match"] = pin.etag
         try:
             with self._translated(key, FileExpired):
-                return self._client.get_object(**request)
+                answer = self._lane.get(self._name["Bucket"], key, pin.version_id, headers)
+                if answer is not None:
+                    return answer
+                request = {name.replace("-", ""): value for name, value in headers.items()}
+                return self._client.get_object(**self._name, Key=key, **request, **_version(pin.version_id))
         except RefusedParameterError as error:
             if _code(error.__cause__) in ("InvalidRange", "416"):
                 return None
@@ -165,16 +180,13 @@ class Bucket:
 
     def put(self, key: str, body: Body, *, exclusive: bool = False, description: Description = PLAIN) -> None:
         """PutObject; `exclusive` refuses an existing object with `FileExistsError`."""
-        condition = self._if_absent(key) if exclusive else {}
+        body = bytes(body) if isinstance(body, memoryview) else body
+        request = {**self._name, "Key": key, **description, **self._new_object}
         with self._translated(key):
-            self._client.put_object(
-                **self._name,
-                Key=key,
-                Body=bytes(body) if isinstance(body, memoryview) else body,
-                **description,
-                **self._new_object,
-                **condition,
-            )
+            if exclusive:
+                self._client.put_object(**request, **self._if_absent(key), Body=body)
+            elif len(body) > SMALL_BYTES or not self._lane.put(request, body):
+                self._client.put_object(**request, Body=body)
 
     def _if_absent(self, key: str) -> dict[str, str]:
         """The header that refuses an existing object. Stores other than AWS may ignore it, so they get a HEAD
@@ -270,7 +282,10 @@ class Bucket:
                 UploadId=upload_id,
                 PartNumber=number,
             )
-        return Part(number, answer["CopyPartResult"]["ETag"], extent[1] - extent[0])
+        etag = answer.get("CopyPartResult", {}).get("ETag")
+        if not etag:  # rclone takes it for an UploadPart without a body
+            raise copied_nothing(self._path(source.key))
+        return Part(number, etag, extent[1] - extent[0])
 
     def list_parts(self, key: str, upload_id: str) -> Sequence[Part]:
         """ListParts, all pages: the parts by number."""

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import errno
 import os
-from abc import abstractmethod
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from glob import has_magic
-from typing import Any
+from typing import Any, NamedTuple
 
 from fsspec.callbacks import DEFAULT_CALLBACK
 from fsspec.implementations.local import LocalFileSystem, make_path_posix, trailing_sep
@@ -15,26 +14,25 @@ from fsspec.spec import AbstractFileSystem
 from fsspec.utils import other_paths
 
 from registry_s3fs import listing, ranges
+from registry_s3fs.base import OnBucket
 from registry_s3fs.bucket import MAX_DELETE_KEYS, Bucket
 from registry_s3fs.concurrency import Pool
 from registry_s3fs.errors import BulkError
-from registry_s3fs.parameters import DriverParameters
+from registry_s3fs.paths import parent
+from registry_s3fs.records import ObjectInfo
 
 Pair = tuple[str, str]
 
 
-class ManyPaths(AbstractFileSystem):
+class Paired(NamedTuple):
+    """Sources and the targets that they go to."""
+
+    files: list[Pair]
+    directories: list[Pair]
+
+
+class ManyPaths(OnBucket):
     """fsspec's `copy`, `get`, `put`, `mv` and `rm`, with its rules for names, on the thread pool."""
-
-    parameters: DriverParameters
-    bucket: Bucket
-
-    @property
-    @abstractmethod
-    def pool(self) -> Pool: ...
-
-    @abstractmethod
-    def _path(self, path: Any) -> str: ...
 
     def copy(
         self,
@@ -56,16 +54,25 @@ class ManyPaths(AbstractFileSystem):
                 if not ignore:
                     raise
 
-        self.pool.map(copy_one, self._pairs_within(path1, path2, recursive, maxdepth))
+        pairs, _ = self._pairs_within(path1, path2, recursive, maxdepth)
+        self.pool.map(copy_one, pairs)
 
     def mv(self, path1: Any, path2: Any, recursive: bool = False, maxdepth: int | None = None, **kwargs: Any) -> None:
-        """Copy, then delete the sources once every copy is confirmed. Onto itself: nothing."""
-        pairs = self._pairs_within(path1, path2, recursive, maxdepth)
-        if not pairs:
+        """Copy, then delete the sources once every copy is confirmed. Onto itself: nothing.
+
+        Keys that stand for the directories of a tree go along.
+        """
+        if recursive and not isinstance(path1, (list, tuple)) and self._is_itself(path1, path2):
+            return
+        files, directories = self._pairs_within(path1, path2, recursive, maxdepth)
+        if not files and not directories:
             raise IsADirectoryError(errno.EISDIR, "a directory moves with recursive=True", str(path1))
-        moved = [(source, target) for source, target in pairs if source != target]
+        moved = [(source, target) for source, target in files if source != target]
+        markers = self._markers(dict(directories))
         self.pool.map(lambda pair: self.cp_file(*pair), moved)
-        self._delete([self.bucket.space.key(source) for source, _ in moved])
+        self.pool.map(lambda pair: self.bucket.copy(*pair), markers)
+        left = {self.bucket.space.key(source) for source, _ in moved} | {marker.key for marker, _ in markers}
+        self._delete(sorted(left - {target for _, target in markers}))
 
     def get(
         self,
@@ -79,8 +86,8 @@ class ManyPaths(AbstractFileSystem):
         """Fetch files to local ones. The callback counts files, its branches bytes."""
         self._check(rpath)
         lpath = make_path_posix(lpath) if isinstance(lpath, str) else lpath
-        pairs = pair_up(self, rpath, lpath, recursive, maxdepth, lambda: LocalFileSystem().isdir(lpath))
-        self._transfer(self.get_file, pairs, callback, kwargs)
+        paired = pair_up(self, rpath, lpath, recursive, maxdepth, lambda: LocalFileSystem().isdir(lpath))
+        self._transfer(self.get_file, paired.files, callback, kwargs)
 
     def put(
         self,
@@ -94,8 +101,8 @@ class ManyPaths(AbstractFileSystem):
         """Store local files. The callback counts files, its branches bytes."""
         lpath = make_path_posix(lpath) if isinstance(lpath, str) else lpath
         rpath = self._target(rpath)
-        pairs = pair_up(LocalFileSystem(), lpath, rpath, recursive, maxdepth, lambda: self.isdir(rpath))
-        self._transfer(self.put_file, pairs, callback, kwargs)
+        paired = pair_up(LocalFileSystem(), lpath, rpath, recursive, maxdepth, lambda: self.isdir(rpath))
+        self._transfer(self.put_file, paired.files, callback, kwargs)
 
     def rm(self, path: Any, recursive: bool = False, maxdepth: int | None = None) -> None:
         """Delete a file; a list or pattern of files; with `recursive`, all below a directory.
@@ -125,11 +132,10 @@ class ManyPaths(AbstractFileSystem):
         `on_error`: ``"raise"``, ``"omit"``, or ``"return"`` exceptions as values.
         """
         self._check(path)
-        wanted = self.expand_path(path, recursive=recursive)
+        kinds = expand(self, path, recursive, None)
+        wanted = [name for name, kind in kinds.items() if not recursive or kind != "directory"]
         if len(wanted) == 1 and not isinstance(path, list) and wanted[0] == self._path(path):
             return self.cat_file(wanted[0])
-        if recursive:
-            wanted = [each for each in wanted if not self.isdir(each)]
         read = self.cat_file if on_error == "raise" else _returning_errors(self.cat_file)
         found = dict(zip(wanted, self.pool.map(read, wanted), strict=True))
         if on_error == "omit":
@@ -180,6 +186,22 @@ class ManyPaths(AbstractFileSystem):
             raise FileNotFoundError(errno.ENOENT, "no such file or directory", path)
         return keys
 
+    def _is_itself(self, path: Any, target: Any) -> bool:
+        """Whether a directory should move onto itself, where fsspec's rules would put it inside itself."""
+        return not isinstance(target, (list, tuple)) and self._path(path) == self._path(target) and self.isdir(path)
+
+    def _markers(self, moved: Mapping[str, str]) -> list[tuple[ObjectInfo, str]]:
+        """The markers of directories that move, and the keys that they move to."""
+        space = self.bucket.space
+        trees = [path for path in moved if path == "/" or parent(path) not in moved]
+        found = [item for path in trees for page in self.bucket.list(space.prefix(path)) for item in page.objects]
+        pairs = [
+            (item, space.prefix(moved[path]))
+            for item in found
+            if item.key.endswith("/") and (path := space.path(item.key) or "") in moved
+        ]
+        return [(marker, target) for marker, target in pairs if marker.key != target]
+
     def _check(self, path: Any) -> None:
         """Refuse bad paths and foreign buckets before the first of many requests."""
         for each in [path] if isinstance(path, (str, os.PathLike)) else path:
@@ -197,10 +219,12 @@ class ManyPaths(AbstractFileSystem):
             return [self._path(each) for each in path]
         return self._path(path).rstrip("/") + ("/" if trailing_sep(path) else "") or "/"
 
-    def _pairs_within(self, source: Any, target: Any, recursive: bool, maxdepth: int | None) -> list[Pair]:
+    def _pairs_within(self, source: Any, target: Any, recursive: bool, maxdepth: int | None) -> Paired:
         self._check(source)
         target = self._target(target)
-        return pair_up(self, source, target, recursive, maxdepth, lambda: self.isdir(target))
+        paired = pair_up(self, source, target, recursive, maxdepth, lambda: self.isdir(target))
+        check_apart(paired.files)
+        return paired
 
     def _transfer(self, call: Callable[..., None], pairs: list[Pair], callback: Any, options: dict[str, Any]) -> None:
         callback.set_size(len(pairs))
@@ -255,18 +279,42 @@ def pair_up(
     recursive: bool,
     maxdepth: int | None,
     target_is_dir: Callable[[], bool],
-) -> list[Pair]:
-    """Each file that `source` stands for in `fs`, and where it goes, by fsspec's rules
-    (https://filesystem-spec.readthedocs.io/en/latest/copying.html)."""
-    if isinstance(source, list) and isinstance(target, list):
-        return list(zip(map(fs._strip_protocol, source), target, strict=True))
+) -> Paired:
+    """What `source` stands for in `fs`, and where it goes, by fsspec's rules
+    (https://filesystem-spec.readthedocs.io/en/latest/copying.html). Two sequences pair as they stand."""
+    if isinstance(source, (list, tuple)) and isinstance(target, (list, tuple)):
+        return Paired(list(zip(map(fs._strip_protocol, source), target, strict=True)), [])
     kinds = expand(fs, source, recursive, maxdepth)
     if isinstance(source, str) and (not recursive or maxdepth is not None):
         kinds = {name: kind for name, kind in kinds.items() if not _is_directory(fs, name, kind)}
         if not kinds:
-            return []
-    names = targets(list(kinds), source, target, target_is_dir)
-    return [(name, to) for (name, kind), to in zip(kinds.items(), names, strict=True) if kind != "directory"]
+            return Paired([], [])
+    paired = Paired([], [])
+    for (name, kind), to in zip(kinds.items(), targets(list(kinds), source, target, target_is_dir), strict=True):
+        (paired.directories if kind == "directory" else paired.files).append((name, to))
+    return paired
+
+
+def check_apart(pairs: Sequence[Pair]) -> None:
+    """Refuse pairs that go wrong side by side, before the first is begun: a file that is read and, from another
+    one, written; or two that go to one target.
+
+    >>> check_apart([("/a/x", "/b/x"), ("/a/y", "/a/y")])
+    >>> check_apart([("/a", "/a/b"), ("/a/b", "/a/b/b")])
+    Traceback (most recent call last):
+    OSError: [Errno 22] it would be overwritten from '/a' while it is itself copied or moved: '/a/b'
+
+    Raises:
+        OSError: EINVAL, with the path that would be written.
+    """
+    sources = {source for source, _ in pairs}
+    written: dict[str, str] = {}
+    for source, target in pairs:
+        if target != source and target in sources:
+            text = f"it would be overwritten from {source!r} while it is itself copied or moved"
+            raise OSError(errno.EINVAL, text, target)
+        if written.setdefault(target, source) != source:
+            raise OSError(errno.EINVAL, f"both {written[target]!r} and {source!r} would go there", target)
 
 
 def _is_directory(fs: AbstractFileSystem, name: str, kind: str) -> bool:

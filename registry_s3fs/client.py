@@ -5,10 +5,13 @@ from __future__ import annotations
 import logging
 import os
 import threading
+from collections.abc import Callable
 from importlib.metadata import version
 from typing import Any
 
-from registry_s3fs import pages
+from registry_s3fs import pages, sdk
+from registry_s3fs.connections import Connections
+from registry_s3fs.lane import Lane
 from registry_s3fs.parameters import DriverParameters
 from registry_s3fs.redaction import guard_loggers
 
@@ -16,9 +19,12 @@ CONNECT_TIMEOUT_S = 5
 READ_TIMEOUT_S = 30
 ATTEMPTS = 4
 """Of each request, the first one included: a dead endpoint answers within 4 x 5 s and the pauses between."""
+LANE_CONNECT_TIMEOUT_S = 2
+"""What comes before all those, so that the sum stays below 30 s."""
 
 _Key = tuple[DriverParameters, str]
 _clients: dict[_Key, Any] = {}
+_lanes: dict[DriverParameters, Lane] = {}
 _lock = threading.Lock()
 
 
@@ -26,6 +32,7 @@ def _forget_parents_clients() -> None:
     """A forked child must not write to its parent's sockets."""
     global _lock
     _clients.clear()
+    _lanes.clear()
     _lock = threading.Lock()
 
 
@@ -49,6 +56,38 @@ def s3_client(parameters: DriverParameters, endpoint_url: str | None = None) -> 
             client = _clients.get(key) or _make(parameters, endpoint_url)
             _clients[key] = client
     return client
+
+
+def fast_lane(parameters: DriverParameters) -> Lane:
+    """The process's one fast lane beside `s3_client`."""
+    lane = _lanes.get(parameters)
+    if lane is None:
+        client = s3_client(parameters)
+        connect = None if sdk.has_foreign_handlers(client) or not sdk.connects_plainly(client) else _connecting(client)
+        signs_headers = parameters.v4auth and not parameters.anon
+        lane = _lanes.setdefault(
+            parameters, Lane(client, _user_agent(parameters), connect, signs_headers=signs_headers)
+        )
+    return lane
+
+
+def _connecting(client: Any) -> Callable[[str], Connections]:
+    config = client.meta.config
+
+    def connect(origin: str) -> Connections:
+        return Connections(
+            origin,
+            context=sdk.tls_context(client) if origin.startswith("https:") else None,
+            most_idle=config.max_pool_connections,
+            connect_timeout=min(config.connect_timeout, LANE_CONNECT_TIMEOUT_S),
+            read_timeout=config.read_timeout,
+        )
+
+    return connect
+
+
+def _user_agent(parameters: DriverParameters) -> str:
+    return f"registry-s3fs/{version('registry-s3fs')} {parameters.useragent}".strip()
 
 
 def _make(parameters: DriverParameters, endpoint_url: str | None) -> Any:
@@ -90,7 +129,7 @@ def config_options(parameters: DriverParameters) -> dict[str, Any]:
     options: dict[str, Any] = {
         "signature_version": signature_version(parameters),
         "s3": s3,
-        "user_agent_extra": f"registry-s3fs/{version('registry-s3fs')} {parameters.useragent}".strip(),
+        "user_agent_extra": _user_agent(parameters),
         "retries": {"mode": "standard", "total_max_attempts": ATTEMPTS},
         "connect_timeout": CONNECT_TIMEOUT_S,
         "read_timeout": READ_TIMEOUT_S,

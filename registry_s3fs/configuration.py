@@ -7,7 +7,7 @@ key override it (https://distribution.github.io/distribution/about/configuration
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping
 from typing import Any
 
 import yaml
@@ -17,28 +17,50 @@ BESIDE_THE_DRIVER = frozenset(("cache", "delete", "maintenance", "redirect", "ta
 """Keys of ``storage:`` that configure no driver."""
 
 
-def read(path: str | os.PathLike[str], environ: Mapping[str, str], names: Iterable[str]) -> dict[str, Any]:
+def read(
+    path: str | os.PathLike[str], environ: Mapping[str, str], names: Iterable[str], numbers: Container[str]
+) -> dict[str, Any]:
     """The S3 driver's parameters of a registry whose configuration file is `path`.
 
-    Variables that name no parameter are ignored: Kubernetes makes some that look alike.
+    `names` are those that a variable may override, `numbers` the ones among them that are numbers. Other
+    variables are ignored: Kubernetes makes some that look alike.
 
     Raises:
         FileNotFoundError: no such file.
         ValueError: the file is no registry configuration, or its storage is not S3.
     """
-    driver, block = _driver_block(_load(path), os.fspath(path))
+    driver, block = _driver_block(_storage(_load(path), environ), os.fspath(path))
     overrides = {
-        name: _value(environ[variable])
+        name: _value(environ[variable], is_number=name in numbers)
         for name in names
         if (variable := f"REGISTRY_STORAGE_{driver.upper()}_{name.upper()}") in environ
     }
     return {**block, **overrides}
 
 
-def _value(text: str) -> Any:
-    """A variable's value: YAML's booleans as such, all else as text, which keeps the zeros of ``0123``."""
-    found = yaml.safe_load(text)
-    return found if isinstance(found, bool) else text
+def _value(text: str, *, is_number: bool) -> Any:
+    """A variable's value: booleans and numbers as in YAML, nothing as None (the default), all else as text.
+
+    The registry reads text as YAML too, so that ``0123`` is 83 there.
+    """
+    found = _yaml(text)
+    return found if found is None or isinstance(found, bool) or (is_number and isinstance(found, int)) else text
+
+
+def _yaml(text: str) -> Any:
+    """What a variable says in YAML, or the text itself where it is none, as many a secret key."""
+    try:
+        return yaml.safe_load(text)
+    except yaml.YAMLError:
+        return text
+
+
+def _storage(content: Any, environ: Mapping[str, str]) -> Any:
+    """The section ``storage:``, which ``REGISTRY_STORAGE`` replaces; just a driver's name will do."""
+    storage = content.get("storage") if isinstance(content, dict) else None
+    if storage is not None and "REGISTRY_STORAGE" in environ:
+        storage = _yaml(environ["REGISTRY_STORAGE"])
+    return {storage: {}} if isinstance(storage, str) else storage
 
 
 def _load(path: str | os.PathLike[str]) -> Any:
@@ -55,8 +77,7 @@ def _place(error: Exception) -> str:
     return f"line {mark.line + 1}, column {mark.column + 1}" if mark else type(error).__name__
 
 
-def _driver_block(content: Any, path: str) -> tuple[str, dict[str, Any]]:
-    storage = content.get("storage") if isinstance(content, dict) else None
+def _driver_block(storage: Any, path: str) -> tuple[str, dict[str, Any]]:
     if not isinstance(storage, dict):
         raise ValueError(f"{path}: no registry configuration; it has no 'storage:' section")
     drivers = [name for name in storage if name not in BESIDE_THE_DRIVER]

@@ -4,16 +4,19 @@ What callers may catch::
 
     OSError
     ├── FileNotFoundError
-    │   └── BucketNotFoundError      the bucket itself is missing, not just a key
+    │   ├── BucketNotFoundError      the bucket itself is missing, not just a key
+    │   └── PathNotFoundError        (storage driver) no such file or directory
     ├── FileExistsError              exclusive creation found an object there
     ├── PermissionError              denied, wrong or missing credentials
     ├── ConnectionError              the endpoint cannot be reached
     ├── TimeoutError                 it was reached and did not answer in time
     ├── FileExpired                  the object was replaced while it was being read
     ├── BulkError                    some keys of a call on many failed: ``.errors`` has each
-    └── RefusedParameterError        the server refused a parameter (is a ValueError too)
+    ├── RefusedParameterError        the server refused a parameter (is a ValueError too)
+    └── StorageDriverError           (storage driver) any other failure; ``__cause__`` is one of the above
     ValueError
     ├── InvalidPathError             a path that could name something outside rootdirectory
+    ├── InvalidOffsetError           (storage driver) a negative offset
     └── ForeignBucketError           a URL that names another bucket than the instance's
 
 An ``OSError`` has an ``errno``, the registry path in ``filename`` and, where there
@@ -28,6 +31,9 @@ from contextlib import contextmanager
 from typing import Any, NamedTuple
 
 from registry_s3fs.redaction import redact
+
+DRIVER_NAME = "s3aws"
+"""The Go driver's name (``storagedriver.Name``); the storage driver's errors begin with it, as there."""
 
 
 class BucketNotFoundError(FileNotFoundError):
@@ -72,6 +78,26 @@ class InvalidPathError(ValueError):
 
 class ForeignBucketError(ValueError):
     """A URL that names another bucket than the filesystem's own."""
+
+
+class PathNotFoundError(FileNotFoundError):
+    """The storage driver has no file or directory at a path (Go: ``storagedriver.PathNotFoundError``)."""
+
+
+class InvalidOffsetError(ValueError):
+    """The storage driver was asked to read from a negative offset (Go: ``storagedriver.InvalidOffsetError``)."""
+
+
+class SkipDir(Exception):  # noqa: N818  # no error, but a signal: the Go driver's ``ErrSkipDir``
+    """Raised by the function that a walk calls: leave out what lies below this path."""
+
+
+class FilledBuffer(Exception):  # noqa: N818  # no error either: ``ErrFilledBuffer``
+    """Raised by the function that a walk calls: that was enough, end the walk."""
+
+
+class StorageDriverError(OSError):
+    """Any other failure of the storage driver (Go: ``storagedriver.Error``); what failed is in ``__cause__``."""
 
 
 class Meaning(NamedTuple):
@@ -239,6 +265,15 @@ def _exception(meaning: Meaning, said: str, path: str) -> OSError:
     return meaning.kind(meaning.number, f"{meaning.text} ({redact(said)})", path)
 
 
+def copied_nothing(path: str) -> OSError:
+    """For a server that says yes to UploadPartCopy and does not do it, which its answer or ListParts shows."""
+    text = (
+        "the server's UploadPartCopy stored nothing; set multipartcopythresholdsize above the size of what is "
+        "copied, and write files whole instead of appending to large ones"
+    )
+    return OSError(errno.ENOTSUP, text, path)
+
+
 @contextmanager
 def translated(path: str, *, precondition: type[OSError] = FileExistsError) -> Iterator[None]:
     """Run the body with boto3's exceptions replaced as `translate` does, the cause kept."""
@@ -249,3 +284,19 @@ def translated(path: str, *, precondition: type[OSError] = FileExistsError) -> I
         if better is error:
             raise
         raise better from error
+
+
+@contextmanager
+def as_driver(path: str, missing: type[OSError] = PathNotFoundError) -> Iterator[None]:
+    """Run the body with the filesystem's errors replaced by the storage driver's (Go: ``base.setDriverName``).
+
+    `missing` is what stands for a missing key; a missing bucket is always a `StorageDriverError`.
+    """
+    try:
+        yield
+    except (PathNotFoundError, StorageDriverError):
+        raise
+    except OSError as error:
+        absent = isinstance(error, FileNotFoundError) and not isinstance(error, BucketNotFoundError)
+        kind = missing if absent else StorageDriverError
+        raise kind(error.errno, f"{DRIVER_NAME}: {error.strerror}", path) from error

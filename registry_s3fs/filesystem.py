@@ -12,7 +12,7 @@ from fsspec.callbacks import DEFAULT_CALLBACK
 from fsspec.core import get_compression
 from fsspec.utils import isfilelike, stringify_path, tokenize
 
-from registry_s3fs import layers, listing, multipart, paths, ranges, reader, transfers
+from registry_s3fs import layers, listing, multipart, parsers, paths, ranges, reader, transfers
 from registry_s3fs.attributes import Attributes
 from registry_s3fs.bucket import Bucket
 from registry_s3fs.bulk import ManyPaths
@@ -61,8 +61,7 @@ class RegistryS3FileSystem(ManyPaths, Searching, Attributes):
             if name not in NAMES | {"config"}:
                 raise TypeError(unknown(name, NAMES | FSSPEC_OPTIONS | {"config"}))
         config = given.pop("config", None)
-        storage_options.setdefault("use_listings_cache", False)
-        super().__init__(**storage_options)
+        super().__init__(**{**storage_options, **parsers.listings_cache(storage_options)})
         self.parameters = DriverParameters.from_mapping({**(read_config(config) if config else {}), **given})
         self.bucket = Bucket(self.parameters)
 
@@ -199,6 +198,11 @@ class RegistryS3FileSystem(ManyPaths, Searching, Attributes):
         """A presigned URL, good for `expiration` seconds; `redirectendpoint` is its host where given."""
         return self.bucket.presign(self._key(path), client_method, expiration, **kwargs)
 
+    def get_mapper(self, root: Any = "", *args: Any, **kwargs: Any) -> Any:
+        """A directory as a mutable mapping of keys to bytes, as fsspec's."""
+        self._path(root)
+        return super().get_mapper(root, *args, **kwargs)
+
     # Reading
 
     def cat_file(
@@ -315,15 +319,19 @@ class RegistryS3FileSystem(ManyPaths, Searching, Attributes):
         outfile = lpath if outfile is None and isfilelike(lpath) else outfile
         if outfile is not None:
             transfers.download(self.bucket, self.pool, key, outfile.write, callback, pin)
-        elif self.isdir(rpath):
-            os.makedirs(lpath, exist_ok=True)
-        else:
+            return
+        try:
             with transfers.replacing(lpath) as file:
                 transfers.download(self.bucket, self.pool, key, file.write, callback, pin)
+        except FileNotFoundError:
+            if not self.isdir(rpath):
+                raise
+            os.makedirs(lpath, exist_ok=True)
 
     def cp_file(self, path1: Any, path2: Any, **kwargs: Any) -> None:
         """Copy one file within the bucket, in the server; metadata is kept."""
-        multipart.copy(self.bucket, self.pool, self.bucket.head(self._key(path1)), self._key(path2))
+        source, target = self._key(path1), self._key(path2)
+        multipart.copy(self.bucket, self.pool, self.bucket.head(source), target)
         self.invalidate_cache(path2)
 
     def rm_file(self, path: Any) -> None:
@@ -377,15 +385,15 @@ class RegistryS3FileSystem(ManyPaths, Searching, Attributes):
     def rmdir(self, path: Any) -> None:
         """Remove a directory's marker, if a tool left one; `OSError` (ENOTEMPTY) where anything lies below."""
         path = self._path(path)
-        found = listing.children(self.bucket, path)
-        if found:
+        marker = self.bucket.space.prefix(path)
+        keys = [item.key for page in self.bucket.list(marker, limit=2) for item in page.objects]
+        if any(key != marker for key in keys):  # be it one that no path can name
             raise OSError(errno.ENOTEMPTY, "the directory is not empty", path)
-        if found is None:
-            if self.isfile(path):
-                raise NotADirectoryError(errno.ENOTDIR, "it is a file", path)
-            return
-        self.bucket.delete(self.bucket.space.prefix(path))
-        self.invalidate_cache(path)
+        if keys:
+            self.bucket.delete(marker)
+            self.invalidate_cache(path)
+        elif self.isfile(path):
+            raise NotADirectoryError(errno.ENOTDIR, "it is a file", path)
 
 
 def _described(content_type: str | None = None, metadata: Mapping[str, str] | None = None) -> dict[str, Description]:

@@ -127,8 +127,9 @@ class Search:
             if page.objects:
                 directories.add(path)  # its own marker, which is not named, counts
             for below, item in listing.named(self._bucket, path, [page]):
-                directory = below
-                if item.key[-1] != "/":
+                if below is None or item.key[-1] == "/":
+                    directory = below = listing.directory_above(self._bucket, item.key)
+                else:
                     directory = parent(below)
                     if means(below, is_directory=False):
                         files[below] = listing.file(below, item)

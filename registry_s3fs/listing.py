@@ -119,7 +119,9 @@ def exists_below(bucket: Bucket, path: str) -> bool:
 
 def files(bucket: Bucket, path: str) -> Iterator[tuple[str, ObjectInfo]]:
     """Path and object of each file below a directory, in the order of keys, from one flat listing."""
-    return (found for found in objects(bucket, path) if found[1].key[-1] != "/")
+    for below, item in objects(bucket, path):
+        if below is not None and item.key[-1] != "/":
+            yield below, item
 
 
 def descendants(bucket: Bucket, path: str) -> dict[str, Info]:
@@ -128,9 +130,9 @@ def descendants(bucket: Bucket, path: str) -> dict[str, Info]:
     above: dict[str, Info] = {}
     for below, item in objects(bucket, path):
         marker = item.key[-1] == "/"
-        if not marker:
+        if below is not None and not marker:
             found[below] = file(below, item)
-        name = below if marker else parent(below)
+        name = directory_above(bucket, item.key) if below is None or marker else parent(below)
         while name not in above and len(name) > len(path) and name != "/":
             above[name] = directory(name)
             name = parent(name)
@@ -138,18 +140,25 @@ def descendants(bucket: Bucket, path: str) -> dict[str, Info]:
     return {**above, **found}
 
 
-def objects(bucket: Bucket, path: str) -> Iterator[tuple[str, ObjectInfo]]:
-    """Path and object of each key below a directory that a path can name, markers included, in the keys' order."""
+def objects(bucket: Bucket, path: str) -> Iterator[tuple[str | None, ObjectInfo]]:
+    """Path (None where none can name it) and object of each key below a directory, in the keys' order."""
     return named(bucket, path, pages(bucket, bucket.space.prefix(path)))
 
 
-def named(bucket: Bucket, path: str, listed: Iterable[Page]) -> Iterator[tuple[str, ObjectInfo]]:
+def named(bucket: Bucket, path: str, listed: Iterable[Page]) -> Iterator[tuple[str | None, ObjectInfo]]:
     """As `objects`, from pages that are there already."""
     prefix, path_of = bucket.space.prefix(path), bucket.space.path
     for page in listed:
         for item in page.objects:
-            if item.key != prefix and (below := path_of(item.key) or nameable(bucket, item.key)):
-                yield below, item
+            if item.key != prefix:
+                yield path_of(item.key) or nameable(bucket, item.key), item
+
+
+def directory_above(bucket: Bucket, key: str) -> str:
+    """The deepest directory above a key, or of a marker, that a path can name."""
+    while (path := bucket.space.path(key.rpartition("/")[0] + "/")) is None:
+        key = key.rpartition("/")[0]
+    return path
 
 
 def keys(bucket: Bucket, path: str) -> Iterator[str]:

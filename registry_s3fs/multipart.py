@@ -4,25 +4,28 @@ from __future__ import annotations
 
 import logging
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, wait
+from contextlib import suppress
 
 from registry_s3fs import ranges
 from registry_s3fs.bucket import Bucket
 from registry_s3fs.concurrency import Pool
+from registry_s3fs.errors import copied_nothing
 from registry_s3fs.records import PLAIN, Body, Description, ObjectInfo, Part
 
 logger = logging.getLogger("registry_s3fs")
 
-MAX_BYTES_IN_MEMORY = 128 * ranges.MIB
-"""Of one upload's chunks: those in flight and the one being filled; but never fewer than two chunks."""
+MAX_BYTES_IN_MEMORY = 112 * ranges.MIB
+"""Of one upload's chunks: those in flight and the one being filled; but never fewer than two chunks. With what boto3
+holds beside them the process stays within the 128 MiB that `writer` promises."""
 
 
 def most_in_flight(part_bytes: int) -> int:
     """How many parts may be on their way while another one is being filled.
 
     >>> most_in_flight(10 * ranges.MIB), most_in_flight(ranges.GIB)
-    (11, 1)
+    (10, 1)
     """
     return max(1, MAX_BYTES_IN_MEMORY // part_bytes - 1)
 
@@ -38,26 +41,39 @@ class MultipartUpload:
         *,
         description: Description = PLAIN,
         tags: Mapping[str, str] | None = None,
+        resume: tuple[str, Sequence[Part]] | None = None,
     ) -> None:
+        """Begin an upload, or go on with one: `resume` is its id and the parts it has, 1 to their number."""
         self._bucket = bucket
         self._pool = pool
         self._key = key
         self._pending: deque[Future[Part]] = deque()
-        self._parts: list[Part] = []
-        self.next_number = 1
-        self.upload_id = bucket.create_upload(key, description=description, tags=tags)
+        self._has_copies = False
+        if resume is None:
+            resume = bucket.create_upload(key, description=description, tags=tags), ()
+        self.upload_id, parts = resume
+        self._parts = list(parts)
+        self.next_number = len(self._parts) + 1
 
-    def add(self, size: int, produce: Callable[[], Body]) -> None:
+    def add(self, size: int, produce: Callable[[], Body], at_once: int | None = None) -> None:
         """Send the next part, whose `size` bytes `produce` gives when a thread is free for them.
 
-        Waits while as many parts are in flight as memory allows. Raises the error of an earlier part.
+        Waits while `at_once` parts are in flight, by default as many as memory allows. Raises the error of
+        an earlier part.
         """
-        self._start(most_in_flight(size), self._send, self.next_number, produce)
+        self._start(at_once or most_in_flight(size), self._send, self.next_number, produce)
 
     def add_copy(self, source: ObjectInfo, extent: ranges.Range, at_once: int) -> None:
         """Copy a range of another object, or of this one's committed version, as the next part."""
         copy = self._bucket.upload_part_copy
+        self._has_copies = True
         self._start(at_once, copy, self._key, self.upload_id, self.next_number, source, extent)
+
+    def add_object(self, source: ObjectInfo) -> None:
+        """Copy a whole object, or this one's committed version, as the next parts: as few as S3 allows."""
+        at_once = self._bucket.parameters.multipartcopymaxconcurrency
+        for extent in ranges.split_evenly(source.size, ranges.MAX_PART_BYTES):
+            self.add_copy(source, extent, at_once)
 
     def _send(self, number: int, produce: Callable[[], Body]) -> Part:
         return self._bucket.upload_part(self._key, self.upload_id, number, produce())
@@ -68,20 +84,36 @@ class MultipartUpload:
         self._pending.append(self._pool.submit(call, *args))
         self.next_number += 1
 
-    def complete(self, *, exclusive: bool = False) -> None:
-        """Wait for the parts and publish the object; `exclusive` refuses an existing one."""
+    def settle(self) -> Sequence[Part]:
+        """Wait for the parts in flight; gives all parts by number. Raises the error of any."""
         while self._pending:
             self._parts.append(self._pending.popleft().result())
-        self._bucket.complete_upload(self._key, self.upload_id, self._parts, exclusive=exclusive)
+        return self._parts
 
-    def abort(self) -> None:
-        """Throw the parts away. Where even that fails, a warning names the upload that is left."""
+    def complete(self, *, exclusive: bool = False) -> None:
+        """Wait for the parts and publish the object; `exclusive` refuses an existing one."""
+        parts = self.settle()
+        if self._has_copies and self._bucket.parameters.regionendpoint:
+            self._check_stored(parts)
+        self._bucket.complete_upload(self._key, self.upload_id, parts, exclusive=exclusive)
+
+    def _check_stored(self, parts: Sequence[Part]) -> None:
+        """Stores other than AWS may say yes to a copy and store nothing; after the end it would be too late."""
+        stored = {part.number: part.size for part in self._bucket.list_parts(self._key, self.upload_id)}
+        if any(stored.get(part.number) != part.size for part in parts):
+            raise copied_nothing(self._bucket.space.path(self._key) or self._key)
+
+    def cancel(self) -> None:
+        """Throw the parts away; an upload that is no more is no error."""
         wait([future for future in self._pending if not future.cancel()])
         self._pending.clear()
-        try:
+        with suppress(FileNotFoundError):
             self._bucket.abort_upload(self._key, self.upload_id)
-        except FileNotFoundError:
-            pass
+
+    def abort(self) -> None:
+        """As `cancel`, but where it fails, a warning names the upload that is left."""
+        try:
+            self.cancel()
         except (OSError, ValueError) as error:
             logger.warning("multipart upload %s of key %r is left behind: %s", self.upload_id, self._key, error)
 

@@ -186,7 +186,7 @@ def read_config(path: str | os.PathLike[str], environ: Mapping[str, str] = os.en
     """The mapping of `DriverParameters.from_config`, not yet parsed."""
     from registry_s3fs import configuration  # needs PyYAML, which most instances do without
 
-    return configuration.read(path, environ, NAMES)
+    return configuration.read(path, environ, NAMES, NUMBERS)
 
 
 def unknown(name: str, names: frozenset[str]) -> str:
@@ -205,4 +205,5 @@ def _default(name: str) -> Any:
 
 
 NAMES = frozenset(row.name for row in fields(DriverParameters))
+NUMBERS = frozenset(row.name for row in fields(DriverParameters) if type(row.default) is int)
 SECRETS = frozenset(row.name for row in fields(DriverParameters) if row.metadata["secret"])

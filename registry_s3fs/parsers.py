@@ -166,3 +166,26 @@ def mapping(name: str, value: object) -> dict[str, Any]:
     if not isinstance(value, Mapping) or not all(isinstance(key, str) for key in value):
         raise ValueError(f"{name}: takes a mapping of names to values")
     return copy.deepcopy(dict(value))
+
+
+def listings_cache(options: Mapping[str, Any]) -> dict[str, Any]:
+    """fsspec's options of its cache of listings, typed; the cache is off unless asked for.
+
+    >>> listings_cache({"use_listings_cache": "true", "listings_expiry_time": "2.5", "bucket": "demo"})
+    {'use_listings_cache': True, 'listings_expiry_time': 2.5}
+    """
+    found: dict[str, Any] = {
+        "use_listings_cache": boolean("use_listings_cache", options.get("use_listings_cache", False))
+    }
+    if options.get("listings_expiry_time") is not None:
+        found["listings_expiry_time"] = _seconds("listings_expiry_time", options["listings_expiry_time"])
+    if options.get("max_paths") is not None:
+        found["max_paths"] = integer(1, None)("max_paths", options["max_paths"])
+    return found
+
+
+def _seconds(name: str, value: object) -> float:
+    try:
+        return float(str(value))
+    except ValueError:
+        raise ValueError(f"{name}: {value!r} is no number; give seconds") from None

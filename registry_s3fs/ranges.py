@@ -17,8 +17,11 @@ MAX_PART_BYTES = 5 * GIB
 """Of a part, and of an object that is put or copied in one request."""
 MAX_PARTS = 10_000
 MAX_OBJECT_BYTES = 5 * 1024 * GIB
+STEADY_PARTS = 5_000
+"""How many parts of a stream have one size, before sizes begin to double."""
 
-_STEADY_PARTS = 5_000
+PIECE_BYTES = 4 * MIB
+"""Of a read: below, a request's own time weighs more than its bytes'; above, memory is touched that no cache holds."""
 _PARTS_PER_DOUBLING = 450
 
 Range = tuple[int, int]
@@ -33,6 +36,29 @@ def split(start: int, end: int, piece_bytes: int) -> list[Range]:
     []
     """
     return [(at, min(at + piece_bytes, end)) for at in range(start, end, piece_bytes)]
+
+
+def split_evenly(size: int, most_bytes: int) -> list[Range]:
+    """Cut `size` bytes, above 0, into as few pieces as `most_bytes` allows, all of about one size.
+
+    So the last one is not too small for a part.
+
+    >>> split_evenly(7 * MIB, MAX_PART_BYTES) == [(0, 7 * MIB)]
+    True
+    >>> [end - start >= MIN_PART_BYTES for start, end in split_evenly(5 * GIB + 1, MAX_PART_BYTES)]
+    [True, True]
+    """
+    pieces = -(-size // most_bytes)
+    return split(0, size, -(-size // pieces))
+
+
+def split_for_reading(start: int, end: int) -> list[Range]:
+    """The pieces that a range is fetched in, side by side.
+
+    >>> [(b - a) // MIB for a, b in split_for_reading(MIB, 10 * MIB)]
+    [4, 4, 1]
+    """
+    return split(start, end, PIECE_BYTES)
 
 
 def split_for_copy(size: int, piece_bytes: int) -> list[Range]:
@@ -63,7 +89,7 @@ def streamed_part_bytes(number: int, chunk_bytes: int) -> int:
     >>> streamed_part_bytes(5000, 10 * MIB) // MIB, streamed_part_bytes(5001, 10 * MIB) // MIB
     (10, 20)
     """
-    doublings = max(0, -(-(number - _STEADY_PARTS) // _PARTS_PER_DOUBLING))
+    doublings = max(0, -(-(number - STEADY_PARTS) // _PARTS_PER_DOUBLING))
     return min(int(chunk_bytes * 2**doublings), MAX_PART_BYTES)
 
 

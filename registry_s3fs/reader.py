@@ -9,14 +9,11 @@ from fsspec.spec import AbstractBufferedFile
 from registry_s3fs import ranges
 from registry_s3fs.bucket import Bucket
 from registry_s3fs.concurrency import Pool
+from registry_s3fs.prefetch import PrefetchCache
 from registry_s3fs.records import ANY, Content, Pin
 
 if TYPE_CHECKING:
     from registry_s3fs.filesystem import RegistryS3FileSystem
-
-PIECE_BYTES = 16 * ranges.MIB
-"""Larger reads are cut into ranges of this size, fetched side by side."""
-PIECES_AHEAD = 4
 
 
 def read(bucket: Bucket, pool: Pool, key: str, start: int | None, end: int | None, pin: Pin = ANY) -> Content:
@@ -24,23 +21,35 @@ def read(bucket: Bucket, pool: Pool, key: str, start: int | None, end: int | Non
     start = start or 0
     if start < 0 and end is None:
         return bucket.get(key, start, pin=pin)
-    if start < 0 or (end is not None and end < 0):
+    if start < 0 or (end is not None and end <= start):  # of an empty range, too, a missing file is an error
         found = bucket.head(key, version_id=pin.version_id)
         pin = pin if pin.etag else pin._replace(etag=found.etag)
         start, end = ranges.resolve(start, end, found.size)
-    if end is not None and end <= start:
-        return Content(b"", pin, 0)
-    first = bucket.get(key, start, start + PIECE_BYTES if end is None else min(end, start + PIECE_BYTES), pin)
-    end = first.size if end is None else min(end, first.size)
-    pieces = ranges.split(start + len(first.data), end, PIECE_BYTES) if first.data else []
-    if not pieces:
+        if end <= start:
+            return Content(b"", pin, found.size)
+    reach = start + ranges.PIECE_BYTES
+    first = bucket.get(key, start, reach if end is None else min(end, reach), pin)
+    reached, end = start + len(first.data), first.size if end is None else min(end, first.size)
+    if not first.data or reached >= end:
         return first
-    rest = pool.map(lambda piece: bucket.get(key, *piece, pin=first.pin).data, pieces)
-    return Content(b"".join([first.data, *rest]), first.pin, first.size)
+    return Content(b"".join([first.data, *_pieces(bucket, pool, key, reached, end, first.pin)]), first.pin, first.size)
+
+
+def _pieces(bucket: Bucket, pool: Pool, key: str, start: int, end: int, pin: Pin) -> list[bytes]:
+    """A range that the object is known to have, in pieces fetched side by side."""
+    extents = ranges.split_for_reading(start, end)
+    if len(extents) == 1:
+        return [bucket.get(key, start, end, pin).data]
+    return pool.map(lambda extent: bucket.get(key, *extent, pin=pin).data, extents)
 
 
 class ReadFile(AbstractBufferedFile):
-    """A file open for reading. Every byte is of the version seen first; `FileExpired` where that is gone."""
+    """A file open for reading. Every byte is of the version seen first; `FileExpired` where that is gone.
+
+    `cache_type` is `PrefetchCache` unless another of fsspec's is asked for.
+    """
+
+    DEFAULT_BLOCK_SIZE = ranges.PIECE_BYTES
 
     def __init__(
         self,
@@ -50,6 +59,9 @@ class ReadFile(AbstractBufferedFile):
         version_id: str = "",
         etag: str = "",
         size: int | None = None,
+        block_size: int | None = None,
+        cache_type: str = PrefetchCache.name,
+        cache_options: dict[str, Any] | None = None,
         **kwargs: Any,
     ) -> None:
         self._key = fs.bucket.space.key(path)
@@ -58,16 +70,23 @@ class ReadFile(AbstractBufferedFile):
             self._details = fs.file_info(path, version_id=version_id)
             etag, size = self._details["ETag"], self._details["size"]
         self._pin = Pin(etag, version_id)
-        super().__init__(fs, path, "rb", size=size, **kwargs)
+        if cache_type == PrefetchCache.name:
+            cache_options = {"submit": fs.pool.submit, **(cache_options or {})}
+        super().__init__(fs, path, "rb", block_size or "default", True, cache_type, cache_options, size, **kwargs)
+
+    def _fetch_range(self, start: int, end: int) -> bytes:
+        pieces = _pieces(self.fs.bucket, self.fs.pool, self._key, start, end, self._pin)
+        return pieces[0] if len(pieces) == 1 else b"".join(pieces)
+
+    def close(self) -> None:
+        """Close; what was fetched ahead is given up."""
+        super().close()
+        if isinstance(self.cache, PrefetchCache):
+            self.cache.forget()
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Pickled, it goes on with the same version, or `FileExpired` where that is gone."""
         return _reopen, (self.fs, self.path, self.loc, self.blocksize, self.cache.name, self.size, self._pin)
-
-    def _fetch_range(self, start: int, end: int) -> bytes:
-        content = read(self.fs.bucket, self.fs.pool, self._key, start, end, self._pin)
-        self._pin = content.pin
-        return content.data
 
 
 def _reopen(

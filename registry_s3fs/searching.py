@@ -1,42 +1,24 @@
-"""What lies below a path: `find`, `walk`, `glob` and `du`, from as few requests as will do."""
+"""What lies below a path: `find`, `glob` and `du`, from one listing each."""
 
 from __future__ import annotations
 
-from abc import abstractmethod
 from collections.abc import Iterator
 from glob import has_magic
 from operator import itemgetter
 from typing import Any
 
-from fsspec.spec import AbstractFileSystem
 from fsspec.utils import stringify_path
 
 from registry_s3fs import listing
-from registry_s3fs.bucket import Bucket
-from registry_s3fs.concurrency import Pool
+from registry_s3fs.base import OnBucket
 from registry_s3fs.globbing import Pattern, Search
+from registry_s3fs.horizon import Horizon
 from registry_s3fs.listing import Info
 from registry_s3fs.records import ObjectInfo
-from registry_s3fs.walking import Horizon
 
 
-class Searching(AbstractFileSystem):
+class Searching(OnBucket):
     """fsspec's `find`, `walk`, `glob` and `du`, on listings in parallel."""
-
-    bucket: Bucket
-
-    @property
-    @abstractmethod
-    def pool(self) -> Pool: ...
-
-    @abstractmethod
-    def _path(self, path: Any) -> str: ...
-
-    @abstractmethod
-    def _key(self, path: Any) -> str: ...
-
-    @abstractmethod
-    def file_info(self, path: str, **how: Any) -> Info: ...
 
     def find(
         self, path: Any, maxdepth: int | None = None, withdirs: bool = False, detail: bool = False, **kwargs: Any

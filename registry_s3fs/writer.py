@@ -13,7 +13,7 @@ from fsspec.spec import AbstractBufferedFile
 
 from registry_s3fs import abandonment, ranges
 from registry_s3fs.multipart import MultipartUpload
-from registry_s3fs.records import Description, ObjectInfo, Pin
+from registry_s3fs.records import Description, Pin
 
 if TYPE_CHECKING:
     from registry_s3fs.filesystem import RegistryS3FileSystem
@@ -72,7 +72,7 @@ class WriteFile(AbstractBufferedFile):
         self._state = State.OPEN
         _open_files.add(self)
         if mode == "ab":
-            self._begin_with_committed()
+            self._discarding_on_error(self._begin_with_committed)
 
     def write(self, data: Any) -> int:
         """Take bytes; raises the error of an earlier chunk's upload, after which the file is discarded."""
@@ -198,13 +198,8 @@ class WriteFile(AbstractBufferedFile):
         if committed.size < ranges.MIN_PART_BYTES:
             self._chunk += self.fs.bucket.get(self._key, pin=Pin(committed.etag)).data
         else:
-            self._discarding_on_error(self._copy_committed, committed)
+            self._discarding_on_error(lambda: self._multipart().add_object(committed))
         self.loc = committed.size
-
-    def _copy_committed(self, committed: ObjectInfo) -> None:
-        parameters = self.fs.bucket.parameters
-        for extent in _copy_parts(committed.size):
-            self._multipart().add_copy(committed, extent, parameters.multipartcopymaxconcurrency)
 
 
 @atexit.register
@@ -222,15 +217,3 @@ def _disown_open_files() -> None:
 
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_disown_open_files)
-
-
-def _copy_parts(size: int) -> list[ranges.Range]:
-    """Parts of at most 5 GiB; an end that would be too small for a part goes with the one before it.
-
-    >>> _copy_parts(7 * ranges.MIB) == [(0, 7 * ranges.MIB)]
-    True
-    >>> [end - start >= ranges.MIN_PART_BYTES for start, end in _copy_parts(5 * ranges.GIB + 1)]
-    [True, True]
-    """
-    parts = -(-size // ranges.MAX_PART_BYTES)
-    return ranges.split(0, size, -(-size // parts))

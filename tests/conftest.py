@@ -9,12 +9,18 @@ from contextlib import AbstractContextManager
 from typing import Any
 
 import pytest
+from hypothesis import settings
 
 from registry_s3fs import RegistryS3FileSystem
 from tests import servers
+from tests.fakes import FakeBucket, Store
 from tests.servers import Server
 
 _numbers = itertools.count()
+
+# A time limit for each example would fail on a busy machine, whatever the code does.
+settings.register_profile("no-deadline", deadline=None)
+settings.load_profile("no-deadline")
 
 
 @pytest.fixture(autouse=True)
@@ -55,9 +61,21 @@ def radosgw_server() -> Iterator[Server]:
 
 
 @pytest.fixture
-def options(moto_server: Server) -> Iterator[dict[str, Any]]:
-    """Storage options for a fresh bucket on moto's server, under a rootdirectory."""
+def backend(request: pytest.FixtureRequest) -> str:
+    """Where the bucket is: on moto's server, or in memory ("fake"; see `fakes.on_both`)."""
+    return str(getattr(request, "param", "moto"))
+
+
+@pytest.fixture
+def options(backend: str, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str, Any]]:
+    """Storage options for a fresh bucket, under a rootdirectory."""
     bucket = f"bucket-{next(_numbers)}"
+    if backend == "fake":
+        kept = Store()  # every filesystem that the test makes is on it
+        monkeypatch.setattr("registry_s3fs.filesystem.Bucket", lambda parameters: FakeBucket(parameters, kept))
+        yield Server("fake", "http://fake.invalid").options(bucket, rootdirectory="/registry")
+        return
+    moto_server: Server = request.getfixturevalue("moto_server")
     moto_server.create_bucket(bucket)
     yield moto_server.options(bucket, rootdirectory="/registry")
     moto_server.empty_bucket(bucket)

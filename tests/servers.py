@@ -46,12 +46,12 @@ class Server:
         keys = {"accesskey": ACCESS_KEY, "secretkey": SECRET_KEY}
         return {"bucket": bucket, "region": REGION, "regionendpoint": self.endpoint, **keys, **more}
 
-    def client(self) -> Any:
-        """A plain boto3 client, to see what is there without our own code."""
+    def client(self, **more: Any) -> Any:
+        """A plain boto3 client, to see what is there without our own code; `more` goes into its Config."""
         import boto3
         from botocore.config import Config
 
-        config = Config(s3={"addressing_style": "path"}, response_checksum_validation="when_required")
+        config = Config(s3={"addressing_style": "path"}, response_checksum_validation="when_required", **more)
         return boto3.client(
             "s3", endpoint_url=self.endpoint, region_name=REGION, config=config,
             aws_access_key_id=ACCESS_KEY, aws_secret_access_key=SECRET_KEY,

@@ -31,6 +31,18 @@ def test_every_link_of_the_documents_leads_somewhere() -> None:
             assert (document.parent / target).exists(), (document.name, target)
 
 
+def test_every_promise_has_its_test() -> None:
+    """Each row of docs/promises.md names one that is there."""
+    rows = re.findall(
+        r"^\| (?!\*\*|promise|---)(.+) \| (.*) \|$", (HERE / "docs" / "promises.md").read_text(), re.MULTILINE
+    )
+    assert len(rows) > 100
+    for promise, test in rows:
+        found = re.fullmatch(r"`(tests/[\w/]+\.py)::(test_\w+)`", test)
+        assert found, promise
+        assert f"def {found[2]}(" in (HERE / found[1]).read_text(), test
+
+
 def test_the_architecture_page_names_every_module() -> None:
     """Each file of the package has its line, and no line is left of one that is gone."""
     page = (HERE / "docs" / "architecture.md").read_text()

@@ -1,4 +1,4 @@
-"""fsspec's own conformance suite, every class of it that the installed fsspec ships, against moto's server."""
+"""fsspec's own conformance suite, every class that the installed fsspec ships, on moto's server and in memory."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import fsspec.tests.abstract as abstract
 import pytest
 
 from registry_s3fs import RegistryS3FileSystem
+from tests.fakes import on_both
 
 
 class Fixtures(abstract.AbstractFixtures):
@@ -34,7 +35,9 @@ class Fixtures(abstract.AbstractFixtures):
 SHIPPED = [name for name in vars(abstract) if name.startswith("Abstract") and name.endswith("Tests")]
 for _name in SHIPPED:  # Copy, Get, Put, and from fsspec 2025 on Pipe and Open
     _test = _name.replace("Abstract", "Test").removesuffix("Tests")
-    globals()[_test] = type(_test, (getattr(abstract, _name), Fixtures), {"__module__": __name__})
+    globals()[_test] = type(
+        _test, (getattr(abstract, _name), Fixtures), {"__module__": __name__, "pytestmark": [on_both]}
+    )
 
 
 def test_the_suite_is_not_empty() -> None:

@@ -38,6 +38,17 @@ def test_a_file_says_of_itself_what_the_writer_said(
     assert fs.metadata("/f") == {"who": "me"}
 
 
+def test_an_info_tells_the_encryption(options: dict[str, Any]) -> None:
+    """ServerSideEncryption and SSEKMSKeyId from a HEAD; a listing tells the storage class."""
+    more = {"encrypt": True, "keyid": "key-1", "storageclass": "STANDARD_IA"}
+    fs = RegistryS3FileSystem(**options, **more)
+    fs.pipe_file("/f", b"x")
+    info = fs.info("/f")
+    assert (info["ServerSideEncryption"], info["StorageClass"]) == ("aws:kms", "STANDARD_IA")
+    assert info["SSEKMSKeyId"].endswith("key-1")
+    assert fs.ls("/")[0]["StorageClass"] == fs.find("/", detail=True)["/f"]["StorageClass"] == "STANDARD_IA"
+
+
 def test_put_takes_a_content_type(fs: RegistryS3FileSystem, tmp_path: Any) -> None:
     """Without one it is the registry's application/octet-stream."""
     (tmp_path / "f").write_bytes(b"x")

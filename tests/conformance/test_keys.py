@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from registry_s3fs import RegistryS3FileSystem
+from tests.fakes import on_both
 from tests.servers import Server
 
 MIB = 1024 * 1024
@@ -34,7 +36,7 @@ _numbers = itertools.count()
 
 
 @pytest.fixture(params=["moto_server", "radosgw_server"])
-def store(request: pytest.FixtureRequest) -> Iterator[RegistryS3FileSystem]:
+def each_store(request: pytest.FixtureRequest) -> Iterator[RegistryS3FileSystem]:
     """A filesystem on a fresh bucket of each server."""
     server: Server = request.getfixturevalue(request.param)
     bucket = f"keys-{next(_numbers)}"
@@ -72,11 +74,11 @@ def test_odd_names_go_through_every_single_call(fs: RegistryS3FileSystem, name: 
     assert fs.find("/") == [other + "2"]
 
 
-def test_odd_names_on_each_server(store: RegistryS3FileSystem) -> None:
+def test_odd_names_on_each_server(each_store: RegistryS3FileSystem) -> None:
     """They come back from listings as they were written, and a recursive rm takes them all."""
-    round_trip(store, ODD)
-    store.rm("/d", recursive=True)
-    assert store.find("/") == []
+    round_trip(each_store, ODD)
+    each_store.rm("/d", recursive=True)
+    assert each_store.find("/") == []
 
 
 def test_control_characters(radosgw_server: Server) -> None:
@@ -115,6 +117,28 @@ def test_a_copy_that_fails_half_way_is_aborted(fs: RegistryS3FileSystem, monkeyp
     with pytest.raises(OSError, match="server failed"):
         small.mv("/f", "/g")
     assert fs.find("/") == ["/f"]
+    assert fs.list_multipart_uploads() == []
+
+
+@on_both
+def test_a_copied_part_that_is_not_there_is_told(fs: RegistryS3FileSystem, monkeypatch: pytest.MonkeyPatch) -> None:
+    """On stores other than AWS the server is asked what it has, before a copy or append is published."""
+    small = RegistryS3FileSystem(
+        **fs.storage_options, multipartcopythresholdsize=5 * MIB, multipartcopychunksize=5 * MIB
+    )
+    fs.pipe_file("/f", b"x" * 11 * MIB)
+    monkeypatch.setattr(
+        small.bucket,
+        "upload_part_copy",
+        lambda key, upload_id, number, source, extent: replace(
+            small.bucket.upload_part(key, upload_id, number, b""), size=extent[1] - extent[0]
+        ),
+    )
+    with pytest.raises(OSError, match="UploadPartCopy stored nothing"):
+        small.cp_file("/f", "/g")
+    with pytest.raises(OSError, match="UploadPartCopy stored nothing"), small.open("/f", "ab") as file:
+        file.write(b"y")
+    assert fs.cat("/", recursive=True) == {"/f": b"x" * 11 * MIB}
     assert fs.list_multipart_uploads() == []
 
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import errno
+import time
 from typing import Any
 
 import pytest
 
 from registry_s3fs import RegistryS3FileSystem
 from registry_s3fs.errors import BulkError
+from tests.fakes import on_both
 
 MIB = 1024 * 1024
 
@@ -35,7 +38,10 @@ def test_a_copy_keeps_bytes_content_type_and_metadata(fs: RegistryS3FileSystem) 
 def test_touch_renews_the_time_and_keeps_the_rest(fs: RegistryS3FileSystem) -> None:
     """With truncate=False; with truncate the file is empty."""
     fs.bucket._client.put_object(Bucket=fs.parameters.bucket, Key="registry/f", Body=b"x", Metadata={"who": "me"})
-    fs.touch("/f", truncate=False)
+    before, deadline = fs.modified("/f"), time.monotonic() + 10
+    while fs.modified("/f") == before:  # S3 tells times in seconds
+        assert time.monotonic() < deadline
+        fs.touch("/f", truncate=False)
     assert fs.cat_file("/f") == b"x"
     assert fs.info("/f")["metadata"] == {"who": "me"}
     fs.touch("/f")
@@ -44,6 +50,7 @@ def test_touch_renews_the_time_and_keeps_the_rest(fs: RegistryS3FileSystem) -> N
     assert fs.cat_file("/new") == b""
 
 
+@on_both
 def test_mv_takes_one_key_and_not_what_is_below_it(fs: RegistryS3FileSystem) -> None:
     """An object `a` beside `a/b`."""
     fs.pipe({"/a": b"1", "/a/b": b"2"})
@@ -52,6 +59,7 @@ def test_mv_takes_one_key_and_not_what_is_below_it(fs: RegistryS3FileSystem) -> 
     assert not fs.isfile("/a")
 
 
+@on_both
 def test_mv_of_a_tree_takes_all_of_it(fs: RegistryS3FileSystem) -> None:
     """Recursive; without it a directory is refused, and nothing moves."""
     fs.pipe({f"/tree/{n}/x": bytes([n]) for n in range(20)})
@@ -62,6 +70,47 @@ def test_mv_of_a_tree_takes_all_of_it(fs: RegistryS3FileSystem) -> None:
     assert fs.find("/") == sorted(f"/moved/{n}/x" for n in range(20))
 
 
+@on_both
+def test_mv_takes_the_keys_that_stand_for_directories_along(fs: RegistryS3FileSystem) -> None:
+    """Nothing is left at the source; an empty directory moves too, alone or in a tree; copies need no such keys."""
+    for key in ("tree/", "tree/empty/", "tree/full/", "alone/", "sibling/"):
+        fs.bucket.put("registry/" + key, b"")
+    fs.pipe_file("/tree/full/x", b"1")
+    fs.copy("/tree", "/copied", recursive=True)
+    assert fs.find("/copied", withdirs=True) == ["/copied", "/copied/full", "/copied/full/x"]
+    fs.mv("/tree", "/moved", recursive=True)
+    fs.mv("/alone", "/moved/alone", recursive=True)
+    assert not fs.exists("/tree")
+    assert not fs.exists("/alone")
+    assert [item.key for page in fs.bucket.list("registry/moved") for item in page.objects] == [
+        f"registry/moved/{key}" for key in ("", "alone/", "empty/", "full/", "full/x")
+    ]
+    fs.mv("/moved", "/moved", recursive=True)
+    fs.mv("/moved", "/moved/deeper", recursive=True)
+    assert fs.cat_file("/moved/deeper/full/x") == b"1"
+    assert fs.isdir("/moved/deeper/alone")
+    assert fs.ls("/moved", detail=False) == ["/moved/deeper"]
+    assert fs.isdir("/sibling")
+
+
+@on_both
+@pytest.mark.parametrize("sequence", [list, tuple])
+def test_sources_and_targets_pair_in_the_order_given(fs: RegistryS3FileSystem, tmp_path: Any, sequence: Any) -> None:
+    """A list or, as fsspec's rsync hands in, a tuple; a name that looks like a pattern is a name."""
+    sources, targets = sequence(["/s/b", "/s/a[1]", "/s/a1"]), sequence(["/t/b", "/t/a[1]", "/t/a1"])
+    fs.pipe({name: name.encode() for name in sources})
+    fs.copy(sources, targets)
+    assert fs.cat("/t", recursive=True) == {f"/t/{name}": f"/s/{name}".encode() for name in ("a1", "a[1]", "b")}
+    local = sequence([str(tmp_path / name) for name in ("b", "a[1]", "a1")])
+    fs.get(sources, local)
+    fs.put(local, sequence(["/up/b", "/up/a[1]", "/up/a1"]))
+    assert fs.cat("/up", recursive=True) == {f"/up/{name}": f"/s/{name}".encode() for name in ("a1", "a[1]", "b")}
+    fs.mv(sources, sequence(["/moved/b", "/moved/a[1]", "/moved/a1"]))
+    assert fs.find("/s") == []
+    assert fs.cat_file("/moved/b") == b"/s/b"
+
+
+@on_both
 def test_mv_onto_itself_changes_nothing(fs: RegistryS3FileSystem) -> None:
     """In any spelling of the path."""
     fs.pipe_file("/a", b"1")
@@ -70,6 +119,27 @@ def test_mv_onto_itself_changes_nothing(fs: RegistryS3FileSystem) -> None:
     assert fs.cat_file("/a") == b"1"
 
 
+@on_both
+@pytest.mark.parametrize("call", ["copy", "mv"])
+def test_what_would_overwrite_a_file_still_to_be_read_is_refused(fs: RegistryS3FileSystem, call: str) -> None:
+    """A tree into itself, a swap, two to one place: side by side they would lose bytes; nothing is begun."""
+    before = {"/a": b"1", "/a/b": b"2", "/c/a": b"3"}
+    fs.pipe(before)
+    move = getattr(fs, call)
+    for arguments, options in (
+        (("/a", "/a/b"), {"recursive": True}),
+        ((["/a", "/c/a"], ["/c/a", "/a"]), {}),
+        ((["/a", "/c/a"], "/d/"), {}),
+    ):
+        with pytest.raises(OSError) as refused:  # noqa: PT011  # the errno tells
+            move(*arguments, **options)
+        assert refused.value.errno == errno.EINVAL
+    assert fs.cat("/", recursive=True) == before
+    move("/c", "/c/c/x", recursive=True)
+    assert fs.cat_file("/c/c/x/a") == b"3"
+
+
+@on_both
 def test_a_source_is_not_deleted_when_its_copy_failed(
     fs: RegistryS3FileSystem, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -85,6 +155,7 @@ def test_a_source_is_not_deleted_when_its_copy_failed(
     assert fs.cat_file("/a") == b"1"
 
 
+@on_both
 def test_rm_takes_what_was_named(fs: RegistryS3FileSystem) -> None:
     """One key; a list; a pattern; a tree."""
     fs.pipe(dict.fromkeys(("/a", "/a/b", "/l/1", "/l/2", "/l/3", "/g/x1", "/g/x2", "/g/y"), b""))
@@ -98,6 +169,7 @@ def test_rm_takes_what_was_named(fs: RegistryS3FileSystem) -> None:
     assert fs.find("/") == ["/a/b"]
 
 
+@on_both
 def test_rm_of_nothing_and_of_a_directory_are_errors(fs: RegistryS3FileSystem) -> None:
     """S3 itself would say nothing."""
     fs.pipe_file("/d/a", b"")
@@ -111,6 +183,7 @@ def test_rm_of_nothing_and_of_a_directory_are_errors(fs: RegistryS3FileSystem) -
     assert fs.find("/") == ["/d/a"]
 
 
+@on_both
 def test_every_key_that_could_not_be_deleted_is_named(
     fs: RegistryS3FileSystem, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -132,6 +205,7 @@ def test_every_key_that_could_not_be_deleted_is_named(
     assert fs.find("/") == ["/m/1", "/m/3"]
 
 
+@on_both
 def test_directories_are_prefixes(fs: RegistryS3FileSystem) -> None:
     """mkdir and makedirs write nothing; rmdir refuses what is not empty."""
     fs.mkdir("/d")
@@ -148,6 +222,20 @@ def test_directories_are_prefixes(fs: RegistryS3FileSystem) -> None:
         fs.rmdir("/d/a")
 
 
+@on_both
+@pytest.mark.parametrize("key", ["a", "/a", "./a", "sub/"])
+def test_rmdir_refuses_what_any_key_lies_below(fs: RegistryS3FileSystem, key: str) -> None:
+    """Also one that no path can name, and beside the directory's own marker, which stays."""
+    fs.bucket.put("registry/d/" + key, b"")
+    for _ in range(2):
+        with pytest.raises(OSError, match="not empty") as refused:
+            fs.rmdir("/d")
+        assert (refused.value.errno, refused.value.filename) == (errno.ENOTEMPTY, "/d")
+        assert fs.isdir("/d")
+        fs.bucket.put("registry/d/", b"")
+
+
+@on_both
 def test_get_and_put_of_trees_count_files(fs: RegistryS3FileSystem, tmp_path: Any) -> None:
     """The callback counts files; the tree comes back the same."""
     import fsspec

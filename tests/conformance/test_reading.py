@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import logging
 import pickle
 import random
+import time
 from datetime import datetime, timezone
 from typing import Any
 
 import fsspec
-import pandas
 import pytest
 
 from registry_s3fs import RegistryS3FileSystem
 from registry_s3fs.errors import FileExpired
+from tests.fakes import on_both
 
 MIB = 1024 * 1024
 TREE = {
@@ -34,6 +36,7 @@ def names(infos: list[dict[str, Any]]) -> list[tuple[str, str]]:
     return [(info["name"], info["type"]) for info in infos]
 
 
+@on_both
 def test_ls_shows_files_and_directories_by_name(tree: RegistryS3FileSystem) -> None:
     """An object `a` beside `a/b` shows as a file and as a directory."""
     assert names(tree.ls("/docker")) == [
@@ -49,6 +52,7 @@ def test_ls_shows_files_and_directories_by_name(tree: RegistryS3FileSystem) -> N
         tree.ls("/nothing")
 
 
+@on_both
 def test_info_of_a_file_is_what_its_head_tells(tree: RegistryS3FileSystem) -> None:
     """name, size, type, ETag, an aware LastModified, class, content type, metadata."""
     info = tree.info("/docker/a")
@@ -64,12 +68,14 @@ def test_info_of_a_file_is_what_its_head_tells(tree: RegistryS3FileSystem) -> No
         tree.info("/docker/a/nothing")
 
 
+@on_both
 def test_listed_infos_are_those_of_info(tree: RegistryS3FileSystem) -> None:
     """ls and find tell the same size, ETag and time."""
     for info in (*tree.ls("/docker/a"), *tree.find("/docker", detail=True).values()):
         assert info.items() <= tree.info(info["name"]).items()
 
 
+@on_both
 def test_exists_isfile_isdir(tree: RegistryS3FileSystem) -> None:
     """A file wins over a directory of its name."""
     found = {
@@ -78,6 +84,7 @@ def test_exists_isfile_isdir(tree: RegistryS3FileSystem) -> None:
     assert found == {"/docker/a": (True, True, False), "/docker/z": (True, False, True), "/n": (False, False, False)}
 
 
+@on_both
 def test_find_walk_du_and_glob_agree(tree: RegistryS3FileSystem) -> None:
     """All see the same files and bytes."""
     assert tree.find("/") == sorted(TREE)
@@ -101,12 +108,20 @@ def test_find_walk_du_and_glob_agree(tree: RegistryS3FileSystem) -> None:
 
 
 @pytest.mark.parametrize("key", ["bare//b", "bare/./c", "bare/../d", "/bare"])
-def test_keys_that_no_path_can_name_are_not_listed_but_removed(fs: RegistryS3FileSystem, key: str) -> None:
-    """Other tools' keys with odd components: no listing shows them, a recursive rm takes them."""
+def test_keys_that_no_path_can_name_are_not_listed_but_removed(
+    fs: RegistryS3FileSystem, key: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Other tools' keys with odd components: no listing shows them, a debug line does, a recursive rm takes them."""
+    caplog.set_level(logging.DEBUG, "registry_s3fs")
     client, bucket = fs.bucket._client, fs.parameters.bucket
     client.put_object(Bucket=bucket, Key="registry/dir/" + key, Body=b"")
     fs.pipe_file("/dir/fine", b"")
     assert fs.find("/dir") == ["/dir/fine"]
+    assert f"not listed: key 'registry/dir/{key}'" in caplog.text
+    assert [path for path in fs.find("/dir", withdirs=True) if path != "/dir/fine"] == [
+        "/dir",
+        *fs.ls("/dir", detail=False)[:-1],
+    ]
     fs.rm("/dir", recursive=True)
     assert client.list_objects_v2(Bucket=bucket)["KeyCount"] == 0
 
@@ -120,6 +135,9 @@ def test_a_marker_key_shows_as_a_directory(fs: RegistryS3FileSystem) -> None:
     assert fs.find("/d") == []
     fs.rmdir("/d/sub")
     assert not fs.exists("/d")
+    fs.bucket._client.put_object(Bucket=fs.parameters.bucket, Key="registry/d/sub/", Body=b"")
+    fs.rm("/d", recursive=True)
+    assert not fs.exists("/d")
 
 
 def test_a_sibling_of_rootdirectory_is_never_listed(fs: RegistryS3FileSystem) -> None:
@@ -129,6 +147,7 @@ def test_a_sibling_of_rootdirectory_is_never_listed(fs: RegistryS3FileSystem) ->
     assert fs.ls("/") == []
 
 
+@on_both
 @pytest.mark.parametrize("size", [0, 1, 1000, 16 * MIB, 50 * MIB + 7])
 def test_any_slice_of_a_file_is_pythons(fs: RegistryS3FileSystem, size: int) -> None:
     """Negative, open, reversed and past the end, whole and in parallel pieces."""
@@ -153,6 +172,7 @@ def test_any_slice_of_a_file_is_pythons(fs: RegistryS3FileSystem, size: int) -> 
     assert fs.tail("/f", 0) == b""
 
 
+@on_both
 def test_an_open_file_seeks_and_reads(fs: RegistryS3FileSystem) -> None:
     """As a local file does; pickled, it goes on where it was."""
     data = random.Random(3).randbytes(12 * MIB)
@@ -170,16 +190,19 @@ def test_an_open_file_seeks_and_reads(fs: RegistryS3FileSystem) -> None:
         assert buffer == data[100:200]
 
 
+@on_both
 def test_reading_a_directory_or_nothing_is_an_error(tree: RegistryS3FileSystem) -> None:
-    """FileNotFoundError with the path."""
+    """FileNotFoundError with the path, whichever bytes are asked for."""
     for path in ("/docker/z", "/nothing"):
         with pytest.raises(FileNotFoundError) as missing:
             tree.open(path, "rb")
         assert missing.value.filename == path
-        with pytest.raises(FileNotFoundError):
-            tree.cat_file(path)
+        for cut in ((None, None), (3, 3), (5, 2), (-2, 0), (-5, None)):
+            with pytest.raises(FileNotFoundError):
+                tree.cat_file(path, *cut)
 
 
+@on_both
 def test_an_object_replaced_while_it_is_read_is_told(fs: RegistryS3FileSystem) -> None:
     """FileExpired, never mixed bytes."""
     fs.pipe_file("/f", b"a" * 12 * MIB)
@@ -192,6 +215,7 @@ def test_an_object_replaced_while_it_is_read_is_told(fs: RegistryS3FileSystem) -
     assert expired.value.filename == "/f"
 
 
+@on_both
 def test_cat_of_many_is_a_mapping(tree: RegistryS3FileSystem) -> None:
     """A list, a pattern and a directory; on_error omits or returns."""
     assert tree.cat("/docker/a/b") == b"22"
@@ -204,6 +228,16 @@ def test_cat_of_many_is_a_mapping(tree: RegistryS3FileSystem) -> None:
         tree.cat(["/docker/a", "/no"])
 
 
+@on_both
+def test_cat_of_an_empty_directory_is_an_empty_mapping(fs: RegistryS3FileSystem) -> None:
+    """One that only a marker stands for; of nothing, recursive too, it is an error."""
+    fs.bucket.put("registry/d/sub/", b"")
+    assert fs.cat("/d", recursive=True) == fs.cat("/d/sub", recursive=True) == {}
+    with pytest.raises(FileNotFoundError):
+        fs.cat("/no", recursive=True)
+
+
+@on_both
 @pytest.mark.parametrize("max_gap", [None, 0, 100])
 def test_cat_ranges_gives_each_its_own_bytes(fs: RegistryS3FileSystem, max_gap: int | None) -> None:
     """Merged or not; failures are returned in their place."""
@@ -217,6 +251,7 @@ def test_cat_ranges_gives_each_its_own_bytes(fs: RegistryS3FileSystem, max_gap: 
         fs.cat_ranges(paths, starts, ends, max_gap=max_gap, on_error="raise")
 
 
+@on_both
 def test_times_and_checksums_follow_the_object(fs: RegistryS3FileSystem) -> None:
     """created and modified are LastModified; checksum and ukey change with the bytes."""
     fs.pipe_file("/f", b"1")
@@ -237,6 +272,7 @@ def test_a_presigned_url_is_read_by_plain_http(fs: RegistryS3FileSystem) -> None
         assert http.request("GET", fs.sign("/odd name+%")).data == b"signed"
 
 
+@on_both
 def test_the_listings_cache_is_off_unless_asked_for(fs: RegistryS3FileSystem) -> None:
     """Others write to the bucket; with use_listings_cache our own writes still show."""
     cached = RegistryS3FileSystem(**fs.storage_options, use_listings_cache=True)
@@ -253,17 +289,34 @@ def test_the_listings_cache_is_off_unless_asked_for(fs: RegistryS3FileSystem) ->
         cached.ls("/d")
 
 
-def test_pandas_reads_and_writes_urls(fs: RegistryS3FileSystem) -> None:
-    """CSV, Parquet and JSON, both ways."""
-    frame = pandas.DataFrame({"name": ["a", "b"], "value": [1, 2]})
-    url, options = fs.unstrip_protocol("/frame"), fs.storage_options
-    frame.to_csv(url + ".csv", index=False, storage_options=options)
-    frame.to_parquet(url + ".parquet", storage_options=options)
-    frame.to_json(url + ".json", storage_options=options)
-    for read, ending in ((pandas.read_csv, "csv"), (pandas.read_parquet, "parquet"), (pandas.read_json, "json")):
-        pandas.testing.assert_frame_equal(read(f"{url}.{ending}", storage_options=options), frame)
+@on_both
+def test_cached_listings_expire_and_are_bounded(fs: RegistryS3FileSystem) -> None:
+    """listings_expiry_time in seconds, max_paths in directories; as numbers or, from variables, as text."""
+    fs.pipe({f"/{name}/1": b"" for name in "abcd"})
+    brief = RegistryS3FileSystem(**fs.storage_options, use_listings_cache="true", listings_expiry_time="0.01")
+    few = RegistryS3FileSystem(**fs.storage_options, use_listings_cache=True, max_paths="2")
+    off = RegistryS3FileSystem(**fs.storage_options, use_listings_cache="false")
+    for name in "abcd":
+        assert len(brief.ls(name)) == len(few.ls(name)) == len(off.ls(name)) == 1
+    fs.pipe({f"/{name}/2": b"" for name in "abcd"})
+    time.sleep(0.02)
+    assert [len(brief.ls(name)) for name in "abcd"] == [2, 2, 2, 2]
+    assert [len(off.ls(name)) for name in "abcd"] == [2, 2, 2, 2]
+    assert (len(few.ls("a")), len(few.ls("d"))) == (2, 1)
+    for wrong in ({"listings_expiry_time": "soon"}, {"max_paths": 0}, {"use_listings_cache": "yes"}):
+        with pytest.raises(ValueError, match=next(iter(wrong))):
+            RegistryS3FileSystem(**fs.storage_options, **wrong)
 
 
+@on_both
+def test_a_block_of_lines_is_read(fs: RegistryS3FileSystem) -> None:
+    """read_block cuts at a delimiter, as dask needs it."""
+    fs.pipe_file("/f", b"one\ntwo\nthree\n")
+    assert fs.read_block("/f", 2, 4, delimiter=b"\n") == b"two\n"
+    assert fs.read_block("/f", 4, 3) == b"two"
+
+
+@on_both
 def test_a_mapper_is_a_dictionary_of_bytes(fs: RegistryS3FileSystem) -> None:
     """As zarr and others use it."""
     mapper = fs.get_mapper("/m")

@@ -12,7 +12,7 @@ from fsspec.spec import AbstractFileSystem
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from registry_s3fs import RegistryS3FileSystem, walking
+from registry_s3fs import RegistryS3FileSystem, horizon
 from tests.servers import Server
 
 TREE = "/docker/registry/v2"
@@ -90,7 +90,7 @@ def odd(server_bucket: Callable[[dict[str, bytes]], Watched]) -> Watched:
         "c[1]/y",
     )
     found = server_bucket({f"/{name}": b"1" for name in names})
-    for key in ("m/", "b//c", "b/./c", "b/z/"):
+    for key in ("m/", "b//c", "b/./c", "b/z/", "n//x"):
         found.fs.bucket.put(key, b"")
     return found
 
@@ -131,6 +131,9 @@ PATTERNS = (
         "/m/*",
         "/m/**",
         "/m*",
+        "/n*",
+        "/n/**",
+        "/*/*/**",
         "/b/*/",
         "/a/b",
         "/none",
@@ -214,7 +217,7 @@ def test_a_walk_goes_where_fsspecs_goes(
 ) -> None:
     """With little in view at a time as well as with all."""
     odd.page_keys = page_keys
-    monkeypatch.setattr(walking, "LOOK_AHEAD_KEYS", page_keys)
+    monkeypatch.setattr(horizon, "LOOK_AHEAD_KEYS", page_keys)
     assert list(odd.fs.walk(path, **options)) == list(AbstractFileSystem.walk(odd.fs, path, **options))
 
 
@@ -224,7 +227,7 @@ def test_a_walk_may_be_pruned_and_reordered(
 ) -> None:
     """As `os.walk`: what the caller leaves in `dirs` is walked, in the caller's order."""
     registry.page_keys = 3
-    monkeypatch.setattr(walking, "LOOK_AHEAD_KEYS", look_ahead)
+    monkeypatch.setattr(horizon, "LOOK_AHEAD_KEYS", look_ahead)
 
     def pruned(walk: Iterator[Any]) -> list[Any]:
         seen = []
@@ -248,7 +251,7 @@ def test_a_walk_is_one_listing(registry: Watched) -> None:
 def test_a_walk_that_stops_has_not_listed_everything(registry: Watched, monkeypatch: pytest.MonkeyPatch) -> None:
     """Its first directory is there after a look ahead."""
     registry.page_keys = 2
-    monkeypatch.setattr(walking, "LOOK_AHEAD_KEYS", 4)
+    monkeypatch.setattr(horizon, "LOOK_AHEAD_KEYS", 4)
     assert len(registry.during(lambda: next(registry.fs.walk(TREE)))) < 8
 
 
@@ -268,7 +271,7 @@ def test_what_cannot_be_listed_is_omitted_raised_or_told(server_bucket: Any) -> 
 def test_a_walk_goes_on_after_a_request_that_failed(registry: Watched, monkeypatch: pytest.MonkeyPatch) -> None:
     """What was not listed is asked for again, and never taken for empty."""
     registry.page_keys = 5
-    monkeypatch.setattr(walking, "LOOK_AHEAD_KEYS", 10)
+    monkeypatch.setattr(horizon, "LOOK_AHEAD_KEYS", 10)
     everything = list(registry.fs.walk("/"))
     once = iter([PermissionError(13, "denied", "/")])
     requests = itertools.count()

@@ -13,9 +13,11 @@ import fsspec
 import pandas
 import pytest
 
-from registry_s3fs import RegistryS3FileSystem
+from registry_s3fs import RegistryS3FileSystem, writer
 from registry_s3fs.writer import State
 from tests import servers
+from tests.fakes import on_both
+from tests.servers import Server
 
 MIB = 1024 * 1024
 
@@ -50,6 +52,7 @@ def test_a_file_of_100_mib_arrives_in_chunks_of_10_mib(fs: RegistryS3FileSystem)
     assert fs.cat_file("/big") == data
 
 
+@on_both
 @pytest.mark.parametrize(("size", "parts"), [(0, 0), (1, 0), (5 * MIB, 0), (5 * MIB + 1, 2), (10 * MIB, 2)])
 def test_multipart_begins_with_the_second_chunk(fs: RegistryS3FileSystem, size: int, parts: int) -> None:
     """Up to one chunk is one PutObject, whose ETag is no multipart one; block_size= stands in for chunksize."""
@@ -62,6 +65,7 @@ def test_multipart_begins_with_the_second_chunk(fs: RegistryS3FileSystem, size: 
     assert fs.cat_file("/f") == data
 
 
+@on_both
 @pytest.mark.parametrize("block_size", [5 * MIB - 1, 5 * 1024 * MIB + 1, "big"])
 def test_a_block_size_has_the_bounds_of_chunksize(fs: RegistryS3FileSystem, block_size: Any) -> None:
     """S3 would refuse such parts only at the end."""
@@ -97,6 +101,7 @@ def test_a_block_left_by_an_exception_publishes_nothing(
     assert pending(fs) == []
 
 
+@on_both
 @pytest.mark.parametrize("opened", [through_open, through_fsspec_open])
 @pytest.mark.parametrize("compression", [None, "gzip", "bz2"])
 def test_text_and_compression_come_back(fs: RegistryS3FileSystem, opened: Any, compression: str | None) -> None:
@@ -107,6 +112,7 @@ def test_text_and_compression_come_back(fs: RegistryS3FileSystem, opened: Any, c
         assert file.read() == "grüße\n" * 1000
 
 
+@on_both
 def test_pandas_failing_half_way_publishes_nothing(fs: RegistryS3FileSystem) -> None:
     """pandas only calls close(), in success and failure alike."""
 
@@ -132,6 +138,7 @@ def test_a_file_never_closed_is_discarded_with_a_warning(fs: RegistryS3FileSyste
     assert pending(fs) == []
 
 
+@on_both
 def test_a_file_written_inside_an_except_block_is_published(fs: RegistryS3FileSystem) -> None:
     """An error report is a file like any other."""
     try:
@@ -154,6 +161,24 @@ def test_an_exclusive_file_loses_to_one_that_was_quicker(fs: RegistryS3FileSyste
     assert pending(fs) == []
 
 
+@on_both
+def test_exclusive_creation_looks_at_files_alone(fs: RegistryS3FileSystem) -> None:
+    """A directory's name is free for a file, for open, pipe_file and put_file alike, in a transaction too."""
+    fs.pipe({f"/d{n}/x": b"" for n in range(4)})
+    with fs.open("/d0", "xb") as file:
+        file.write(b"1")
+    fs.pipe_file("/d1", b"1", mode="create")
+    fs.put_file(__file__, "/d2", mode="create")
+    with fs.transaction:
+        fs.pipe_file("/d3", b"1", mode="create")
+    for n in range(4):
+        assert fs.isfile(f"/d{n}")
+        for call in (lambda path: fs.open(path, "xb"), lambda path: fs.pipe_file(path, b"", mode="create")):
+            with pytest.raises(FileExistsError) as there:
+                call(f"/d{n}")
+            assert there.value.filename == f"/d{n}"
+
+
 @pytest.mark.parametrize("committed", [None, 0, 10, 5 * MIB - 1, 5 * MIB, 12 * MIB])
 @pytest.mark.parametrize("added", [0, 1, 11 * MIB])
 def test_append_adds_to_the_committed_object(fs: RegistryS3FileSystem, committed: int | None, added: int) -> None:
@@ -168,6 +193,25 @@ def test_append_adds_to_the_committed_object(fs: RegistryS3FileSystem, committed
     assert pending(fs) == []
 
 
+@on_both
+def test_a_file_that_could_not_be_opened_leaves_nothing_to_close(
+    fs: RegistryS3FileSystem, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Append looks at the object first; where that is denied, no warning of an unclosed file follows."""
+
+    def deny(*args: Any, **kwargs: Any) -> None:
+        raise PermissionError(13, "denied", "/f")
+
+    monkeypatch.setattr(fs.bucket, "head", deny)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        with pytest.raises(PermissionError):
+            fs.open("/f", "ab")
+        gc.collect()
+    assert not [file for file in writer._open_files if file._state is State.OPEN]
+
+
+@on_both
 def test_autocommit_false_waits_for_commit_or_discard(fs: RegistryS3FileSystem) -> None:
     """As transactions need it."""
     files = {}
@@ -182,6 +226,7 @@ def test_autocommit_false_waits_for_commit_or_discard(fs: RegistryS3FileSystem) 
     assert not fs.exists("/dropped")
 
 
+@on_both
 def test_a_transaction_publishes_all_or_none(fs: RegistryS3FileSystem) -> None:
     """Files appear when it ends, and not at all when it fails."""
     with fs.transaction:
@@ -228,6 +273,20 @@ def test_a_transaction_in_which_one_file_fails_discards_the_rest(
     assert pending(fs) == []
     fs.pipe_file("/after", b"published at once")
     assert fs.exists("/after")
+
+
+@pytest.mark.parametrize("size", [10, 11 * MIB])
+def test_a_store_that_ignores_if_none_match_is_looked_at_once_more(rclone_server: Server, size: int) -> None:
+    """Right before the object is published, in one request and in parts; the quicker writer's bytes stay."""
+    bucket = f"exclusive-{size}"
+    rclone_server.create_bucket(bucket)
+    fs = RegistryS3FileSystem(**rclone_server.options(bucket))
+    with pytest.raises(FileExistsError), fs.open("/x", "xb", block_size=5 * MIB) as file:
+        file.write(pattern(size))
+        fs.pipe_file("/x", b"quicker")
+    with pytest.raises(FileExistsError):
+        fs.pipe_file("/x", b"slower", mode="create")
+    assert fs.cat_file("/x") == b"quicker"
 
 
 @pytest.mark.parametrize("size", [10, 6 * MIB])
@@ -281,6 +340,7 @@ def test_a_failed_part_fails_the_write_and_leaves_nothing(
     assert pending(fs) == []
 
 
+@on_both
 def test_memory_stays_bounded_while_writing(fs: RegistryS3FileSystem, monkeypatch: pytest.MonkeyPatch) -> None:
     """However slow the server, at most 128 MiB of chunks are in memory."""
     held: set[int] = set()
@@ -301,6 +361,7 @@ def test_memory_stays_bounded_while_writing(fs: RegistryS3FileSystem, monkeypatc
     assert 0 < most <= 3
 
 
+@on_both
 def test_writing_to_a_closed_file_is_an_error(fs: RegistryS3FileSystem) -> None:
     """Bytes that could not be published are not taken."""
     file = fs.open("/f", "wb")
@@ -311,6 +372,7 @@ def test_writing_to_a_closed_file_is_an_error(fs: RegistryS3FileSystem) -> None:
         file.write(b"x")
 
 
+@on_both
 def test_every_bytes_like_object_can_be_written(fs: RegistryS3FileSystem) -> None:
     """write, pipe_file and put take what files take."""
     import array
@@ -338,6 +400,7 @@ def test_a_local_file_goes_up_and_comes_down(fs: RegistryS3FileSystem, tmp_path:
     assert out.getvalue() == data
 
 
+@on_both
 def test_a_failed_download_leaves_the_local_file_alone(fs: RegistryS3FileSystem, tmp_path: Any) -> None:
     """It takes its name when it is whole."""
     (tmp_path / "kept").write_bytes(b"old")
@@ -347,6 +410,7 @@ def test_a_failed_download_leaves_the_local_file_alone(fs: RegistryS3FileSystem,
     assert (tmp_path / "kept").read_bytes() == b"old"
 
 
+@on_both
 def test_no_warning_is_given_for_good_files(fs: RegistryS3FileSystem) -> None:
     """Closed files are collected quietly."""
     with warnings.catch_warnings():

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
+from datetime import datetime
+from typing import Any, BinaryIO
 
 from typing_extensions import assert_type
 
-from registry_s3fs import DriverParameters, RegistryS3FileSystem
+from registry_s3fs import DriverParameters, FileInfo, FileWriter, RegistryS3FileSystem, StorageDriver
 
 
 def parameters_are_typed(mapping: dict[str, str]) -> None:
@@ -27,3 +28,22 @@ def the_filesystem_is_typed(fs: RegistryS3FileSystem) -> None:
     assert_type(fs.cat_file("/a", 0, 10), bytes)
     assert_type(fs.info("/a"), dict[str, Any])
     assert_type(fs.sign("/a", expiration=60), str)
+
+
+def the_driver_is_typed(driver: StorageDriver, names: list[str]) -> None:
+    """All ten methods, and the writer."""
+    assert_type(StorageDriver.from_parameters({"bucket": "demo"}), StorageDriver)
+    assert_type(driver.name(), str)
+    assert_type(driver.get_content("/a"), bytes)
+    driver.put_content("/a", memoryview(b""))
+    assert_type(driver.reader("/a", 3), BinaryIO)
+    with driver.writer("/a", append=True) as writer:
+        assert_type(writer, FileWriter)
+        assert_type(writer.write(b""), int)
+        assert_type(writer.size, int)
+    found = driver.stat("/a")
+    assert_type(found, FileInfo)
+    assert_type(found.mod_time, datetime | None)
+    assert_type(driver.list("/"), list[str])
+    driver.walk("/", lambda info: names.append(info.path), start_after_hint="/a")
+    assert_type(driver.redirect_url("/a", "HEAD"), str)

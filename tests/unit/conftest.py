@@ -14,3 +14,9 @@ def no_sockets(monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr(socket.socket, "connect", refuse)
     monkeypatch.setattr(socket, "getaddrinfo", refuse)
+
+
+@pytest.fixture
+def backend() -> str:
+    """The bucket of `fs` is one in memory."""
+    return "fake"

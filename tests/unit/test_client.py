@@ -3,14 +3,24 @@
 from __future__ import annotations
 
 import logging
+import ssl
 import threading
+from pathlib import Path
 from typing import Any
 
 import botocore
 import pytest
 
-from registry_s3fs import DriverParameters
-from registry_s3fs.client import config_options, object_fields, s3_client
+from registry_s3fs import DriverParameters, sdk
+from registry_s3fs.client import (
+    ATTEMPTS,
+    CONNECT_TIMEOUT_S,
+    LANE_CONNECT_TIMEOUT_S,
+    config_options,
+    fast_lane,
+    object_fields,
+    s3_client,
+)
 from registry_s3fs.redaction import redact
 
 KEYS = {"accesskey": "AKIDEXAMPLE", "secretkey": "secret"}
@@ -60,6 +70,38 @@ def test_version_2_urls_carry_a_version_2_signature() -> None:
     )
 
 
+def test_certificates_are_checked_unless_skipverify_says_not_to() -> None:
+    """The fast lane, which has connections of its own, trusts whom the client trusts."""
+    for skip, mode in ((False, ssl.CERT_REQUIRED), ("true", ssl.CERT_NONE)):
+        client = s3_client(parameters(skipverify=skip))
+        assert (client._endpoint.http_session._verify is False) == bool(skip)
+        assert sdk.tls_context(client).verify_mode == mode
+
+
+def test_without_keys_the_credentials_are_boto3s_own(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """From its environment variables, or of a profile in its files."""
+    files = tmp_path / "credentials"
+    files.write_text("[work]\naws_access_key_id = AKIDOFPROFILE\naws_secret_access_key = s\n")
+    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(files))
+    bare = {"accesskey": "", "secretkey": "", "useragent": str(tmp_path)}
+    named = s3_client(parameters(**bare, profile="work"))
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "AKIDOFENVIRONMENT")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "s")
+    for client, key in ((named, "AKIDOFPROFILE"), (s3_client(parameters(**bare)), "AKIDOFENVIRONMENT")):
+        assert f"Credential={key}%2F" in client.generate_presigned_url("get_object", {"Bucket": "demo", "Key": "k"})
+
+
+@pytest.mark.parametrize(("level", "expected"), [("off", logging.NOTSET), ("debugwithsigning", logging.DEBUG)])
+def test_a_loglevel_sets_the_loggers(level: str, expected: int) -> None:
+    """This package's and botocore's; off leaves them as they are."""
+    try:
+        s3_client(parameters(loglevel=level, useragent="loglevel"))
+        assert [logging.getLogger(name).level for name in ("registry_s3fs", "botocore")] == [expected, expected]
+    finally:
+        for name in ("registry_s3fs", "botocore"):
+            logging.getLogger(name).setLevel(logging.NOTSET)
+
+
 def test_one_client_serves_all_equal_parameters_and_threads() -> None:
     """A process has one client, and one connection pool, for each set of parameters."""
     found: list[object] = []
@@ -92,6 +134,14 @@ def test_config_kwargs_have_the_last_word() -> None:
     assert options["s3"]["payload_signing_enabled"]
     assert options["s3"]["addressing_style"] == "path"
     assert options["request_checksum_calculation"] == "when_supported"
+
+
+def test_a_dead_endpoint_is_given_up_within_30_seconds() -> None:
+    """The fast lane's try, then each of boto3's, and the longest pauses between those (standard mode: up to 2^n s)."""
+    pauses = sum(2**retry for retry in range(ATTEMPTS - 1))
+    assert LANE_CONNECT_TIMEOUT_S + ATTEMPTS * CONNECT_TIMEOUT_S + pauses < 30
+    lane = fast_lane(parameters(config_kwargs={"connect_timeout": 20}))
+    assert lane._connect("http://demo.example")._connect_timeout == LANE_CONNECT_TIMEOUT_S
 
 
 def test_the_connection_pool_is_as_wide_as_the_concurrency() -> None:

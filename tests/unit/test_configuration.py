@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -39,6 +42,12 @@ def test_the_block_is_read_and_what_stands_beside_it_is_not(config: Path) -> Non
     assert (found.bucket, found.rootdirectory, found.encrypt, found.chunksize) == ("images", "/registry", True, 5242880)
 
 
+def test_what_registry_3_has_beside_the_block_is_no_driver_either(config: Path) -> None:
+    """Its `tag:` is new; and `s3aws:` is the other name of the driver in both."""
+    config.write_text(CONFIG.replace("s3:", "s3aws:").replace("  cache:", "  tag: {concurrencylimit: 8}\n  cache:"))
+    assert DriverParameters.from_config(config, environ={}).bucket == "images"
+
+
 def test_variables_override_the_file(config: Path) -> None:
     """As in the registry; a variable that names no parameter is ignored."""
     environ = {
@@ -49,6 +58,69 @@ def test_variables_override_the_file(config: Path) -> None:
     }
     found = DriverParameters.from_config(config, environ)
     assert (found.bucket, found.encrypt, found.chunksize) == ("other", False, 6291456)
+
+
+@pytest.mark.parametrize(
+    ("variable", "text", "parameter", "value"),
+    [
+        ("CHUNKSIZE", "0x600000", "chunksize", 6291456),
+        ("CHUNKSIZE", "6_291_456", "chunksize", 6291456),
+        ("CHUNKSIZE", "", "chunksize", 10485760),
+        ("ENCRYPT", "yes", "encrypt", True),
+        ("ENCRYPT", "~", "encrypt", False),
+        ("LOGLEVEL", "off", "loglevel", "off"),
+        ("KEYID", "0123", "keyid", "0123"),
+        ("KEYID", "0x10", "keyid", "0x10"),
+        ("KEYID", "@a: b", "keyid", "@a: b"),
+        ("USERAGENT", "a: b", "useragent", "a: b"),
+    ],
+)
+def test_variables_are_read_as_yaml(config: Path, variable: str, text: str, parameter: str, value: object) -> None:
+    """Booleans, numbers and nothing, as in the registry; but text stays as it is, also where it is no YAML."""
+    found = DriverParameters.from_config(config, {f"REGISTRY_STORAGE_S3_{variable}": text})
+    assert getattr(found, parameter) == value
+
+
+def test_a_secret_that_is_no_yaml_is_taken_and_not_shown(config: Path) -> None:
+    """Half of all secret keys have a character that YAML gives a meaning."""
+    environ = {"REGISTRY_STORAGE_S3_ACCESSKEY": "AKID", "REGISTRY_STORAGE_S3_SECRETKEY": "%top/secret+[key=: "}
+    with pytest.raises(ValueError, match="secretkey: has white space") as refused:
+        DriverParameters.from_config(config, environ)
+    assert "top" not in str(refused.value)
+    environ["REGISTRY_STORAGE_S3_SECRETKEY"] = "%top/secret+[key="
+    assert DriverParameters.from_config(config, environ).secretkey == "%top/secret+[key="
+
+
+def test_the_storage_may_come_from_variables_alone(tmp_path: Path) -> None:
+    """As with the registry's container image, whose file says filesystem: REGISTRY_STORAGE replaces the section."""
+    path = tmp_path / "config.yml"
+    path.write_text("storage: {filesystem: {rootdirectory: /var}, delete: {enabled: true}}")
+    environ = {
+        "REGISTRY_STORAGE": "s3",
+        "REGISTRY_STORAGE_S3_BUCKET": "mine",
+        "REGISTRY_STORAGE_S3_REGION": "us-east-1",
+    }
+    assert DriverParameters.from_config(path, environ).bucket == "mine"
+    path.write_text("storage: s3")
+    assert DriverParameters.from_config(path, {**environ, "REGISTRY_STORAGE": "{s3: {bucket: other}}"}).bucket == "mine"
+    del environ["REGISTRY_STORAGE"]
+    assert DriverParameters.from_config(path, environ).bucket == "mine"
+
+
+def test_s3aws_has_its_own_variables(config: Path) -> None:
+    """They are named after the block."""
+    config.write_text(CONFIG.replace("s3:", "s3aws:"))
+    environ = {"REGISTRY_STORAGE_S3_BUCKET": "no", "REGISTRY_STORAGE_S3AWS_ROOTDIRECTORY": "/other"}
+    found = DriverParameters.from_config(config, environ)
+    assert (found.bucket, found.rootdirectory) == ("images", "/other")
+
+
+def test_fsspecs_own_variable_names_a_configuration(config: Path) -> None:
+    """FSSPEC_REGISTRYS3_CONFIG: nothing is left to say in the program."""
+    code = "import fsspec; print(fsspec.filesystem('registrys3').parameters.bucket)"
+    environ = {**os.environ, "FSSPEC_REGISTRYS3_CONFIG": str(config)}
+    done = subprocess.run([sys.executable, "-c", code], env=environ, check=True, capture_output=True, text=True)
+    assert done.stdout.strip() == "images"
 
 
 def test_the_filesystem_takes_a_configuration(config: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -74,6 +146,7 @@ def test_an_unknown_key_is_named_with_the_closest_one(config: Path) -> None:
         ("[1, 2]", "no 'storage:' section"),
         ("storage: {s3: text}", "no parameters below it"),
         ("storage: [secret", "line 1"),
+        ("storage: filesystem", "'filesystem'.*s3 and s3aws"),
     ],
 )
 def test_what_is_no_configuration_for_s3_is_told(tmp_path: Path, text: str, message: str) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import pickle
 import subprocess
 import sys
@@ -32,6 +33,60 @@ def test_fsspec_finds_the_protocol_by_its_entry_point() -> None:
     assert [point.value for point in entry_points(group="fsspec.specs", name="registrys3")] == [
         "registry_s3fs.filesystem:RegistryS3FileSystem"
     ]
+
+
+def test_variables_of_fsspec_are_storage_options() -> None:
+    """FSSPEC_REGISTRYS3_REGION and its kin, strings as they are."""
+    code = "import fsspec; print(fsspec.url_to_fs('registrys3://demo/a')[0].parameters)"
+    told = {"FSSPEC_REGISTRYS3_REGION": "eu-west-1", "FSSPEC_REGISTRYS3_ENCRYPT": "true"}
+    done = subprocess.run(
+        [sys.executable, "-c", code], check=True, capture_output=True, text=True, env={**os.environ, **told}
+    )
+    assert done.stdout == "DriverParameters(region='eu-west-1', bucket='demo', encrypt=True)\n"
+
+
+OFFLINE = """
+import socket
+
+def refuse(*args):
+    raise AssertionError("a request left the process")
+
+socket.socket.connect = refuse
+"""
+MOCKED = """
+import boto3, moto
+from registry_s3fs import RegistryS3FileSystem
+
+MIB = 1024 * 1024
+with moto.mock_aws():
+    boto3.client("s3", region_name="us-east-1").create_bucket(Bucket="demo")
+    fs = RegistryS3FileSystem(bucket="demo", region="us-east-1", rootdirectory="/reg")
+    fs.pipe({"/a": b"1", "/d/b": b"22"})
+    assert fs.cat(["/a", "/d/b"]) == {"/a": b"1", "/d/b": b"22"}
+    assert fs.cat_ranges(["/d/b"], [1], [2]) == [b"2"]
+    with fs.open("/big", "wb", block_size=5 * MIB) as file:
+        file.write(bytes(11 * MIB))
+    with fs.open("/big", "ab") as file:
+        file.write(b"x")
+    fs.mv("/big", "/moved")
+    assert fs.open("/moved").read() == bytes(11 * MIB) + b"x"
+    fs.setxattr("/a", who="me")
+    fs.put_tags("/a", {"k": "v"})
+    assert (fs.info("/a")["metadata"], fs.get_tags("/a")) == ({"who": "me"}, {"k": "v"})
+    assert len(fs.object_version_info("/a")) == 1
+    assert fs.list_multipart_uploads() == []
+    assert fs.find("/") == ["/a", "/d/b", "/moved"]
+    keys = boto3.client("s3", region_name="us-east-1").list_objects_v2(Bucket="demo")["Contents"]
+    assert [found["Key"] for found in keys] == ["reg/a", "reg/d/b", "reg/moved"]
+    fs.rm("/", recursive=True)
+    assert not fs.exists("/a")
+"""
+
+
+def test_motos_mock_hears_of_every_call() -> None:
+    """mock_aws in the process itself: no server, and no request leaves it."""
+    done = subprocess.run([sys.executable, "-c", OFFLINE + MOCKED], check=False, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
 
 
 def test_making_an_instance_imports_no_boto3() -> None:
@@ -89,6 +144,14 @@ def test_a_url_comes_back_with_its_bucket() -> None:
     """unstrip_protocol gives what fsspec.open takes."""
     fs = RegistryS3FileSystem(bucket="demo", region="us-east-1")
     assert fs.unstrip_protocol("a/b") == fs.unstrip_protocol("registrys3://demo/a/b") == "registrys3://demo/a/b"
+
+
+def test_without_a_bucket_in_the_url_it_is_the_options() -> None:
+    """registrys3:///path with bucket=; without one, the message says where it may come from."""
+    fs, path = fsspec.url_to_fs("registrys3:///a/b", bucket="demo", region="us-east-1")
+    assert (fs.unstrip_protocol(path), path) == ("registrys3://demo/a/b", "/a/b")
+    with pytest.raises(ValueError, match="bucket: required"):
+        fsspec.url_to_fs("registrys3:///a/b", region="us-east-1")
 
 
 def test_another_bucket_beside_the_urls_is_refused() -> None:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import inspect
+import io
 import pickle
+from datetime import timedelta
 
 import pytest
 from hypothesis import given
@@ -123,6 +126,52 @@ CALLS = {
     "mkdir": lambda fs, url: fs.mkdir(url),
     "makedirs": lambda fs, url: fs.makedirs(url),
     "rmdir": lambda fs, url: fs.rmdir(url),
+    "cat recursive": lambda fs, url: fs.cat(url, recursive=True),
+    "cat_file of a version": lambda fs, url: fs.cat_file(url, version_id="v"),
+    "info of a version": lambda fs, url: fs.info(url, version_id="v"),
+    "file_info": lambda fs, url: fs.file_info(url),
+    "open rb of a version": lambda fs, url: fs.open(url, "rb", version_id="v"),
+    "open in gzip": lambda fs, url: fs.open(url, "wt", compression="gzip"),
+    "get to a file object": lambda fs, url: fs.get_file(url, io.BytesIO(), version_id="v"),
+    "get list": lambda fs, url: fs.get(["/fine", url], "/tmp/never"),
+    "put list": lambda fs, url: fs.put([__file__], [url]),
+    "pipe create": lambda fs, url: fs.pipe_file(url, b"", mode="create"),
+    "cp_file to": lambda fs, url: fs.cp_file("/x", url),
+    "cp": lambda fs, url: fs.cp(url, "/x"),
+    "copy list": lambda fs, url: fs.copy(["/fine", url], ["/x", "/y"]),
+    "mv to": lambda fs, url: fs.mv("/x", url),
+    "mv recursive": lambda fs, url: fs.mv(url, "/x", recursive=True),
+    "rename": lambda fs, url: fs.rename(url, "/x"),
+    "delete": lambda fs, url: fs.delete(url),
+    "expand_path": lambda fs, url: fs.expand_path(url, recursive=True),
+    "read_block": lambda fs, url: fs.read_block(url, 0, 1),
+    "read_bytes": lambda fs, url: fs.read_bytes(url),
+    "write_bytes": lambda fs, url: fs.write_bytes(url, b""),
+    "read_text": lambda fs, url: fs.read_text(url),
+    "write_text": lambda fs, url: fs.write_text(url, ""),
+    "size": lambda fs, url: fs.size(url),
+    "sizes": lambda fs, url: fs.sizes([url]),
+    "stat": lambda fs, url: fs.stat(url),
+    "lexists": lambda fs, url: fs.lexists(url),
+    "mkdirs": lambda fs, url: fs.mkdirs(url),
+    "disk_usage": lambda fs, url: fs.disk_usage(url),
+    "listdir": lambda fs, url: fs.listdir(url),
+    **(
+        {"tree": lambda fs, url: fs.tree(url)} if hasattr(RegistryS3FileSystem, "tree") else {}
+    ),  # fsspec has it from 2025 on
+    "get_mapper": lambda fs, url: fs.get_mapper(url),
+    "makedir": lambda fs, url: fs.makedir(url),
+    "move": lambda fs, url: fs.move(url, "/x"),
+    "download": lambda fs, url: fs.download(url, "/tmp/never"),
+    "upload": lambda fs, url: fs.upload(__file__, url),
+    "metadata": lambda fs, url: fs.metadata(url),
+    "getxattr": lambda fs, url: fs.getxattr(url, "a"),
+    "setxattr": lambda fs, url: fs.setxattr(url, a="1"),
+    "get_tags": lambda fs, url: fs.get_tags(url),
+    "put_tags": lambda fs, url: fs.put_tags(url, {}),
+    "object_version_info": lambda fs, url: fs.object_version_info(url),
+    "list_multipart_uploads": lambda fs, url: fs.list_multipart_uploads(url),
+    "clear_multipart_uploads": lambda fs, url: fs.clear_multipart_uploads(url, older_than=timedelta(0)),
     "created": lambda fs, url: fs.created(url),
     "modified": lambda fs, url: fs.modified(url),
     "checksum": lambda fs, url: fs.checksum(url),
@@ -131,6 +180,8 @@ CALLS = {
     "unstrip_protocol": lambda fs, url: fs.unstrip_protocol(url),
     "invalidate_cache": lambda fs, url: fs.invalidate_cache(url),
 }
+NO_PATHS = {"from_config"}
+"""Methods with an argument of such a name that is no path in the bucket."""
 
 
 @pytest.mark.parametrize("call", CALLS.values(), ids=CALLS)
@@ -143,6 +194,25 @@ def test_every_method_refuses_without_a_request(call: object, url: str, error: t
     """A foreign bucket or a path with dots is a ValueError in every method; no socket is opened."""
     with pytest.raises(error):
         call(filesystem(), url)  # type: ignore[operator]
+
+
+def test_no_method_that_takes_a_path_is_left_out() -> None:
+    """One that this class or fsspec's gains is missed here."""
+    takes_paths = {
+        name
+        for name, method in inspect.getmembers(RegistryS3FileSystem, callable)
+        if not name.startswith("_")
+        and {"path", "path1", "rpath", "root", "prefix", "name", "paths"} & parameters(method)
+    }
+    tried = {name.split()[0] for name in CALLS}
+    assert takes_paths - tried == NO_PATHS
+
+
+def parameters(method: object) -> set[str]:
+    try:
+        return set(inspect.signature(method).parameters)  # type: ignore[arg-type]
+    except ValueError:
+        return set()
 
 
 def test_a_foreign_bucket_is_named_beside_our_own() -> None:

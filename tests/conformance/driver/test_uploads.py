@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import islice
+
 import pytest
 
 from registry_s3fs.errors import BucketNotFoundError
@@ -17,7 +19,7 @@ def test_uploads_of_a_prefix_come_from_all_pages(place: Place) -> None:
     keys = ["registry/a/1", "registry/a/1", "registry/a/1", "registry/a/2", "registry/a/3", "registry/b"]
     begun = [(key, fs.bucket.create_upload(key)) for key in keys]
     requests = place.paged(fs, "ListMultipartUploads", MaxUploads=2)
-    found = list(fs.bucket.list_uploads("registry/a/"))
+    found = list(islice(fs.bucket.list_uploads("registry/a/"), 20))  # one marker alone gives page 1 for ever
     assert sorted((each.key, each.upload_id) for each in found) == sorted(begun[:-1])
     assert len(requests) == 3
     assert all(each.initiated.tzinfo for each in found)

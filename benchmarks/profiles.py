@@ -1,0 +1,81 @@
+"""How much is measured, over what network."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from benchmarks.data import KIB, MIB
+
+MOTO = "That server is slower than any client: these ratios are its own, not the clients'"
+"""What is to be said of every result from there."""
+
+
+@dataclass(frozen=True)
+class Sizes:
+    """Bytes and counts of the workloads."""
+
+    large_bytes: int
+    """Of the object that is streamed, read whole, fetched and stored."""
+    copy_bytes: int
+    """Of the object that is copied in the server."""
+    reads: int
+    """Random reads through one open file."""
+    ranges: int
+    """Ranges of one `cat_ranges`."""
+    small: int
+    """Small objects: read, stored and deleted side by side."""
+    lookups: int
+    """Files looked at one by one."""
+    flat: int
+    """Keys of one folder."""
+    tree: int
+    """Keys of a registry, ten an image."""
+    repositories: int
+    """Repositories that are walked."""
+
+    read_bytes: int = 64 * KIB
+    range_bytes: int = 128 * KIB
+    small_bytes: int = 16 * KIB
+
+
+@dataclass(frozen=True)
+class Profile:
+    """A network, and the sizes that suit it."""
+
+    name: str
+    title: str
+    sizes: Sizes
+    knobs: Mapping[str, float] = field(default_factory=dict)
+    """Of the simulator, while something is measured: milliseconds before an answer, MB/s of a connection."""
+
+
+LAN = Profile(
+    name="lan",
+    title="no latency, no limit to bandwidth",
+    sizes=Sizes(
+        large_bytes=512 * MIB, copy_bytes=512 * MIB, reads=500, ranges=200, small=1_000,
+        lookups=500, flat=20_000, tree=100_000, repositories=500,
+    ),
+)  # fmt: skip
+
+WAN = Profile(
+    name="wan",
+    title="30 ms before each answer, 90 MB/s a connection",
+    sizes=Sizes(
+        large_bytes=256 * MIB, copy_bytes=512 * MIB, reads=60, ranges=200, small=1_000,
+        lookups=60, flat=20_000, tree=100_000, repositories=60,
+    ),
+    knobs={"latencyMs": 30, "bandwidthMBps": 90},
+)  # fmt: skip
+
+QUICK = Profile(
+    name="quick",
+    title="small sizes, which only prove that everything works",
+    sizes=Sizes(
+        large_bytes=34 * MIB, copy_bytes=34 * MIB, reads=20, ranges=20, small=50,
+        lookups=20, flat=200, tree=500, repositories=25,
+    ),
+)  # fmt: skip
+
+PROFILES = {profile.name: profile for profile in (LAN, WAN, QUICK)}

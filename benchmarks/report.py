@@ -1,0 +1,132 @@
+"""Results as markdown. Pure."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Sequence
+
+from benchmarks import targets
+from benchmarks.data import MIB
+from benchmarks.peers import OURS
+from benchmarks.results import Record, Results, Summary, summarise
+
+BEGIN = "<!-- results: written by `python -m benchmarks` -->"
+END = "<!-- end of results -->"
+MET = {True: "met", False: "**missed**", None: "not known"}
+
+Cell = Callable[[Record, "Record | None"], str]
+"""A peer's record and ours, if ours worked."""
+
+
+def inserted(page: str, text: str) -> str:
+    """A page with what stands between its markers replaced.
+
+    >>> inserted(f"before {BEGIN} old {END} after", "new") == f"before {BEGIN}\\n\\nnew\\n\\n{END} after"
+    True
+    """
+    pattern = re.compile(f"{re.escape(BEGIN)}.*{re.escape(END)}", re.DOTALL)
+    if not pattern.search(page):
+        raise ValueError(f"the page lacks the lines {BEGIN} and {END}")
+    return pattern.sub(lambda _: f"{BEGIN}\n\n{text}\n\n{END}", page)
+
+
+def report(results: Results, plot: str = "") -> str:
+    """All tables of a profile; `plot` is the file name of its picture."""
+    summary = summarise(results.records)
+    parts = [
+        f"## {results.profile}: {results.title}",
+        "\n".join(f"- {name}: {value}" for name, value in results.about.items()),
+        *([f"![Seconds of each peer, profile {results.profile}]({plot})"] if plot else []),
+        "### Wall seconds",
+        "In brackets how many times the time of ours: above 1, ours is faster. The last column is the fastest peer's.",
+        _times(results, summary, lambda record: record.seconds),
+        "### Targets",
+        target_table(targets.judged(results.profile, summary)),
+        "### CPU seconds",
+        "User and system time of the client's process; brackets and last column as above.",
+        _times(results, summary, lambda record: record.cpu_seconds),
+        "### Peak memory, MiB",
+        "The most that was resident beyond what was when the clock started; results that the caller gets are in it.",
+        _table(results, summary, _memory),
+        "### Requests",
+        _table(results, summary, _requests),
+    ]
+    return "\n\n".join(part for part in parts if part)
+
+
+def target_table(verdicts: Sequence[tuple[str, targets.Verdict]]) -> str:
+    """What was to be reached, and whether it was."""
+    if not verdicts:
+        return "None for this run."
+    met = sum(verdict.met is True for _, verdict in verdicts)
+    rows = [[workload, verdict.wanted, verdict.measured, MET[verdict.met]] for workload, verdict in verdicts]
+    return f"{met} of {len(verdicts)} met.\n\n" + _markdown(["workload", "target", "measured", ""], rows)
+
+
+def _times(results: Results, summary: Summary, of: Callable[[Record], float]) -> str:
+    def cell(record: Record, ours: Record | None) -> str:
+        ratio = f" ({of(record) / of(ours):.2f})" if ours and ours is not record and of(ours) else ""
+        return f"{seconds(of(record))}{ratio}"
+
+    def best(peers: dict[str, Record]) -> str:
+        working = [of(each) for each in peers.values() if each.peer != OURS and not each.failure]
+        ours = peers.get(OURS)
+        return f"{min(working) / of(ours):.2f}" if working and ours and not ours.failure and of(ours) else ""
+
+    return _table(results, summary, cell, ("best / ours", best))
+
+
+def seconds(value: float) -> str:
+    """Three digits are more than enough.
+
+    >>> seconds(12.345), seconds(1.2345), seconds(0.012345)
+    ('12.3', '1.23', '0.012')
+    """
+    return f"{value:.1f}" if value >= 10 else f"{value:.2f}" if value >= 1 else f"{value:.3f}"
+
+
+def _memory(record: Record, ours: Record | None) -> str:
+    return "-" if record.peak_bytes is None else f"{record.peak_bytes / MIB:.0f}"
+
+
+def _requests(record: Record, ours: Record | None) -> str:
+    if not record.requests:
+        return "not counted"
+    total = sum(record.requests.values())
+    names = ", ".join(f"{count:,} {name}" for name, count in sorted(record.requests.items()))
+    return names if len(record.requests) == 1 else f"{total:,}: {names}"
+
+
+def _table(
+    results: Results,
+    summary: Summary,
+    cell: Cell,
+    last: tuple[str, Callable[[dict[str, Record]], str]] | None = None,
+) -> str:
+    names = peers_of(summary)
+    rows = []
+    for workload, peers in summary.items():
+        ours = peers.get(OURS)
+        working = ours if ours and not ours.failure else None
+        cells = [_shown(peers[name], working, cell) if name in peers else "" for name in names]
+        rows.append([f"**{workload}**: {results.workloads[workload]}", *cells, *([last[1](peers)] if last else [])])
+    return _markdown(["workload", *names, *([last[0]] if last else [])], rows)
+
+
+def peers_of(summary: Summary) -> list[str]:
+    """All peers, in the order of their first record, ours first."""
+    names = dict.fromkeys(name for peers in summary.values() for name in peers)
+    return sorted(names, key=lambda name: name != OURS)
+
+
+def _shown(record: Record, ours: Record | None, cell: Cell) -> str:
+    return _brief(record.failure) if record.failure else cell(record, ours)
+
+
+def _brief(failure: str) -> str:
+    return failure if len(failure) <= 60 else f"{failure[:57]}..."
+
+
+def _markdown(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    lines = [head, ["---"] * len(head), *rows]
+    return "\n".join("| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |" for line in lines)

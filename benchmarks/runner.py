@@ -1,0 +1,153 @@
+"""Runs every peer on every workload, in turns, each time in a new process."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Any
+
+from botocore.exceptions import ClientError
+
+from benchmarks import data
+from benchmarks.endpoints import Endpoint
+from benchmarks.measure import READY, Task
+from benchmarks.profiles import Profile, Sizes
+from benchmarks.results import Record
+from benchmarks.stored import check_stored, fill
+from benchmarks.workloads import BY_NAME, Case, Workload, WrongResultError
+
+BOUND_SECONDS = 30.0
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What is to be measured."""
+
+    profile: Profile
+    peers: Sequence[str]
+    workloads: Sequence[str]
+    rounds: int
+
+
+def run(plan: Plan, endpoint: Endpoint) -> list[Record]:
+    """All records, in the order of measuring. A peer that failed at a workload is not asked again."""
+    with _scratch(plan.profile.sizes) as case:
+        fill(endpoint, plan.profile.sizes)
+        bench, records = Bench(endpoint, case, plan.profile.knobs), list[Record]()
+        for number in range(plan.rounds):
+            for name in plan.workloads:
+                for peer in turns(plan.peers, number):
+                    if not any(each.failure and (each.peer, each.workload) == (peer, name) for each in records):
+                        records.append(bench.record(peer, BY_NAME[name], is_first=number == 0))
+                        print(f"round {number + 1}: {records[-1]}", file=sys.stderr)
+    return records
+
+
+def turns(peers: Sequence[str], number: int) -> list[str]:
+    """The peers' order in a round: another one begins each time.
+
+    >>> turns(["a", "b", "c"], 4)
+    ['b', 'c', 'a']
+    """
+    first = number % len(peers)
+    return [*peers[first:], *peers[:first]]
+
+
+@contextmanager
+def _scratch(sizes: Sizes) -> Iterator[Case]:
+    with tempfile.TemporaryDirectory(prefix="registry-s3fs-benchmark-") as folder:
+        case = Case(sizes, Path(folder))
+        with open(case.source, "wb") as file:
+            file.writelines(data.blocks(sizes.large_bytes))
+        yield case
+
+
+@dataclass(frozen=True)
+class Bench:
+    """An endpoint that has been filled, and how slow it is while something is measured."""
+
+    endpoint: Endpoint
+    case: Case
+    knobs: Mapping[str, float]
+
+    def record(self, peer: str, workload: Workload, *, is_first: bool) -> Record:
+        """Measure once.
+
+        To keep a large upload costs the simulator as much as to receive it. So it is kept and compared in a rehearsal,
+        before the first round; when it is measured, only its size is kept.
+        """
+        if not (workload.is_large_upload and self.endpoint.can_drop_bodies):
+            return self._run(peer, workload, {**self.knobs, **dict(workload.knobs)})
+        if is_first:
+            rehearsal = self._run(peer, workload, {})
+            if rehearsal.failure:
+                return rehearsal
+        return self._run(peer, workload, {**self.knobs, "keepBodies": False})
+
+    def _run(self, peer: str, workload: Workload, knobs: Mapping[str, float]) -> Record:
+        if workload.deletes:
+            self.endpoint.store_flat(data.DOOMED, self.case.sizes.small)
+        task = Task(peer, workload.name, self.endpoint.access, self.case.sizes, str(self.case.scratch), BOUND_SECONDS)
+        requests: dict[str, int] = {}
+        answer = _answer(task, self.endpoint.measured(knobs, requests))
+        if "failure" not in answer:
+            answer |= self._failure(workload, is_kept=knobs.get("keepBodies", True) is True)
+        self.endpoint.delete([data.WRITTEN, *self.endpoint.keys(data.WRITTEN), *self.endpoint.keys(data.DOOMED)])
+        return Record(peer=peer, workload=workload.name, requests=requests, **answer)
+
+    def _failure(self, workload: Workload, *, is_kept: bool) -> dict[str, str]:
+        try:
+            check_stored(self.endpoint, self.case, workload, is_kept=is_kept)
+        except (WrongResultError, ClientError) as error:  # or it is not there at all
+            return {"failure": f"wrong result: {error}"}
+        return {}
+
+
+def _answer(task: Task, started: AbstractContextManager[Any]) -> dict[str, Any]:
+    """What a new process answers; `started` is entered when it is ready to be measured."""
+    with tempfile.TemporaryFile("w+") as errors, _process(errors) as process:
+        lines = _talk(process, task, started)
+        status = process.wait()
+        errors.seek(0)
+        return _read(status, lines, errors.read(), task)
+
+
+def _process(errors: IO[str]) -> subprocess.Popen[str]:
+    command = [sys.executable, "-m", "benchmarks.measure"]
+    pipe = subprocess.PIPE
+    return subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=errors, text=True, env=_environment())
+
+
+def _talk(process: subprocess.Popen[str], task: Task, started: AbstractContextManager[Any]) -> list[str]:
+    assert process.stdin
+    assert process.stdout
+    print(task.to_json(), file=process.stdin, flush=True)
+    first = process.stdout.readline().strip()
+    if first != READY:
+        return [first]
+    with started:
+        print("go", file=process.stdin, flush=True)
+        return [first, *process.stdout.read().splitlines()]
+
+
+def _read(status: int, lines: list[str], errors: str, task: Task) -> dict[str, Any]:
+    if status == -signal.SIGALRM and lines[0] == READY:
+        return {"failure": f"over {task.bound_seconds:.0f} s", "seconds": task.bound_seconds}
+    if status:
+        return {"failure": f"ended with status {status}: {errors.strip()[-300:]}"}
+    answer: dict[str, Any] = json.loads(lines[-1])
+    return answer
+
+
+def _environment() -> dict[str, str]:
+    """Without what would give one peer other settings than the next."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
+    return {**kept, "AWS_EC2_METADATA_DISABLED": "true", "AWS_CONFIG_FILE": os.devnull}

@@ -1,0 +1,55 @@
+"""When, where and with what a run measures."""
+
+from __future__ import annotations
+
+import os
+import platform
+import re
+import shlex
+import sys
+from collections.abc import Iterable
+from datetime import datetime, timezone
+from importlib.metadata import version
+from pathlib import Path
+
+from benchmarks.peers import PEERS
+
+
+def about(peers: Iterable[str], rounds: int) -> dict[str, str]:
+    """As lines of a report."""
+    return {
+        "date": datetime.now(timezone.utc).strftime("%Y-%m-%d %H:%M UTC"),
+        "command": shlex.join(["python", "-m", "benchmarks", *_without_secret(sys.argv[1:])]),
+        "rounds": f"{rounds}, of which the median is shown",
+        "machine": f"{os.cpu_count()} processors, {_processor()}; {_memory()}{platform.system()} {platform.release()}",
+        "load before": f"{os.getloadavg()[0]:.1f}",
+        "versions": f"Python {platform.python_version()}, {_versions(peers)}",
+    }
+
+
+def _without_secret(arguments: list[str]) -> list[str]:
+    """
+    >>> _without_secret(["--secretkey", "x", "--rounds", "3", "--secretkey=y"])
+    ['--secretkey', '...', '--rounds', '3', '--secretkey=...']
+    """
+    shown = [re.sub("^(--secretkey=).*", r"\1...", each) for each in arguments]
+    return ["..." if before == "--secretkey" else each for before, each in zip(["", *shown], shown, strict=False)]
+
+
+def _versions(peers: Iterable[str]) -> str:
+    names = dict.fromkeys(name for peer in peers for name in PEERS[peer].distributions)
+    return ", ".join(f"{name} {version(name)}" for name in names)
+
+
+def _processor() -> str:
+    return _found(Path("/proc/cpuinfo"), r"^model name\s*: (.*)$") or platform.processor() or platform.machine()
+
+
+def _memory() -> str:
+    kib = _found(Path("/proc/meminfo"), r"^MemTotal:\s*(\d+) kB$")
+    return f"{int(kib) / 1024**2:.0f} GiB; " if kib else ""
+
+
+def _found(path: Path, pattern: str) -> str:
+    found = re.search(pattern, path.read_text(), re.MULTILINE) if path.exists() else None
+    return found[1] if found else ""

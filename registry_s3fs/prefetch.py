@@ -1,0 +1,121 @@
+"""The cache of a file open for reading: it sees a file read from front to back, and stays some ranges ahead."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+from concurrent.futures import Future
+from typing import Any, NamedTuple
+
+from fsspec.caching import BaseCache, register_cache
+
+from registry_s3fs.concurrency import pool
+
+RANGES_AHEAD = 8
+"""In flight at once: a connection to S3 gives some 90 MB/s, less the wait for its first byte."""
+EAGER_BYTES = 512 * 1024
+"""A first read from the very beginning that is as large as this begins a stream; others must be followed by one."""
+LEAST_BYTES = 64 * 1024
+"""A request takes as long for a byte as for these, and what lies around a byte is often asked for next."""
+
+
+class _Range(NamedTuple):
+    start: int
+    end: int
+    data: Future[bytes]
+
+
+class PrefetchCache(BaseCache):
+    """An fsspec cache (``cache_type="prefetch"``) for reading sequentially at full speed and at random exactly.
+
+    Reads that follow one another are served from ranges fetched ahead, at most `RANGES_AHEAD` beside the
+    one being read; so the memory is at most ``(RANGES_AHEAD + 1) * blocksize``, 36 MiB by default. Any
+    other read ends that, and is one request of its own bytes (at least 64 KiB).
+    """
+
+    name = "prefetch"
+
+    def __init__(
+        self, blocksize: int, fetcher: Any, size: int, *, submit: Callable[..., Future[bytes]] | None = None
+    ) -> None:
+        super().__init__(blocksize, fetcher, size)
+        self._submit = submit or pool(RANGES_AHEAD).submit
+        self._held: deque[_Range] = deque()
+        """The range read last and those ahead, without a gap between."""
+        self._next: int | None = None
+        """Where the last read ended."""
+        self.forget()
+
+    def _fetch(self, start: int | None, stop: int | None) -> bytes:
+        start = start or 0
+        stop = self.size if stop is None else min(stop, self.size)
+        if start >= stop:
+            return b""
+        try:
+            data = self._serve(start, stop)
+        except BaseException:
+            self.forget()
+            raise
+        self._next = stop
+        return data
+
+    def forget(self) -> None:
+        """Give up what was fetched and is being fetched."""
+        for held in self._held:
+            held.data.cancel()
+        self._held.clear()
+        self._ahead = 1
+
+    def _serve(self, start: int, stop: int) -> bytes:
+        if self._held and self._held[0].start <= start and stop <= self._held[-1].end:
+            return self._take(start, stop)
+        if start == self._next:
+            return self._take(start, stop)
+        if self._next is None and start == 0 and stop >= EAGER_BYTES:
+            self._ahead = RANGES_AHEAD
+            return self._take(start, stop)
+        return self._single(start, stop)
+
+    def _single(self, start: int, stop: int) -> bytes:
+        self.forget()
+        end = max(stop, min(start + LEAST_BYTES, self.size))
+        data: bytes = self.fetcher(start, end)
+        if end - start <= self.blocksize:  # a larger one would only stand in memory twice
+            done: Future[bytes] = Future()
+            done.set_result(data)
+            self._held.append(_Range(start, end, done))
+        return data if end == stop else data[: stop - start]
+
+    def _take(self, start: int, stop: int) -> bytes:
+        """Bytes from the ranges at hand, with new ones begun as these are used up."""
+        pieces: list[bytes] = []
+        while start < stop:
+            held = self._range_at(start)
+            until = min(stop, held.end)
+            data = held.data.result()
+            pieces.append(data if len(data) == until - start else data[start - held.start : until - held.start])
+            start = until
+        return pieces[0] if len(pieces) == 1 else b"".join(pieces)
+
+    def _range_at(self, start: int) -> _Range:
+        while self._held and self._held[0].end <= start:
+            self._held.popleft()
+            self._go_ahead(start)
+        if not self._held:
+            self._go_ahead(start)
+        return self._held[0]
+
+    def _go_ahead(self, start: int) -> None:
+        """Begin more ranges, and one more at once than the time before."""
+        end = self._held[-1].end if self._held else start
+        while len(self._held) <= self._ahead and end < self.size:
+            end = self._begin(end)
+        self._ahead = min(self._ahead + 1, RANGES_AHEAD)
+
+    def _begin(self, start: int) -> int:
+        end: int = min(start + self.blocksize, self.size)
+        self._held.append(_Range(start, end, self._submit(self.fetcher, start, end)))
+        return end
+
+
+register_cache(PrefetchCache, clobber=True)

@@ -1,0 +1,227 @@
+"""The storage driver's `FileWriter`: an upload that outlives its writer.
+
+Another process goes on with it, or the Go registry, as this one goes on with theirs.
+"""
+
+from __future__ import annotations
+
+import enum
+import errno
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from types import TracebackType
+from typing import TYPE_CHECKING, Any
+
+from registry_s3fs import ranges
+from registry_s3fs.bucket import Bucket
+from registry_s3fs.errors import DRIVER_NAME, StorageDriverError, as_driver
+from registry_s3fs.multipart import MultipartUpload
+from registry_s3fs.records import Part, Pin, Upload
+
+if TYPE_CHECKING:
+    from registry_s3fs.filesystem import RegistryS3FileSystem
+
+
+class State(enum.Enum):
+    """Of a `FileWriter`."""
+
+    OPEN = "open"
+    CLOSED = "closed"
+    COMMITTED = "committed"
+    CANCELLED = "cancelled"
+    FAILED = "failed; open it again with append=True to go on from what was stored"
+
+
+ALLOWED = {"write": {State.OPEN}, "commit": {State.OPEN}, "cancel": {State.OPEN, State.FAILED}}
+"""The states in which each call is allowed; `close` always is, and does something in OPEN alone."""
+
+
+class FileWriter:
+    """A file being written in steps, by the multipart upload of its path (Go: ``s3-aws``'s ``writer``).
+
+    `commit` publishes it, `cancel` throws it away, and `close` without either stores what was written such that
+    ``StorageDriver.writer(path, append=True)`` goes on with it. A ``with`` block closes it. Parts go up one
+    after the other, so that what is stored has no gap whenever the process ends; at most two of them,
+    and 5 MiB, are in memory.
+
+    Raises:
+        StorageDriverError: a request failed, or the writer is no longer open.
+    """
+
+    def __init__(self, fs: RegistryS3FileSystem, path: str, *, append: bool = False) -> None:
+        self._state = State.CLOSED  # until it is known that it can be opened
+        self.path = path
+        self._fs = fs
+        self._key = fs.bucket.space.key(path)
+        self._buffer = bytearray()
+        with as_driver(path):
+            pending = _pending(fs.bucket, self._key, path) if append else None
+        with as_driver(path, missing=StorageDriverError):
+            parts = _parts(fs.bucket, pending, path) if pending else []
+            self._upload = self._multipart((pending.upload_id, parts) if pending else None)
+        self._size = sum(part.size for part in parts)
+        self._begins_again = _must_begin_again(parts)
+        self._state = State.OPEN
+
+    @property
+    def size(self) -> int:
+        """Bytes written so far, those of an upload that was resumed included."""
+        return self._size
+
+    def write(self, data: Any) -> int:
+        """Take bytes; gives their number."""
+        self._check("write")
+        view = memoryview(data).cast("B")
+        with self._failing():
+            if view and self._begins_again:
+                self._begin_again()
+            at = 0
+            while at < len(view):
+                # A part is sent when 5 MiB more are there, so that the last one is never too small to go on after
+                # (Go 2.x: ``readyPart`` and ``pendingPart``).
+                full_bytes = self._part_bytes + ranges.MIN_PART_BYTES
+                taken = view[at : at + full_bytes - len(self._buffer)]
+                self._buffer += taken
+                at += len(taken)
+                if len(self._buffer) == full_bytes:
+                    self._send(self._part_bytes)
+        self._size += len(view)
+        return len(view)
+
+    def commit(self) -> None:
+        """Publish the file, whole; it may be empty."""
+        self._check("commit")
+        with self._failing():
+            self._flush()
+            if not self._upload.settle():
+                self._upload.add(0, lambda: b"", at_once=1)  # S3 completes no upload without a part
+            self._upload.complete()
+        self._state = State.COMMITTED
+        self._fs.invalidate_cache(self.path)
+
+    def cancel(self) -> None:
+        """Throw away all that was written, also before this writer."""
+        self._check("cancel")
+        with self._failing():
+            self._upload.cancel()
+        self._state = State.CANCELLED
+
+    def close(self) -> None:
+        """Store what was written, to be resumed. After `commit`, `cancel` or another `close`: nothing."""
+        if self._state is State.OPEN:
+            with self._failing():
+                self._flush()
+                self._upload.settle()
+            self._state = State.CLOSED
+
+    def __enter__(self) -> FileWriter:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def __del__(self) -> None:
+        if self._state is State.OPEN:
+            text = f"{self.path} was never closed; bytes that were not yet sent are lost"
+            warnings.warn(text, ResourceWarning, stacklevel=2, source=self)
+
+    # How it is done
+
+    def _check(self, call: str) -> None:
+        if self._state not in ALLOWED[call]:
+            raise _refused(errno.EBADF, f"{call}: the writer is {self._state.value}", self.path)
+
+    @contextmanager
+    def _failing(self) -> Iterator[None]:
+        try:
+            with as_driver(self.path, missing=StorageDriverError):
+                yield
+        except BaseException:
+            self._state = State.FAILED
+            raise
+
+    def _multipart(self, resume: tuple[str, Sequence[Part]] | None = None) -> MultipartUpload:
+        return MultipartUpload(self._fs.bucket, self._fs.pool, self._key, resume=resume)
+
+    @property
+    def _part_bytes(self) -> int:
+        return part_bytes(self._upload.next_number, self._fs.parameters.chunksize)
+
+    def _send(self, size: int) -> None:
+        chunk = self._buffer[:size]
+        del self._buffer[:size]
+        self._upload.add(size, lambda: chunk, at_once=1)
+
+    def _flush(self) -> None:
+        if self._buffer:
+            self._send(len(self._buffer))
+
+    def _begin_again(self) -> None:
+        """Complete the upload, and begin another one with the object that it made: copied, or, where it
+        is too small for a part, read (Go: ``writer.Write``; unlike there, all of ``encrypt``, ``keyid``,
+        ``storageclass`` and ``objectacl`` go with the new upload).
+        """
+        bucket = self._fs.bucket
+        self._upload.complete()
+        committed = bucket.head(self._key)
+        if committed.size != self._size:
+            raise _refused(errno.ESTALE, "write: somebody else wrote this file meanwhile", self.path)
+        self._upload = self._multipart()
+        if committed.size < ranges.MIN_PART_BYTES:
+            self._buffer += bucket.get(self._key, pin=Pin(committed.etag)).data
+        else:
+            self._upload.add_object(committed)
+        self._begins_again = False
+
+
+def part_bytes(number: int, chunk_bytes: int) -> int:
+    """Size of part `number`, from 1, of a writer; it and the 5 MiB held back behind it make one part at most.
+
+    >>> part_bytes(1, 10 * ranges.MIB) // ranges.MIB, part_bytes(1, 5 * ranges.GIB) // ranges.MIB
+    (10, 5115)
+    """
+    most = ranges.MAX_PART_BYTES - ranges.MIN_PART_BYTES
+    return min(ranges.streamed_part_bytes(number, chunk_bytes), most)
+
+
+def _pending(bucket: Bucket, key: str, path: str) -> Upload | None:
+    """The unfinished upload to go on with, the latest where there are several; None where the file is empty.
+
+    Raises:
+        FileNotFoundError: there is neither.
+        StorageDriverError: the file is committed and not empty.
+    """
+    found = [upload for upload in bucket.list_uploads(key) if upload.key == key]
+    if found:
+        return sorted(found, key=lambda upload: upload.initiated)[-1]
+    size = bucket.head(key).size
+    if size:
+        text = f"append: the file is committed, with {size} bytes, and S3 cannot add to an object"
+        raise _refused(errno.ENOTSUP, text, path)
+    return None
+
+
+def _parts(bucket: Bucket, upload: Upload, path: str) -> Sequence[Part]:
+    """The parts of an upload, which must have no gap: a writer that sent several at a time may have left one."""
+    parts = bucket.list_parts(upload.key, upload.upload_id)
+    missing = set(range(1, len(parts) + 1)) - {part.number for part in parts}
+    if missing:
+        text = f"append: upload {upload.upload_id} lacks part {min(missing)}; abort it and write the file again"
+        raise _refused(errno.EIO, text, path)
+    return parts
+
+
+def _refused(number: int, text: str, path: str) -> StorageDriverError:
+    return StorageDriverError(number, f"{DRIVER_NAME}: {text}", path)
+
+
+def _must_begin_again(parts: Sequence[Part]) -> bool:
+    """Whether no further part can follow: the last one is too small, or half of the 10,000 numbers are used up.
+
+    >>> [_must_begin_again(parts) for parts in ([], [Part(1, "", ranges.MIN_PART_BYTES)], [Part(1, "", 9)])]
+    [False, False, True]
+    """
+    return bool(parts) and (parts[-1].size < ranges.MIN_PART_BYTES or len(parts) > ranges.STEADY_PARTS)

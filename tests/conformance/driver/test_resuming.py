@@ -1,0 +1,312 @@
+"""Uploads that are closed without a commit are gone on with, and what becomes of their small last parts."""
+
+from __future__ import annotations
+
+import gc
+import json
+import os
+import random
+import subprocess
+import sys
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from registry_s3fs import RegistryS3FileSystem, StorageDriver, ranges
+from registry_s3fs.errors import PathNotFoundError, StorageDriverError
+from tests.conformance.driver import probes
+from tests.conformance.driver.conftest import Place
+from tests.conformance.driver.probes import needs
+
+MIB = 1024 * 1024
+DATA = random.Random(3).randbytes(24 * MIB)
+
+
+@pytest.fixture
+def fs(place: Place) -> RegistryS3FileSystem:
+    """A filesystem with the smallest parts that S3 allows."""
+    return place.fs(chunksize=5 * MIB)
+
+
+@pytest.fixture
+def driver(fs: RegistryS3FileSystem) -> StorageDriver:
+    """The driver on it."""
+    return StorageDriver(fs)
+
+
+def pending(fs: RegistryS3FileSystem, path: str = "/data") -> list[list[int]]:
+    """Of each unfinished upload of a path the sizes of its parts."""
+    bucket = fs.bucket
+    uploads = [upload for upload in bucket.list_uploads("") if upload.key == bucket.space.key(path)]
+    return [[part.size for part in bucket.list_parts(upload.key, upload.upload_id)] for upload in uploads]
+
+
+def steps(driver: StorageDriver, *sizes: int) -> None:
+    """A writer for each size, closed without a commit."""
+    at = 0
+    for size in sizes:
+        with driver.writer("/data", append=at > 0) as writer:
+            assert writer.size == at
+            writer.write(DATA[at : at + size])
+        at += size
+
+
+def finish(driver: StorageDriver) -> bytes:
+    """Commit what is there; gives the file's bytes."""
+    with driver.writer("/data", append=True) as writer:
+        writer.commit()
+    return driver.get_content("/data")
+
+
+def test_an_upload_is_there_before_the_first_byte_and_no_file_before_the_commit(driver: StorageDriver) -> None:
+    """As the registry sees it: it looks for the upload of a path that it has begun."""
+    writer = driver.writer("/data")
+    assert pending(driver.fs) == [[]]
+    writer.write(b"a")
+    writer.close()
+    assert pending(driver.fs) == [[1]]
+    with pytest.raises(PathNotFoundError):
+        driver.stat("/data")
+    assert finish(driver) == b"a"
+    assert pending(driver.fs) == []
+
+
+def test_what_was_there_stays_until_the_commit(driver: StorageDriver) -> None:
+    """Also where the upload is cancelled."""
+    driver.put_content("/data", b"old")
+    writer = driver.writer("/data")
+    writer.write(DATA[: 11 * MIB])
+    assert driver.get_content("/data") == b"old"
+    writer.cancel()
+    writer.close()
+    assert driver.get_content("/data") == b"old"
+    assert pending(driver.fs) == []
+
+
+def test_another_process_goes_on(place: Place, driver: StorageDriver) -> None:
+    """It needs to know nothing but the path."""
+    steps(driver, 7 * MIB)
+    code = """if True:
+        import json, os, sys
+        from registry_s3fs import StorageDriver
+        with StorageDriver.from_parameters(json.loads(sys.argv[1])).writer("/data", append=True) as writer:
+            print(writer.size)
+            writer.write(b"more")
+    """
+    options = json.dumps(place.options(chunksize=5 * MIB))
+    done = subprocess.run([sys.executable, "-c", code, options], check=True, capture_output=True, text=True)
+    assert int(done.stdout) == 7 * MIB
+    assert finish(driver) == DATA[: 7 * MIB] + b"more"
+
+
+def test_a_small_upload_is_read_back_as_the_go_driver_does(driver: StorageDriver) -> None:
+    """1,000 and 2,000 bytes: a file of the first 1,000, and an upload with one part of all 3,000."""
+    steps(driver, 1000, 2000)
+    assert driver.stat("/data").size == 1000
+    assert pending(driver.fs) == [[3000]]
+    assert finish(driver) == DATA[:3000]
+
+
+def test_a_large_upload_with_a_small_last_part_is_copied_as_the_go_driver_does(
+    place: Place, driver: StorageDriver
+) -> None:
+    """6 MiB, 2,000 and 1,000 bytes: a file of the first two, an upload with that as its first part."""
+    needs(place, probes.part_copies)
+    steps(driver, 6 * MIB, 2000, 1000)
+    assert driver.stat("/data").size == 6 * MIB + 2000
+    assert pending(driver.fs) == [[6 * MIB + 2000, 1000]]
+    assert finish(driver) == DATA[: 6 * MIB + 3000]
+
+
+def test_no_last_part_is_small_where_a_larger_one_is_possible(driver: StorageDriver) -> None:
+    """A part goes up when 5 MiB more are there; so the next writer can go on without a new upload."""
+    steps(driver, 21 * MIB, 2 * MIB)
+    assert pending(driver.fs) == [[5 * MIB, 5 * MIB, 5 * MIB, 6 * MIB, 2 * MIB]]
+    assert finish(driver) == DATA[: 23 * MIB]
+
+
+def test_nothing_written_changes_nothing(driver: StorageDriver) -> None:
+    """An upload with a small last part is begun again when more comes, not when it is looked at."""
+    steps(driver, 1000, 0)
+    with driver.writer("/data", append=True) as writer:
+        assert writer.write(b"") == 0
+    assert pending(driver.fs) == [[1000]]
+    with pytest.raises(PathNotFoundError):
+        driver.stat("/data")
+
+
+def test_encryption_key_class_and_acl_go_with_an_upload_that_is_begun_again(place: Place) -> None:
+    """All four are asked for again; the Go driver loses the key here."""
+    asked = {
+        "encrypt": True,
+        "keyid": "alias/mine",
+        "storageclass": "REDUCED_REDUNDANCY",
+        "objectacl": "bucket-owner-full-control",
+    }
+    needs(place, probes.kms)
+    fs = place.fs(**asked)
+    begun: list[dict[str, Any]] = []
+    fs.bucket._client.meta.events.register(
+        "provide-client-params.s3.CreateMultipartUpload", lambda params, **kwargs: begun.append(dict(params))
+    )
+    driver = StorageDriver(fs)
+    steps(driver, 1000, 2000)
+    finish(driver)
+    fields = ("ServerSideEncryption", "SSEKMSKeyId", "StorageClass", "ACL", "ContentType")
+    expected = ["aws:kms", *list(asked.values())[1:], "application/octet-stream"]
+    assert [[each[name] for name in fields] for each in begun] == [expected, expected]
+    found = fs.info("/data")
+    assert (found["ServerSideEncryption"], found["SSEKMSKeyId"]) == ("aws:kms", "alias/mine")
+
+
+def test_the_upload_is_found_on_a_later_page_among_others(driver: StorageDriver, place: Place) -> None:
+    """Uploads of paths that begin with the same letters are others."""
+    steps(driver, 3000)
+    create, others = driver.fs.bucket.create_upload, ["/data-1", "/data.x", "/data.d/x", "/dat", "/data0"]
+    for path in others:
+        create(driver.fs.bucket.space.key(path))
+    place.paged(driver.fs, "ListMultipartUploads", MaxUploads=1)
+    assert finish(driver) == DATA[:3000]
+    assert [pending(driver.fs, path) for path in others] == [[[]]] * 5
+
+
+def test_the_latest_upload_of_a_path_is_gone_on_with(driver: StorageDriver) -> None:
+    """What an earlier, abandoned one holds is not mixed in."""
+    abandoned = driver.writer("/data")
+    abandoned.write(b"abandoned")
+    abandoned.close()
+    steps(driver, 3000)
+    assert finish(driver) == DATA[:3000]
+
+
+def test_parts_of_all_pages_are_counted(driver: StorageDriver) -> None:
+    """An upload of 1,001 parts, one more than a page holds."""
+    bucket, key = driver.fs.bucket, driver.fs.bucket.space.key("/data")
+    upload_id = bucket.create_upload(key)
+    driver.fs.pool.map(lambda number: bucket.upload_part(key, upload_id, number, b"."), range(1, 1002))
+    writer = driver.writer("/data", append=True)
+    assert writer.size == 1001
+    writer.cancel()
+    assert pending(driver.fs) == []
+
+
+def test_an_upload_that_has_used_up_half_its_part_numbers_gets_new_ones(
+    place: Place, driver: StorageDriver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is completed, and goes on with what it holds as one part: no writer runs out of S3's 10,000 parts."""
+    needs(place, probes.part_copies)
+    steps(driver, 15 * MIB)
+    monkeypatch.setattr(ranges, "STEADY_PARTS", 1)
+    with driver.writer("/data", append=True) as writer:
+        writer.write(DATA[15 * MIB :])
+    assert pending(driver.fs)[0][0] == 15 * MIB
+    monkeypatch.undo()
+    assert finish(driver) == DATA
+
+
+def test_append_to_committed_content_is_refused(driver: StorageDriver) -> None:
+    """As in Go: S3 adds nothing to an object."""
+    driver.put_content("/data", b"old")
+    with pytest.raises(StorageDriverError, match=r"s3aws: append: the file is committed, with 3 bytes"):
+        driver.writer("/data", append=True)
+    assert driver.get_content("/data") == b"old"
+
+
+def test_append_to_nothing_is_refused(driver: StorageDriver) -> None:
+    """A directory is nothing, and another path's upload neither."""
+    driver.put_content("/data/below", b"")
+    driver.fs.bucket.create_upload(driver.fs.bucket.space.key("/data1"))
+    with pytest.raises(PathNotFoundError):
+        driver.writer("/data", append=True)
+
+
+def test_an_upload_with_a_gap_is_refused(driver: StorageDriver) -> None:
+    """Nobody knows what the missing part was to hold."""
+    bucket, key = driver.fs.bucket, driver.fs.bucket.space.key("/data")
+    upload_id = bucket.create_upload(key)
+    for number in (1, 3):
+        bucket.upload_part(key, upload_id, number, b".")
+    with pytest.raises(StorageDriverError, match=f"{upload_id} lacks part 2"):
+        driver.writer("/data", append=True)
+    bucket.abort_upload(key, upload_id)
+
+
+ENDS: dict[str, Callable[[Any], None]] = {
+    "committed": lambda writer: writer.commit(),
+    "cancelled": lambda writer: writer.cancel(),
+    "closed": lambda writer: writer.close(),
+}
+
+
+@pytest.mark.parametrize("end", ENDS)
+def test_a_writer_that_has_ended_takes_nothing_more(driver: StorageDriver, end: str) -> None:
+    """Closing it is always allowed, and changes nothing."""
+    writer = driver.writer("/data")
+    writer.write(b"a")
+    ENDS[end](writer)
+    before = pending(driver.fs)
+    for call in (lambda: writer.write(b"b"), writer.commit, writer.cancel):
+        with pytest.raises(StorageDriverError, match=f"s3aws: .*: the writer is {end}"):
+            call()
+    writer.close()
+    writer.close()
+    assert pending(driver.fs) == before
+    assert writer.size == 1
+
+
+def test_a_failed_write_loses_nothing_that_was_stored(driver: StorageDriver, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The writer is at its end; the next one goes on from the parts that the server has."""
+    upload_part = driver.fs.bucket.upload_part
+
+    def fail_at_third(key: str, upload_id: str, number: int, body: Any) -> Any:
+        if number == 3:
+            raise PermissionError(13, "no", key)
+        return upload_part(key, upload_id, number, body)
+
+    monkeypatch.setattr(driver.fs.bucket, "upload_part", fail_at_third)
+    writer = driver.writer("/data")
+    with pytest.raises(StorageDriverError, match="s3aws: no") as failed:
+        writer.write(DATA + DATA)
+    assert isinstance(failed.value.__cause__, PermissionError)
+    with pytest.raises(StorageDriverError, match="failed; open it again with append=True"):
+        writer.write(b"more")
+    writer.close()
+    monkeypatch.undo()
+    with driver.writer("/data", append=True) as again:
+        assert again.size == 10 * MIB
+        again.write(DATA[again.size :])
+        again.commit()
+    assert driver.get_content("/data") == DATA
+
+
+def test_a_failed_writer_can_be_cancelled(driver: StorageDriver, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing is left then."""
+    writer = driver.writer("/data")
+    with monkeypatch.context() as patch:
+        patch.setattr(driver.fs.bucket, "upload_part", lambda *args: os.stat("/nowhere"))
+        writer.write(b"a")
+        with pytest.raises(StorageDriverError):
+            writer.close()
+    writer.cancel()
+    assert pending(driver.fs) == []
+
+
+def test_an_upload_that_somebody_else_aborted_is_no_missing_path(place: Place) -> None:
+    """Committing it is a StorageDriverError: it is not the path that is missing."""
+    driver = StorageDriver(place.fs(config_kwargs={"retries": {"total_max_attempts": 1}}))
+    writer = driver.writer("/data")
+    (upload,) = driver.fs.bucket.list_uploads("")
+    driver.fs.bucket.abort_upload(upload.key, upload.upload_id)
+    with pytest.raises(StorageDriverError):
+        writer.commit()
+
+
+def test_a_writer_that_is_never_closed_warns(driver: StorageDriver) -> None:
+    """Its last bytes are lost; its upload is there to go on with."""
+    writer = driver.writer("/data")
+    writer.write(b"a")
+    with pytest.warns(ResourceWarning, match="/data was never closed"):
+        del writer
+        gc.collect()
+    assert pending(driver.fs) == [[]]

@@ -1,0 +1,169 @@
+"""The fast lane answers with success or not at all, signs once, and closes where it is of no use."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from types import SimpleNamespace
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+import boto3
+import pytest
+
+from registry_s3fs import DriverParameters
+from registry_s3fs.client import fast_lane, s3_client
+from registry_s3fs.lane import REFUSALS, Lane
+
+HEADERS = {
+    "Content-Length": "3",
+    "ETag": '"e"',
+    "Last-Modified": "Tue, 24 Nov 2026 07:57:54 GMT",
+    "x-amz-meta-who": "me",
+}
+
+
+class Answer:
+    """An answer of three bytes."""
+
+    def __init__(self, status: int) -> None:
+        self.status = status
+        self.headers = dict(HEADERS)
+        self._left = b"abc"
+
+    def read(self, amount: int | None = None) -> bytes:
+        data, self._left = self._left, b""
+        return data
+
+
+class Session:
+    """Stands in for the connections: notes requests, answers as told."""
+
+    def __init__(self, *statuses: int | Exception) -> None:
+        self.requests: list[Any] = []
+        self._statuses = list(statuses)
+
+    def exchange(self, method: str, target: str, headers: dict[str, str], body: Any = None) -> Any:
+        self.requests.append(SimpleNamespace(url=target, headers=headers, body=body))
+        status = self._statuses.pop(0) if len(self._statuses) > 1 else self._statuses[0]
+        if isinstance(status, Exception):
+            raise status
+        return Answer(status)
+
+
+def made(*statuses: int | Exception, **options: Any) -> tuple[Lane, Session]:
+    mapping = {"bucket": "demo", "region": "eu-west-1", "accesskey": "AKIDEXAMPLE", "secretkey": "secret", **options}
+    parameters = DriverParameters.from_mapping(mapping)
+    session = Session(*statuses)
+    lane = Lane(s3_client(parameters), "agent/1", lambda origin: session, signs_headers=parameters.v4auth)  # type: ignore[arg-type,return-value]
+    return lane, session
+
+
+def get(lane: Lane) -> Any:
+    return lane.get("demo", "a b", "", {"Range": "bytes=0-2"})
+
+
+@pytest.mark.parametrize("v4auth", [True, False])
+def test_one_signature_serves_many_ranges(v4auth: bool) -> None:
+    """The Range header is not signed; the body and the fields are boto3's."""
+    lane, session = made(206, v4auth=v4auth)
+    for _ in range(3):
+        answer = get(lane)
+        assert (answer["Body"].read(), answer["ETag"], answer["ContentLength"]) == (b"abc", '"e"', 3)
+    assert len({request.url for request in session.requests}) == 1
+    assert "Signature=" in session.requests[0].url
+    assert session.requests[0].headers["Range"] == "bytes=0-2"
+    assert session.requests[0].headers["User-Agent"] == "agent/1"
+
+
+def test_a_head_has_boto3s_fields() -> None:
+    """With types and metadata."""
+    lane, _ = made(200)
+    found = lane.head("demo", "a", "v1") or {}
+    assert (found["ContentLength"], found["Metadata"]) == (3, {"who": "me"})
+    assert found["LastModified"].isoformat() == "2026-11-24T07:57:54+00:00"
+
+
+def test_a_head_of_nothing_is_an_answer_too() -> None:
+    """It has no body that boto3 could tell more from."""
+    lane, _ = made(404)
+    assert lane.head("demo", "a", "") == {}
+
+
+def test_a_put_signs_its_headers_and_guards_its_bytes() -> None:
+    """What is signed is what is sent; the MD5 tells the server what should arrive."""
+    lane, session = made(200)
+    request = {
+        "Bucket": "demo", "Key": "a", "ContentType": "text/csv", "Metadata": {"who": "me"}, "StorageClass": "STANDARD",
+        "ServerSideEncryption": "aws:kms", "SSEKMSKeyId": "key-1", "ACL": "private",
+    }  # fmt: skip
+    assert lane.put(request, b"abc")
+    sent = session.requests[0]
+    signed = parse_qs(urlsplit(sent.url).query)["X-Amz-SignedHeaders"][0].split(";")
+    assert set(signed) == {name.lower() for name in sent.headers} - {"user-agent"} | {"host"}
+    assert sent.headers["Content-MD5"] == "kAFQmDzST7DWlj99KOF/cg=="
+    assert sent.body == b"abc"
+
+
+@pytest.mark.parametrize("field", ["Tagging", "Expires", "CacheControl"])
+def test_a_put_with_other_fields_is_boto3s(field: str) -> None:
+    """The lane does not guess how a header is spelled."""
+    lane, session = made(200)
+    assert not lane.put({"Bucket": "demo", "Key": "a", field: "x"}, b"abc")
+    assert session.requests == []
+
+
+def test_version_2_signatures_are_for_reads_only() -> None:
+    """They would put headers into the URL."""
+    lane, session = made(200, v4auth=False)
+    assert not lane.put({"Bucket": "demo", "Key": "a"}, b"abc")
+    assert session.requests == []
+
+
+@pytest.mark.parametrize("failure", [500, 503, 403, 416, 412, 301, ConnectionResetError()])
+def test_anything_but_success_is_left_to_boto3(failure: int | Exception) -> None:
+    """Its retries and its errors hold; the lane stays open."""
+    lane, _ = made(206, failure, 206)
+    assert get(lane)
+    assert get(lane) is None
+    assert get(lane)
+
+
+def test_a_refused_signature_is_not_used_again() -> None:
+    """The credentials that it was made with may have expired."""
+    lane, session = made(206, 403, 206)
+    get(lane), get(lane)
+    lane._client = SimpleNamespace(
+        generate_presigned_url=lambda *args, **kwargs: "https://demo.s3.eu-west-1.amazonaws.com/new"
+    )
+    get(lane)
+    assert session.requests[-1].url.endswith("/new")
+
+
+def test_a_store_that_takes_no_signed_urls_is_not_asked_for_ever() -> None:
+    """After a few refusals without a success before, all is boto3's."""
+    lane, session = made(403)
+    for _ in range(10):
+        assert get(lane) is None
+    assert len(session.requests) == REFUSALS
+
+
+def register(session: Any, event: str) -> None:
+    session.events.register(event, lambda **kwargs: None)
+
+
+@pytest.mark.parametrize("event", ["before-send.s3", "before-call.s3.GetObject", "request-created", "needs-retry.*"])
+def test_who_listens_to_boto3s_events_hears_of_every_call(event: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A handler on the session closes the lane: moto's mock_aws and users' own go on working."""
+    listening: Callable[[], Any] = boto3.session.Session
+    monkeypatch.setattr(boto3, "DEFAULT_SESSION", session := listening())
+    register(session, event)
+    options = {"bucket": "demo", "region": "eu-west-1", "accesskey": "A", "secretkey": "S", "useragent": event}
+    assert not fast_lane(DriverParameters.from_mapping(options))._open
+
+
+def test_the_lane_is_open_on_the_installed_sdk() -> None:
+    """The private look at the SDK's handlers still finds what it expects."""
+    options = {"bucket": "demo", "region": "eu-west-1", "accesskey": "A", "secretkey": "S"}
+    assert fast_lane(DriverParameters.from_mapping(options))._open
+    for extra in ({"proxies": {"https": "http://proxy:1"}}, {"client_cert": "/cert.pem"}):
+        assert not fast_lane(DriverParameters.from_mapping({**options, "config_kwargs": extra}))._open

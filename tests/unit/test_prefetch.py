@@ -1,0 +1,138 @@
+"""The cache of a file open for reading: right bytes always, ranges ahead of a stream, nothing more for random reads."""
+
+from __future__ import annotations
+
+import random
+from concurrent.futures import Future
+from typing import Any
+
+import pytest
+from fsspec.caching import caches
+from hypothesis import given
+from hypothesis import strategies as st
+
+from registry_s3fs.prefetch import LEAST_BYTES, RANGES_AHEAD, PrefetchCache
+
+MIB = 1024 * 1024
+
+
+class Fetches:
+    """Gives ranges of some data and notes which; `submit` runs at once or, if told, only when waited for."""
+
+    def __init__(self, data: bytes) -> None:
+        self.data = data
+        self.ranges: list[tuple[int, int]] = []
+
+    def __call__(self, start: int, end: int) -> bytes:
+        assert 0 <= start < end <= len(self.data)
+        self.ranges.append((start, end))
+        return self.data[start:end]
+
+    def submit(self, call: Any, *args: int) -> Future[bytes]:
+        future: Future[bytes] = Future()
+        future.set_result(call(*args))
+        return future
+
+    def cache(self, blocksize: int) -> PrefetchCache:
+        return PrefetchCache(blocksize, self, len(self.data), submit=self.submit)
+
+
+@given(
+    st.integers(0, 300), st.integers(1, 40), st.lists(st.tuples(st.integers(0, 310), st.integers(0, 60)), max_size=30)
+)
+def test_the_bytes_are_those_asked_for(size: int, blocksize: int, reads: list[tuple[int, int]]) -> None:
+    """Whatever is read in whatever order, and runs of reads that follow one another."""
+    fetches = Fetches(random.Random(size).randbytes(size))
+    cache = fetches.cache(blocksize)
+    for start, length in reads:
+        for at in (start, start + length, start + 2 * length):
+            assert cache._fetch(at, at + length) == fetches.data[at : at + length]
+
+
+def test_random_reads_are_one_request_each_of_their_own_bytes() -> None:
+    """No more, and no byte beyond them."""
+    fetches = Fetches(bytes(64 * MIB))
+    cache = fetches.cache(4 * MIB)
+    wanted = [(at * MIB, at * MIB + LEAST_BYTES) for at in random.Random(1).sample(range(0, 64, 2), 30)]
+    for start, stop in wanted:
+        cache._fetch(start, stop)
+    assert fetches.ranges == wanted
+
+
+def test_a_small_read_brings_what_lies_around() -> None:
+    """64 KiB take no longer than a byte; the reads that follow in them cost nothing."""
+    fetches = Fetches(bytes(MIB))
+    cache = fetches.cache(4 * MIB)
+    for start in (500_000, 500_010, 530_000, 500_000):
+        cache._fetch(start, start + 10)
+    assert fetches.ranges == [(500_000, 500_000 + LEAST_BYTES)]
+
+
+@pytest.mark.parametrize("step", [8192, MIB, 5 * MIB + 1])
+def test_a_stream_is_fetched_once_in_large_ranges(step: int) -> None:
+    """Each byte comes once; a stream of many small reads is few requests."""
+    fetches = Fetches(random.Random(2).randbytes(100 * MIB))
+    cache = fetches.cache(4 * MIB)
+    got = b"".join(cache._fetch(at, at + step) for at in range(0, 100 * MIB, step))
+    assert got == fetches.data
+    assert sum(end - start for start, end in fetches.ranges) == 100 * MIB
+    assert len(fetches.ranges) <= 26
+    assert max(end - start for start, end in fetches.ranges) == 4 * MIB
+
+
+def test_no_more_is_held_than_promised() -> None:
+    """At most the range at hand and `RANGES_AHEAD` more."""
+    fetches = Fetches(bytes(200 * MIB))
+    cache = fetches.cache(4 * MIB)
+    for at in range(0, 150 * MIB, MIB):
+        cache._fetch(at, at + MIB)
+        assert sum(end - start for start, end in fetches.ranges) - at <= (RANGES_AHEAD + 1) * 4 * MIB
+
+
+def test_two_reads_at_the_start_do_not_begin_a_stream_yet() -> None:
+    """Whoever looks at a header pays for a header."""
+    fetches = Fetches(bytes(100 * MIB))
+    cache = fetches.cache(4 * MIB)
+    cache._fetch(0, 100)
+    cache._fetch(100, 200)
+    assert fetches.ranges == [(0, LEAST_BYTES)]
+
+
+def test_a_seek_ends_the_stream() -> None:
+    """What was fetched ahead is given up; the next read is exact."""
+    fetches = Fetches(bytes(200 * MIB))
+    cache = fetches.cache(4 * MIB)
+    cache._fetch(0, MIB)
+    before = len(fetches.ranges)
+    cache._fetch(190 * MIB, 190 * MIB + MIB)
+    assert fetches.ranges[before:] == [(190 * MIB, 191 * MIB)]
+
+
+def test_a_failed_range_is_fetched_again() -> None:
+    """An error reaches the read that needs the bytes, and does not stick."""
+    fetches = Fetches(b"x" * 10 * MIB)
+    failing = [True]
+
+    def fetch(start: int, end: int) -> bytes:
+        if failing[0]:
+            raise TimeoutError
+        return fetches(start, end)
+
+    def submit(call: Any, *args: int) -> Future[bytes]:
+        future: Future[bytes] = Future()
+        try:
+            future.set_result(call(*args))
+        except TimeoutError as error:
+            future.set_exception(error)
+        return future
+
+    cache = PrefetchCache(4 * MIB, fetch, 10 * MIB, submit=submit)
+    with pytest.raises(TimeoutError):
+        cache._fetch(0, MIB)
+    failing[0] = False
+    assert cache._fetch(0, MIB) == b"x" * MIB
+
+
+def test_fsspec_knows_it_by_name() -> None:
+    """cache_type="prefetch" works for every filesystem."""
+    assert caches["prefetch"] is PrefetchCache
