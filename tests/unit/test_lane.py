@@ -9,10 +9,11 @@ from urllib.parse import parse_qs, urlsplit
 
 import boto3
 import pytest
+from botocore.exceptions import IncompleteReadError
 
 from registry_s3fs import DriverParameters
 from registry_s3fs.client import fast_lane, s3_client
-from registry_s3fs.lane import REFUSALS, Lane
+from registry_s3fs.lane import REFUSALS, Body, Lane
 
 HEADERS = {
     "Content-Length": "3",
@@ -145,6 +146,25 @@ def test_a_store_that_takes_no_signed_urls_is_not_asked_for_ever() -> None:
     for _ in range(10):
         assert get(lane) is None
     assert len(session.requests) == REFUSALS
+
+
+def test_a_store_that_has_taken_signed_urls_may_refuse_many() -> None:
+    """Denied keys say nothing of the others."""
+    lane, session = made(206, *[403] * 2 * REFUSALS, 206)
+    assert get(lane)
+    assert [get(lane) for _ in range(2 * REFUSALS)] == [None] * 2 * REFUSALS
+    assert get(lane)
+    assert len(session.requests) == 2 * REFUSALS + 2
+
+
+def test_a_body_that_ends_early_is_told() -> None:
+    """Not taken for the object's end."""
+    short = Answer(206)
+    short.headers["Content-Length"] = "4"
+    body = Body(short)  # type: ignore[arg-type]
+    assert body.read() == b"abc"
+    with pytest.raises(IncompleteReadError):
+        body.read()
 
 
 def register(session: Any, event: str) -> None:
