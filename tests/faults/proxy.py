@@ -21,7 +21,7 @@ GIVE_UP_S = 60
 
 @dataclass
 class Fault:
-    """What goes wrong: requests of an operation (any, if "") whose key has `key` in it, from the `nth` on, `times` of them.
+    """What goes wrong: requests of an operation whose key has `key` in it, from the `nth` on, `times` of them.
 
     ============  ====================================================================================
     `503` `500`   SlowDown, InternalError; nothing is done
