@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
 from glob import has_magic
 from typing import Any, NamedTuple
 
@@ -129,14 +130,15 @@ class ManyPaths(OnBucket):
     def cat(self, path: Any, recursive: bool = False, on_error: str = "raise", **kwargs: Any) -> Any:
         """The bytes of a file; of several, or a pattern or directory, ``{path: bytes}``, read side by side.
 
-        `on_error`: ``"raise"``, ``"omit"``, or ``"return"`` exceptions as values.
+        `on_error`: ``"raise"``, ``"omit"``, or ``"return"`` exceptions as values. Further options are `cat_file`'s.
         """
+        cat_file = partial(self.cat_file, **kwargs)
         self._check(path)
         kinds = expand(self, path, recursive, None)
         wanted = [name for name, kind in kinds.items() if not recursive or kind != "directory"]
         if len(wanted) == 1 and not isinstance(path, list) and wanted[0] == self._path(path):
-            return self.cat_file(wanted[0])
-        read = self.cat_file if on_error == "raise" else _returning_errors(self.cat_file)
+            return cat_file(wanted[0])
+        read = cat_file if on_error == "raise" else _returning_errors(cat_file)
         found = dict(zip(wanted, self.pool.map(read, wanted), strict=True))
         if on_error == "omit":
             return {each: data for each, data in found.items() if not isinstance(data, Exception)}

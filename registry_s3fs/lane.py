@@ -187,20 +187,20 @@ class Body:
         self._expected = expected_bytes
         self._received = 0
 
-    def read(self, amount: int | None = None) -> bytes:
-        """The next bytes; none at the end."""
+    def fill(self, view: memoryview) -> int:
+        """Put what comes next into `view`; gives how many bytes, 0 at the end."""
         from botocore.exceptions import IncompleteReadError, ReadTimeoutError, ResponseStreamingError
 
         try:
-            data = self._answer.read(amount)
+            taken = self._answer.fill(view)
         except TimeoutError as error:
             raise ReadTimeoutError(endpoint_url="", error=error) from error
         except BROKEN as error:
             raise ResponseStreamingError(error=error) from error
-        self._received += len(data)
-        if not data and self._received < self._expected:
+        self._received += taken
+        if not taken and self._received < self._expected:
             raise IncompleteReadError(actual_bytes=self._received, expected_bytes=self._expected)
-        return data
+        return taken
 
     def close(self) -> None:
         """Give up what was not read."""

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from fsspec.spec import AbstractBufferedFile
 
-from registry_s3fs import ranges
+from registry_s3fs import digests, ranges
 from registry_s3fs.bucket import Bucket
 from registry_s3fs.concurrency import Pool
 from registry_s3fs.prefetch import PrefetchCache
@@ -59,12 +59,15 @@ class ReadFile(AbstractBufferedFile):
         version_id: str = "",
         etag: str = "",
         size: int | None = None,
+        verify: bool | None = None,
         block_size: int | None = None,
         cache_type: str = PrefetchCache.name,
         cache_options: dict[str, Any] | None = None,
         **kwargs: Any,
     ) -> None:
         self._key = fs.bucket.space.key(path)
+        self._verify = verify
+        self._check = digests.check(path, verify, by_default=fs.parameters.verify_digests)
         self._details: dict[str, Any] | None = None
         if size is None:  # it and the ETag are given when a pickled file is opened again
             self._details = fs.file_info(path, version_id=version_id)
@@ -73,6 +76,18 @@ class ReadFile(AbstractBufferedFile):
         if cache_type == PrefetchCache.name:
             cache_options = {"submit": fs.pool.submit, **(cache_options or {})}
         super().__init__(fs, path, "rb", block_size or "default", True, cache_type, cache_options, size, **kwargs)
+
+    def read(self, length: int = -1) -> bytes:
+        """The next bytes, all that are left by default.
+
+        Raises:
+            DigestMismatch: with ``verify``, at the end of a blob that was read from its start and in order.
+        """
+        start = self.loc
+        data: bytes = super().read(length)
+        if self._check is not None and (data or start == self.size):
+            self._check.take(start, data, self.size)
+        return data
 
     def _fetch_range(self, start: int, end: int) -> bytes:
         pieces = _pieces(self.fs.bucket, self.fs.pool, self._key, start, end, self._pin)
@@ -86,12 +101,13 @@ class ReadFile(AbstractBufferedFile):
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Pickled, it goes on with the same version, or `FileExpired` where that is gone."""
-        return _reopen, (self.fs, self.path, self.loc, self.blocksize, self.cache.name, self.size, self._pin)
+        how = {"size": self.size, "verify": self._verify, **self._pin._asdict()}
+        return _reopen, (self.fs, self.path, self.loc, self.blocksize, self.cache.name, how)
 
 
 def _reopen(
-    fs: RegistryS3FileSystem, path: str, loc: int, block_size: int, cache_type: str, size: int, pin: Pin
+    fs: RegistryS3FileSystem, path: str, loc: int, block_size: int, cache_type: str, how: dict[str, Any]
 ) -> Any:
-    file = fs.open(path, "rb", block_size, cache_type=cache_type, size=size, **pin._asdict())
+    file = fs.open(path, "rb", block_size, cache_type=cache_type, **how)
     file.seek(loc)
     return file

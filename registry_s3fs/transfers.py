@@ -13,22 +13,33 @@ from typing import IO, Any
 from registry_s3fs import ranges
 from registry_s3fs.bucket import Bucket
 from registry_s3fs.concurrency import Pool
+from registry_s3fs.digests import Check
 from registry_s3fs.records import Pin
 
 PIECES_AHEAD = 8
 """Of a download, in flight or waiting to be written: 32 MiB."""
 
 
-def download(bucket: Bucket, pool: Pool, key: str, write: Callable[[bytes], Any], callback: Any, pin: Pin) -> None:
+def download(
+    bucket: Bucket, pool: Pool, key: str, write: Callable[[bytes], Any], callback: Any, pin: Pin, check: Check | None
+) -> None:
     """Hand an object's bytes to `write` in order, all of one version; a few pieces are fetched ahead."""
     first = bucket.get(key, 0, ranges.PIECE_BYTES, pin)
     callback.set_size(first.size)
-    write(first.data)
-    callback.relative_update(len(first.data))
-    rest = ranges.split_for_reading(len(first.data), first.size)
-    for data in pool.each(lambda piece: bucket.get(key, *piece, pin=first.pin).data, rest, PIECES_AHEAD):
+    at = 0
+
+    def take(data: bytes) -> None:
+        nonlocal at
         write(data)
         callback.relative_update(len(data))
+        if check:
+            check.take(at, data, first.size)
+        at += len(data)
+
+    take(first.data)
+    rest = ranges.split_for_reading(at, first.size)
+    for data in pool.each(lambda piece: bucket.get(key, *piece, pin=first.pin).data, rest, PIECES_AHEAD):
+        take(data)
 
 
 @contextmanager
