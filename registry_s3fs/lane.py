@@ -27,10 +27,12 @@ REFUSALS = 3
 """So many answers of these kinds, with no success before, and the lane is closed: the store takes no signed URLs."""
 REFUSED = frozenset((400, 401, 403, 405, 501))
 
+ETAG = "ETag"
+"""Every answer about an object has one; an error, or a proxy's page, that comes with status 200 has none."""
 GET_FIELDS = {
     "Content-Length": "ContentLength",
     "Content-Range": "ContentRange",
-    "ETag": "ETag",
+    ETAG: "ETag",
 }
 HEAD_FIELDS = {
     **GET_FIELDS,
@@ -157,7 +159,7 @@ class Lane:
             connections = self._connections or self._connect_to(url)
             target = url[len(self._origin) :]
             answer = connections.exchange(method, target, {"User-Agent": self._user_agent, **headers}, body)
-            if 200 <= answer.status < 300:
+            if 200 <= answer.status < 300 and ETAG in answer.headers:
                 self._proven = True
                 return answer
             if answer.status == also:

@@ -128,6 +128,16 @@ def test_anything_but_success_is_left_to_boto3(failure: int | Exception) -> None
     assert get(lane)
 
 
+def test_an_error_with_status_200_is_left_to_boto3(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing was stored, and its body is no object: there is no ETag."""
+    lane, _ = made(200)
+    assert lane.put({"Bucket": "demo", "Key": "a"}, b"abc")
+    monkeypatch.delitem(HEADERS, "ETag")
+    assert not lane.put({"Bucket": "demo", "Key": "a"}, b"abc")
+    assert get(lane) is None
+    assert lane.head("demo", "a", "") is None
+
+
 def test_a_refused_signature_is_not_used_again() -> None:
     """The credentials that it was made with may have expired."""
     lane, session = made(206, 403, 206)
