@@ -59,7 +59,7 @@ class Bucket:
         """HeadObject. Its 404 has no body, so with `explain` a second look tells a missing bucket."""
         try:
             with self._translated(key):
-                answer = self._lane.head(self._name["Bucket"], key, version_id)
+                answer = self._lane.head(key, version_id)
                 if answer is None:
                     answer = self._client.head_object(**self._name, Key=key, **_version(version_id))
             if not answer:
@@ -93,7 +93,7 @@ class Bucket:
 
         With `start_after`, only keys that come after that one, which need not exist.
         """
-        request: dict[str, Any] = {**self._name, "Prefix": prefix}
+        request: dict[str, Any] = {"Prefix": prefix}
         if delimiter:
             request["Delimiter"] = delimiter
         if limit:
@@ -102,7 +102,7 @@ class Bucket:
             request["StartAfter"] = start_after
         while True:
             with self._translated(prefix):
-                answer = self._client.list_objects_v2(**request)
+                answer = self._lane.list(request) or self._client.list_objects_v2(**self._name, **request)
             last = bool(limit) or not answer.get("IsTruncated")
             yield Page(
                 [_listed(found) for found in answer.get("Contents", ())],
@@ -166,7 +166,7 @@ class Bucket:
             headers["If-Match"] = pin.etag
         try:
             with self._translated(key, FileExpired):
-                answer = self._lane.get(self._name["Bucket"], key, pin.version_id, headers)
+                answer = self._lane.get(key, pin.version_id, headers)
                 if answer is not None:
                     return answer
                 request = {name.replace("-", ""): value for name, value in headers.items()}
@@ -181,12 +181,12 @@ class Bucket:
     def put(self, key: str, body: Body, *, exclusive: bool = False, description: Description = PLAIN) -> None:
         """PutObject; `exclusive` refuses an existing object with `FileExistsError`."""
         body = bytes(body) if isinstance(body, memoryview) else body
-        request = {**self._name, "Key": key, **description, **self._new_object}
+        request = {"Key": key, **description, **self._new_object}
         with self._translated(key):
             if exclusive:
-                self._client.put_object(**request, **self._if_absent(key), Body=body)
+                self._client.put_object(**self._name, **request, **self._if_absent(key), Body=body)
             elif len(body) > SMALL_BYTES or not self._lane.put(request, body):
-                self._client.put_object(**request, Body=body)
+                self._client.put_object(**self._name, **request, Body=body)
 
     def _if_absent(self, key: str) -> dict[str, str]:
         """The header that refuses an existing object. Stores other than AWS may ignore it, so they get a HEAD

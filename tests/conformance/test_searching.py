@@ -13,6 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from registry_s3fs import RegistryS3FileSystem, horizon
+from tests.listening import listen
 from tests.servers import Server
 
 TREE = "/docker/registry/v2"
@@ -28,7 +29,7 @@ class Watched:
         self.fs = fs
         self.sent: list[dict[str, Any]] = []
         self.page_keys = 1000
-        fs.bucket._client.meta.events.register("provide-client-params.s3.ListObjectsV2", self._note)
+        listen(fs, "provide-client-params.s3.ListObjectsV2", self._note)
 
     def _note(self, params: dict[str, Any], **kwargs: Any) -> dict[str, Any]:
         self.sent.append(dict(params))
