@@ -59,7 +59,7 @@ def test_a_redirect_is_good_for_twenty_minutes_at_the_public_endpoint() -> None:
 
 def test_a_redirect_that_cannot_be_signed_is_told() -> None:
     """As the driver's error; there are no credentials."""
-    driver = StorageDriver.from_parameters({"bucket": "demo", "region": "us-east-1"})
+    driver = StorageDriver.from_parameters({"bucket": "no-credentials", "region": "us-east-1"})
     with pytest.raises(errors.StorageDriverError, match="s3aws: no usable credentials"):
         driver.redirect_url("/a")
 
