@@ -157,6 +157,8 @@ class Bucket:
             before = received.count
             answer = answer or self._open(key, start + before, start + len(view), pin)
             if answer is None or answer["ETag"] != pin.etag:  # some servers ignore If-Match
+                if answer:
+                    answer["Body"].close()
                 text = "the object was replaced while it was being read"
                 raise FileExpired(errno.ESTALE, text, self._path(key))
             _extent(answer, start + before, self._path(key))
