@@ -127,6 +127,7 @@ class Connections:
             if self._context
             else HTTPConnection(host, port, timeout=self._connect_timeout)
         )
+        connection.set_debuglevel(0)  # at another one, which is the class's, it would print what is signed
         connection.connect()
         connection.sock.settimeout(self._read_timeout)
         return connection

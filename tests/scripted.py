@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import re
 import threading
+import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from email.utils import formatdate
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
+from urllib.parse import unquote
 
 Answer = tuple[int, bytes, dict[str, str]]
 """Status, body and headers."""
@@ -16,6 +19,7 @@ WHEN = "Tue, 24 Nov 2026 07:57:54 GMT"
 
 class Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True  # head and body go out singly
     server: Scripted
 
     def do_GET(self) -> None:
@@ -74,3 +78,20 @@ def refusal(status: int, code: str, message: str = "no", more: str = "", **heade
 def object_of(data: bytes) -> Answer:
     """An object, whole."""
     return 200, data, {"ETag": '"e"', "Last-Modified": WHEN}
+
+
+def signatures(request: Handler) -> set[str]:
+    """What signs a request, in a header of version 4 or 2 or in the URL, as sent and decoded."""
+    text = f"{request.path} {request.headers.get('Authorization', '')}"
+    found = re.findall(r"(?:Signature=|AWS \S+:)([A-Za-z0-9+/=%]+)", text)
+    return {*found, *map(unquote, found)}
+
+
+def text_of(error: BaseException) -> str:
+    """All that anyone may print of an error and of what led to it."""
+    texts = []
+    chain = [error]
+    for each in chain:
+        chain += [led for led in (each.__cause__, each.__context__) if led is not None and led not in chain]
+        texts += [str(each), repr(each), repr(each.args), repr(getattr(each, "response", ""))]
+    return "\n".join([*texts, *traceback.format_exception(error)])

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import itertools
 import sys
-import traceback
 from collections import Counter
 from collections.abc import Callable
 from datetime import datetime, timedelta, timezone
@@ -16,7 +15,7 @@ import pytest
 
 from registry_s3fs import RegistryS3FileSystem
 from registry_s3fs.client import fast_lane
-from tests.scripted import Answer, Handler, object_of, refusal, scripted
+from tests.scripted import Answer, Handler, object_of, refusal, scripted, text_of
 
 ACCESS_KEY = "AKIAWRONGWRONGWR0042"
 KEYS = {"accesskey": ACCESS_KEY, "secretkey": "SecretThatNobodyShouldSee0123456789"}
@@ -80,16 +79,6 @@ def test_credentials_that_expire_are_renewed_in_a_long_run(profile: Callable[...
         assert fast_lane(fs.parameters)._open
     assert refused.total() >= 4
     assert set(refused.values()) == {1}
-
-
-def text_of(error: BaseException) -> str:
-    """All that anyone may print of an error and of what led to it."""
-    texts = []
-    chain = [error]
-    for each in chain:
-        chain += [led for led in (each.__cause__, each.__context__) if led is not None and led not in chain]
-        texts += [str(each), repr(each), repr(each.args), repr(getattr(each, "response", ""))]
-    return "\n".join([*texts, *traceback.format_exception(error)])
 
 
 @pytest.mark.parametrize("command", ["/nowhere/helper", "false"])

@@ -2,22 +2,31 @@
 
 from __future__ import annotations
 
+import gc
 import logging
+import pickle
 import re
 import socket
 import traceback
-from collections.abc import Callable
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import suppress
 from typing import Any
+from urllib.parse import unquote
+from xml.sax.saxutils import escape
 
+import fsspec
 import pytest
 
-from registry_s3fs import RegistryS3FileSystem
+from registry_s3fs import RegistryS3FileSystem, StorageDriver, errors, redaction
 from registry_s3fs.client import fast_lane
+from tests.scripted import Answer, Handler, object_of, refusal, scripted, signatures, text_of
 from tests.servers import Server
 
 MIB = 1024 * 1024
+SECRET = "SecretThatNobodyShouldSee/0123456789+="
 TOKEN = "TokenThatNobodyShouldSee0123456789"
-SIGNATURE = re.compile(r"(?:Signature(?:Provided)?['\"]?[=:>]\s*b?['\"]?|AWS AKID\w*:)([A-Za-z0-9+/%]{20,})")
+SIGNATURE = re.compile(r"(?:Signature(?:Provided)?['\"]?[=:>]\s*b?['\"]?|AWS [^\s:]+:)([A-Za-z0-9+/%]{20,})")
 
 CALLS: dict[str, Callable[[RegistryS3FileSystem], Any]] = {
     "pipe": lambda fs: fs.pipe({"/f": b"1", "/d/g": b"2"}),
@@ -96,3 +105,166 @@ def test_no_dead_endpoint_shows_a_secret(options: dict[str, Any], caplog: pytest
     text = shown(fs, failing, caplog)
     assert "Could not connect to the endpoint URL" in text
     check(text, fs)
+
+
+# A server that quotes all it is sent
+
+
+class Quoting:
+    """Refuses each request with the code that its key begins with, and quotes the request in every way."""
+
+    def __init__(self) -> None:
+        self.signatures: set[str] = set()
+
+    def __call__(self, request: Handler, body: bytes) -> Answer:
+        self.signatures |= signatures(request)
+        path, _, query = request.path.partition("?")
+        if request.command == "HEAD" and "given" in path:
+            return object_of(b"abc")
+        if "given" in path and "If-Match" not in request.headers:
+            return object_of(b"abc")
+        said = f"{request.command} {request.path} {request.headers}"
+        more = "".join(f"<{name}>{value}</{name}>" for name, value in self._elements(request, said))
+        if request.command == "POST" and query == "delete":
+            error = f"<Error><Key>registry/a</Key><Code>AccessDenied</Code><Message>{escape(said)}</Message></Error>"
+            return 200, f"<DeleteResult>{error}</DeleteResult>".encode(), {}
+        code = re.sub(r"\W.*", "", unquote(path).rpartition("/")[2]) or "AccessDenied"
+        return refusal(412 if code == "PreconditionFailed" or "given" in path else 403, code, escape(said), more)
+
+    def _elements(self, request: Handler, said: str) -> Iterator[tuple[str, str]]:
+        yield "StringToSign", escape(said)
+        yield "StringToSignBytes", said.encode().hex(" ")
+        yield "Token-0", request.headers.get("x-amz-security-token", "")
+        for signature in signatures(request):
+            yield "SignatureProvided", signature
+
+
+@pytest.fixture(params=[{}, {"v4auth": False}], ids=["v4", "v2"])
+def quoted(request: pytest.FixtureRequest) -> Iterator[tuple[RegistryS3FileSystem, Quoting]]:
+    """A filesystem with a session token on such a server."""
+    quoting = Quoting()
+    with scripted(quoting) as server:
+        keys = {"accesskey": "AKIDOFTHISTEST000042", "secretkey": SECRET, "sessiontoken": TOKEN}
+        yield RegistryS3FileSystem(**server.options(**keys, **request.param, rootdirectory="registry")), quoting
+
+
+def no_secret_in(text: str, quoting: Quoting) -> None:
+    assert quoting.signatures
+    for secret in (SECRET, TOKEN, TOKEN.encode().hex(" "), "AKIDOFTHISTEST00", *quoting.signatures):
+        assert secret not in text
+
+
+def test_no_error_code_of_s3_shows_a_secret(
+    quoted: tuple[RegistryS3FileSystem, Quoting], caplog: pytest.LogCaptureFixture
+) -> None:
+    """Each of them, for a read, a write and a listing, though the server quotes the whole signed request."""
+    fs, quoting = quoted
+    texts = []
+    for code in errors.S3_CODES:
+        for call in (fs.cat_file, fs.find, lambda path: fs.pipe_file(path, b"1")):
+            try:
+                call(f"/{code}")
+            except OSError as error:
+                texts.append(text_of(error))
+    assert len(texts) > 2 * len(errors.S3_CODES)
+    no_secret_in("\n".join([*texts, *map(handled, caplog.records)]), quoting)
+
+
+PROVOKED: dict[str, Callable[[RegistryS3FileSystem], Any]] = {
+    "BucketNotFoundError": lambda fs: fs.cat_file("/NoSuchBucket"),
+    "FileExpired": lambda fs: fs.open("/given", "rb").read(),
+    "BulkError": lambda fs: fs.rm(["/a", "/b"]),
+    "RefusedParameterError": lambda fs: fs.cat_file("/InvalidArgument"),
+    "InvalidPathError": lambda fs: fs.cat_file("/a/../b"),
+    "ForeignBucketError": lambda fs: fs.cat_file("registrys3://other/a"),
+    "PathNotFoundError": lambda fs: StorageDriver(fs).get_content("/NoSuchKey"),
+    "InvalidOffsetError": lambda fs: StorageDriver(fs).reader("/a", -1),
+    "StorageDriverError": lambda fs: StorageDriver(fs).get_content("/AccessDenied"),
+}
+SIGNALS = {"SkipDir", "FilledBuffer"}
+"""Raised by callers, to end a walk."""
+
+
+def test_every_class_of_errors_is_provoked() -> None:
+    """A new one needs a call here."""
+    found = {name for name, kind in vars(errors).items() if isinstance(kind, type) and issubclass(kind, Exception)}
+    assert found - SIGNALS == PROVOKED.keys()
+
+
+@pytest.mark.parametrize("name", PROVOKED)
+def test_no_class_of_errors_shows_a_secret(
+    quoted: tuple[RegistryS3FileSystem, Quoting], name: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Its text, repr, args, causes, contexts and traceback; pickled, too; and the log meanwhile."""
+    fs, quoting = quoted
+    with pytest.raises(getattr(errors, name)) as failed:
+        PROVOKED[name](fs)
+    assert type(failed.value) is getattr(errors, name)
+    with suppress(OSError):
+        fs.cat_file("/AccessDenied")  # so that something was signed
+    again = pickle.loads(pickle.dumps(failed.value))
+    texts = [text_of(failed.value), text_of(again), *map(handled, caplog.records)]
+    texts += [text_of(each) for each in getattr(failed.value, "errors", {}).values()]
+    no_secret_in("\n".join(texts), quoting)
+
+
+def test_no_object_shows_a_secret(quoted: tuple[RegistryS3FileSystem, Quoting]) -> None:
+    """Whatever has been made on the way, printed; nor a warning."""
+    fs, quoting = quoted
+    lane = fast_lane(fs.parameters)
+    with warnings.catch_warnings(record=True) as warned:
+        warnings.simplefilter("always")
+        with suppress(OSError):
+            fs.open("/NotImplemented", "wb").write(b"1")
+        with fs.open("/given", "rb") as file:
+            made = [fs, file, fs.parameters, fs.bucket, fs.pool, lane, lane._signer, lane._signed, StorageDriver(fs)]
+            made += [fs.get_mapper("/"), fs.transaction, fs.dircache, fs.bucket._client, pickle.loads(pickle.dumps(fs))]
+            made += [fsspec.core.OpenFile(fs, "/given"), fs.to_dict(include_password=False), fs.fsid]
+        gc.collect()
+    assert lane._signed
+    assert any(issubclass(each.category, ResourceWarning) for each in warned)
+    texts = [fs.to_json(include_password=False), *map(repr, made), *map(str, made), *(str(each) for each in warned)]
+    no_secret_in("\n".join(texts), quoting)
+
+
+def test_no_logger_that_logs_is_without_the_filter(options: dict[str, Any], caplog: pytest.LogCaptureFixture) -> None:
+    """Where users turn botocore's loggers on themselves, the records come to their handlers masked."""
+    fs = RegistryS3FileSystem(**options, useragent="loggers")
+    shown(fs, FAILING, caplog)
+    ours = {name for each in caplog.records if (name := each.name).partition(".")[0] in redaction.LOGGERS}
+    assert {"botocore.auth", "botocore.endpoint", "urllib3.connectionpool"} <= ours
+    assert [name for name in ours if not logging.getLogger(name).filters] == []
+
+
+def test_http_clients_debuglevel_prints_no_signed_url_of_the_lane(
+    fs: RegistryS3FileSystem, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """What it prints of boto3's own connections nobody can mask; docs/parameters.md says so."""
+    monkeypatch.setattr("http.client.HTTPConnection.debuglevel", 1)
+    fs.pipe_file("/f", b"1")
+    assert (fs.cat_file("/f"), fs.find("/")) == (b"1", ["/f"])
+    assert capsys.readouterr().out == ""
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "<Credentials><AccessKeyId>ASIA</AccessKeyId><SecretAccessKey>XX/X+X=</SecretAccessKey></Credentials>",
+        "<SessionToken>XX/X+X=</SessionToken>",
+        """b'{"roleCredentials":{"secretAccessKey":"XX/X+X=","sessionToken":"XX/X+X="}}'""",
+        """{"AccessKeyId" : "ASIA", "Token" : "XX/X+X="}""",
+        "{'body': {'WebIdentityToken': 'XX/X+X='}}",
+        "'x-amz-sso_bearer_token': 'XX/X+X='",
+        "'X-aws-ec2-metadata-token': 'XX/X+X='",
+        '{\\"clientSecret\\":\\"XX/X+X=\\",\\"refreshToken\\":\\"XX/X+X=\\"}',
+    ],
+)
+def test_what_boto3_is_told_on_its_way_to_credentials_is_masked(text: str) -> None:
+    """The answers of STS, SSO and the metadata services are in botocore's log at DEBUG."""
+    assert "XX/X+X=" not in redaction.redact(text)
+
+
+def test_continuation_tokens_are_no_secrets() -> None:
+    """They are of use in a log."""
+    for text in ("<NextContinuationToken>1ueGcx</NextContinuationToken>", "continuation-token=1ueGcx"):
+        assert redaction.redact(text) == text
