@@ -5,23 +5,21 @@ from __future__ import annotations
 import errno
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, closing
+from contextlib import AbstractContextManager
 from datetime import datetime, timezone
 from typing import Any
 from urllib.parse import urlencode
 
 from registry_s3fs import ranges
+from registry_s3fs.bodies import Memory, Received, StreamingBody
 from registry_s3fs.client import fast_lane, object_fields, s3_client
 from registry_s3fs.errors import FileExpired, RefusedParameterError, copied_nothing, from_code, translated
 from registry_s3fs.lane import Lane
 from registry_s3fs.parameters import DriverParameters
 from registry_s3fs.paths import KeySpace
+from registry_s3fs.patience import Patience
 from registry_s3fs.records import ANY, PLAIN, Body, Content, Description, ObjectInfo, Page, Part, Pin, Upload
 
-READ_BYTES = 4 * ranges.MIB
-"""Bytes taken off a connection at a time: what a broken one loses at most."""
-FRUITLESS_ATTEMPTS = 4
-"""Broken bodies in a row, without `READ_BYTES` more received, after which a read gives up."""
 SMALL_BYTES = ranges.MIB
 """Up to here a PUT takes the fast lane: beyond, what boto3 costs more no longer counts."""
 MAX_DELETE_KEYS = 1000
@@ -135,33 +133,42 @@ class Bucket:
         """GetObject: bytes from `start` up to `end`, or to the object's end; a negative `start` counts from there.
 
         A range past the end gives fewer bytes or none. A body that breaks is taken up where it
-        stopped. With an ETag pinned, and for every byte after the first, another version of the
-        object raises `FileExpired`.
+        stopped, as long as `Patience` goes on. With an ETag pinned, and for every byte after the first,
+        another version of the object raises `FileExpired`.
         """
-        path = self._path(key)
-        chunks: list[bytes] = []
-        done = size = fruitless = 0
+        answer = self._open(key, start, end, pin)
+        if answer is None:
+            return Content(b"", pin, 0)
+        pin = pin if pin.etag else pin._replace(etag=answer["ETag"])
+        first, stop, size = _extent(answer, max(start, 0), self._path(key))
+        memory = Memory(stop - first)
+        with memory.view() as view:
+            self._receive(key, view, first, pin, answer)
+        return Content(memory.data(), pin, size)
+
+    def get_into(self, key: str, view: memoryview, start: int, pin: Pin) -> None:
+        """As `get`, of as many bytes as the view has, which the object is known to have, straight into it."""
+        self._receive(key, view, start, pin, None)
+
+    def _receive(self, key: str, view: memoryview, start: int, pin: Pin, answer: Any) -> None:
+        """Fill the view from an answer, if there is one already, and from as many more as it takes."""
+        received, patience = Received(view), Patience()
         while True:
-            answer = self._open(key, start + done if start >= 0 else start, end, pin)
-            if answer is None:
-                break
-            pin = pin if pin.etag else pin._replace(etag=answer["ETag"])
-            if answer["ETag"] != pin.etag:  # some servers ignore If-Match
-                raise FileExpired(errno.ESTALE, "the object was replaced while it was being read", path)
-            first, size = _extent(answer, max(start, 0) + done, path)
-            if start < 0:
-                start, end = first, size
+            before = received.count
+            answer = answer or self._open(key, start + before, start + len(view), pin)
+            if answer is None or answer["ETag"] != pin.etag:  # some servers ignore If-Match
+                text = "the object was replaced while it was being read"
+                raise FileExpired(errno.ESTALE, text, self._path(key))
+            _extent(answer, start + before, self._path(key))
             try:
                 with self._translated(key):
-                    for chunk in _chunks(answer["Body"]):
-                        chunks.append(chunk)
-                        done, fruitless = done + len(chunk), 0
-                break
+                    received.take(answer["Body"])
+                return
             except (ConnectionError, TimeoutError):
-                fruitless += 1
-                if fruitless == FRUITLESS_ATTEMPTS:
+                if not patience.goes_on(received.count - before):
                     raise
-        return Content(chunks[0] if len(chunks) == 1 else b"".join(chunks), pin, size)
+                patience.wait()
+            answer = None
 
     def _open(self, key: str, start: int, end: int | None, pin: Pin) -> Any:
         """GetObject's answer, the body not read; None where the range lies past the object's end."""
@@ -174,7 +181,8 @@ class Bucket:
                 if answer is not None:
                     return answer
                 request = {name.replace("-", ""): value for name, value in headers.items()}
-                return self._client.get_object(**self._name, Key=key, **request, **_version(pin.version_id))
+                answer = self._client.get_object(**self._name, Key=key, **request, **_version(pin.version_id))
+                return {**answer, "Body": StreamingBody(answer["Body"])}
         except RefusedParameterError as error:
             if _code(error.__cause__) in ("InvalidRange", "416"):
                 return None
@@ -368,20 +376,15 @@ def _version(version_id: str) -> dict[str, str]:
     return {"VersionId": version_id} if version_id else {}
 
 
-def _chunks(body: Any) -> Iterator[bytes]:
-    with closing(body):
-        while chunk := body.read(READ_BYTES):
-            yield chunk
-
-
-def _extent(answer: dict[str, Any], asked_start: int, path: str) -> tuple[int, int]:
-    """Where the body begins, and the whole object's size; rclone answers a range with status 200."""
-    found = re.fullmatch(r"bytes (\d+)-\d+/(\d+)", answer.get("ContentRange", ""))
+def _extent(answer: dict[str, Any], asked_start: int, path: str) -> tuple[int, int, int]:
+    """Where the body begins and ends, and the whole object's size; rclone answers a range with status 200."""
+    found = re.fullmatch(r"bytes (\d+)-(\d+)/(\d+)", answer.get("ContentRange", ""))
     if found:
-        return int(found[1]), int(found[2])
+        return int(found[1]), int(found[2]) + 1, int(found[3])
     if asked_start:
         raise OSError(errno.ENOTSUP, "the server ignores the Range header, so parts of files cannot be read", path)
-    return 0, int(answer["ContentLength"])
+    size = int(answer["ContentLength"])
+    return 0, size, size
 
 
 def _code(error: BaseException | None) -> str:

@@ -23,12 +23,32 @@ class Answer:
         self._connection: HTTPConnection | None = connection
         self._response = response
 
-    def read(self, amount: int | None = None) -> bytes:
-        """The next bytes, all that are left by default; fewer than announced when the connection broke."""
-        data = self._response.read(amount)
-        if self._response.isclosed():
-            self._release()
+    def read(self) -> bytes:
+        """All the bytes that are left."""
+        try:
+            data = self._response.read()
+        except BaseException:
+            self.close()
+            raise
+        self._release()
         return data
+
+    def fill(self, view: memoryview) -> int:
+        """Put the bytes that come next into `view`, as soon as there are some; gives how many, 0 at the end.
+
+        `HTTPResponse.readinto` would wait for all of them, and lose those that came before a connection broke.
+        """
+        response = self._response
+        if response.length is None or response.fp is None:  # sent in chunks
+            taken = response.readinto(view)
+        else:
+            taken = response.fp.readinto1(view[: response.length])
+            response.length -= taken
+            if not response.length:
+                response.close()
+        if response.isclosed():
+            self._release()
+        return taken
 
     def close(self) -> None:
         """Give up what was not read, and the connection with it."""

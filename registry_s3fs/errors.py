@@ -11,6 +11,7 @@ What callers may catch::
     ├── ConnectionError              the endpoint cannot be reached
     ├── TimeoutError                 it was reached and did not answer in time
     ├── FileExpired                  the object was replaced while it was being read
+    ├── DigestMismatch               a registry's blob that was read has another digest than its path says
     ├── BulkError                    some keys of a call on many failed: ``.errors`` has each
     ├── RefusedParameterError        the server refused a parameter (is a ValueError too)
     └── StorageDriverError           (storage driver) any other failure; ``__cause__`` is one of the above
@@ -44,6 +45,10 @@ class BucketNotFoundError(FileNotFoundError):
 
 class FileExpired(OSError):  # noqa: N818  # the name s3fs gave it, which users catch
     """The object was replaced while it was being read; its first version's ETag no longer answers."""
+
+
+class DigestMismatch(OSError):  # noqa: N818  # as FileExpired
+    """The bytes of a registry's blob, read with ``verify``, have another digest than its path says."""
 
 
 class BulkError(OSError):

@@ -12,7 +12,7 @@ from fsspec.callbacks import DEFAULT_CALLBACK
 from fsspec.core import get_compression
 from fsspec.utils import isfilelike, stringify_path, tokenize
 
-from registry_s3fs import layers, listing, multipart, parsers, paths, ranges, reader, transfers
+from registry_s3fs import digests, layers, listing, multipart, parsers, paths, ranges, reader, transfers
 from registry_s3fs.attributes import Attributes
 from registry_s3fs.bucket import Bucket
 from registry_s3fs.bulk import ManyPaths
@@ -210,10 +210,23 @@ class RegistryS3FileSystem(ManyPaths, Searching, Attributes):
     # Reading
 
     def cat_file(
-        self, path: Any, start: int | None = None, end: int | None = None, version_id: str = "", **kwargs: Any
+        self,
+        path: Any,
+        start: int | None = None,
+        end: int | None = None,
+        version_id: str = "",
+        verify: bool | None = None,
+        **kwargs: Any,
     ) -> bytes:
-        """The bytes of a file, or of a Python slice of them."""
-        return reader.read(self.bucket, self.pool, self._key(path), start, end, Pin(version_id=version_id)).data
+        """The bytes of a file, or of a Python slice of them; of a whole blob, `verify` as in `open`."""
+        check = self._digest_check(path, verify, whole=not start and end is None)
+        data = reader.read(self.bucket, self.pool, self._key(path), start, end, Pin(version_id=version_id)).data
+        if check:
+            check.take(0, data, len(data))
+        return data
+
+    def _digest_check(self, path: Any, verify: bool | None, *, whole: bool = True) -> digests.Check | None:
+        return digests.check(self._path(path), verify, by_default=self.parameters.verify_digests, whole=whole)
 
     def head(self, path: Any, size: int = 1024) -> bytes:
         """The first `size` bytes."""
@@ -239,6 +252,10 @@ class RegistryS3FileSystem(ManyPaths, Searching, Attributes):
         Modes ``r``, ``w``, ``x`` (the object must not exist, checked at the open and, atomically, when it
         is published) and ``a``. For writing, see `writer.WriteFile`; `block_size` stands in for
         `chunksize` for this one file, with the same bounds.
+
+        For reading, ``verify=True`` (`verify_digests` of the filesystem by default) compares a registry's blob with
+        the digest in its path, when it has been read from its start to its end, in order: the read that
+        reaches the end raises `DigestMismatch`. Of a path that is no blob it is a ValueError.
         """
         if "b" not in mode:
             text = {name: kwargs.pop(name) for name in ("encoding", "errors", "newline") if name in kwargs}
@@ -268,6 +285,8 @@ class RegistryS3FileSystem(ManyPaths, Searching, Attributes):
             raise FileExistsError(errno.EEXIST, "the file exists", path)
         for name in ("cache_type", "size"):  # of reading; pandas and others pass them in any mode
             kwargs.pop(name, None)
+        if kwargs.pop("verify", None):
+            raise ValueError(f"verify: {path}: compares what is read; leave it out for writing")
         return WriteFile(
             self, path, mode, block_size=self._chunk_bytes(block_size), autocommit=autocommit, **_described(**kwargs)
         )
@@ -316,17 +335,22 @@ class RegistryS3FileSystem(ManyPaths, Searching, Attributes):
         callback: Any = DEFAULT_CALLBACK,
         outfile: Any = None,
         version_id: str = "",
+        verify: bool | None = None,
         **kwargs: Any,
     ) -> None:
-        """Fetch a file to a local one, which appears when it is whole, or into a file object."""
-        key, pin = self._key(rpath), Pin(version_id=version_id)
+        """Fetch a file to a local one, which appears when it is whole, or into a file object. `verify` as in
+        `open`: a blob with another digest does not appear, but its bytes may be in the file object."""
+        key, pin, check = self._key(rpath), Pin(version_id=version_id), self._digest_check(rpath, verify)
         outfile = lpath if outfile is None and isfilelike(lpath) else outfile
         if outfile is not None:
-            transfers.download(self.bucket, self.pool, key, outfile.write, callback, pin)
+            transfers.download(self.bucket, self.pool, key, outfile.write, callback, pin, check)
             return
         try:
             with transfers.replacing(lpath) as file:
-                transfers.download(self.bucket, self.pool, key, file.write, callback, pin)
+                if check:  # which takes the bytes in order
+                    transfers.download(self.bucket, self.pool, key, file.write, callback, pin, check)
+                else:
+                    transfers.fetch(self.bucket, self.pool, key, file, callback, pin)
         except FileNotFoundError:
             if not self.isdir(rpath):
                 raise

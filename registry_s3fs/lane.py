@@ -102,7 +102,9 @@ class Lane:
         """ListObjectsV2's answer; None where boto3 should be asked."""
         if not self._open:
             return None
-        answer = self._exchange(self._signer.sign("list_objects_v2", {**fields, "EncodingType": "url"}))
+        answer = self._exchange(
+            self._signer.sign("list_objects_v2", {**fields, "EncodingType": "url"}), proof="Content-Type"
+        )
         try:
             page = pages.parse(answer.read()) if answer else None
         except BROKEN:
@@ -146,9 +148,18 @@ class Lane:
         return signed
 
     def _exchange(
-        self, signed: Signed | None, headers: Mapping[str, str] = NONE, *, also: int = 0, body: Any = None
+        self,
+        signed: Signed | None,
+        headers: Mapping[str, str] = NONE,
+        *,
+        also: int = 0,
+        body: Any = None,
+        proof: str = "ETag",
     ) -> Answer | None:
-        """The answer, if it is a success or has the status `also`."""
+        """The answer, if it is a success or has the status `also`.
+
+        Every success about an object has an ETag; an error, or a proxy's page, that comes with status 200 has none.
+        """
         if signed is None:
             return None
         try:
@@ -156,7 +167,7 @@ class Lane:
             target = signed.url[len(self._origin) :]
             sent = {"User-Agent": self._user_agent, **signed.headers, **headers}
             answer = connections.exchange(signed.method, target, sent, body)
-            if 200 <= answer.status < 300:
+            if 200 <= answer.status < 300 and proof in answer.headers:
                 self._proven = True
                 return answer
             if answer.status == also:
@@ -187,20 +198,20 @@ class Body:
         self._expected = expected_bytes
         self._received = 0
 
-    def read(self, amount: int | None = None) -> bytes:
-        """The next bytes; none at the end."""
+    def fill(self, view: memoryview) -> int:
+        """Put what comes next into `view`; gives how many bytes, 0 at the end."""
         from botocore.exceptions import IncompleteReadError, ReadTimeoutError, ResponseStreamingError
 
         try:
-            data = self._answer.read(amount)
+            taken = self._answer.fill(view)
         except TimeoutError as error:
             raise ReadTimeoutError(endpoint_url="", error=error) from error
         except BROKEN as error:
             raise ResponseStreamingError(error=error) from error
-        self._received += len(data)
-        if not data and self._received < self._expected:
+        self._received += taken
+        if not taken and self._received < self._expected:
             raise IncompleteReadError(actual_bytes=self._received, expected_bytes=self._expected)
-        return data
+        return taken
 
     def close(self) -> None:
         """Give up what was not read."""

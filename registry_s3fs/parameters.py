@@ -90,6 +90,7 @@ class DriverParameters:
     anon: bool = _row(False, parsers.boolean, "send unsigned requests")
     profile: str = _row("", parsers.text(), "profile of the AWS configuration files")
     max_concurrency: int = _row(64, parsers.integer(1, None), "requests in flight, and connections kept")
+    verify_digests: bool = _row(False, parsers.boolean, "compare blobs that are read with their digests")
     config_kwargs: Mapping[str, Any] = field(
         default_factory=dict,
         hash=False,  # a mapping has no hash; equality still looks at it

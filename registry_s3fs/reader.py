@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 from fsspec.spec import AbstractBufferedFile
 
-from registry_s3fs import ranges
+from registry_s3fs import digests, ranges
+from registry_s3fs.bodies import Memory
 from registry_s3fs.bucket import Bucket
 from registry_s3fs.concurrency import Pool
 from registry_s3fs.prefetch import PrefetchCache
@@ -29,18 +30,23 @@ def read(bucket: Bucket, pool: Pool, key: str, start: int | None, end: int | Non
             return Content(b"", pin, found.size)
     reach = start + ranges.PIECE_BYTES
     first = bucket.get(key, start, reach if end is None else min(end, reach), pin)
-    reached, end = start + len(first.data), first.size if end is None else min(end, first.size)
-    if not first.data or reached >= end:
+    end = first.size if end is None else min(end, first.size)
+    if not first.data or start + len(first.data) >= end:
         return first
-    return Content(b"".join([first.data, *_pieces(bucket, pool, key, reached, end, first.pin)]), first.pin, first.size)
+    return Content(_gather(bucket, pool, key, start, end, first.pin, first.data), first.pin, first.size)
 
 
-def _pieces(bucket: Bucket, pool: Pool, key: str, start: int, end: int, pin: Pin) -> list[bytes]:
-    """A range that the object is known to have, in pieces fetched side by side."""
-    extents = ranges.split_for_reading(start, end)
-    if len(extents) == 1:
-        return [bucket.get(key, start, end, pin).data]
-    return pool.map(lambda extent: bucket.get(key, *extent, pin=pin).data, extents)
+def _gather(bucket: Bucket, pool: Pool, key: str, start: int, end: int, pin: Pin, begun: bytes = b"") -> bytes:
+    """A range that the object is known to have, of which `begun` is there, in pieces fetched side by side."""
+    memory = Memory(end - start)
+    with memory.view() as view:
+        view[: len(begun)] = begun
+
+        def fetch(extent: ranges.Range) -> None:
+            bucket.get_into(key, view[extent[0] - start : extent[1] - start], extent[0], pin)
+
+        pool.map(fetch, ranges.split_for_reading(start + len(begun), end))
+    return memory.data()
 
 
 class ReadFile(AbstractBufferedFile):
@@ -59,12 +65,15 @@ class ReadFile(AbstractBufferedFile):
         version_id: str = "",
         etag: str = "",
         size: int | None = None,
+        verify: bool | None = None,
         block_size: int | None = None,
         cache_type: str = PrefetchCache.name,
         cache_options: dict[str, Any] | None = None,
         **kwargs: Any,
     ) -> None:
         self._key = fs.bucket.space.key(path)
+        self._verify = verify
+        self._check = digests.check(path, verify, by_default=fs.parameters.verify_digests)
         self._details: dict[str, Any] | None = None
         if size is None:  # it and the ETag are given when a pickled file is opened again
             self._details = fs.file_info(path, version_id=version_id)
@@ -74,9 +83,20 @@ class ReadFile(AbstractBufferedFile):
             cache_options = {"submit": fs.pool.submit, **(cache_options or {})}
         super().__init__(fs, path, "rb", block_size or "default", True, cache_type, cache_options, size, **kwargs)
 
+    def read(self, length: int = -1) -> bytes:
+        """The next bytes, all that are left by default.
+
+        Raises:
+            DigestMismatch: with ``verify``, at the end of a blob that was read from its start and in order.
+        """
+        start = self.loc
+        data: bytes = super().read(length)
+        if self._check is not None and (data or start == self.size):
+            self._check.take(start, data, self.size)
+        return data
+
     def _fetch_range(self, start: int, end: int) -> bytes:
-        pieces = _pieces(self.fs.bucket, self.fs.pool, self._key, start, end, self._pin)
-        return pieces[0] if len(pieces) == 1 else b"".join(pieces)
+        return _gather(self.fs.bucket, self.fs.pool, self._key, start, end, self._pin)
 
     def close(self) -> None:
         """Close; what was fetched ahead is given up."""
@@ -86,12 +106,13 @@ class ReadFile(AbstractBufferedFile):
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Pickled, it goes on with the same version, or `FileExpired` where that is gone."""
-        return _reopen, (self.fs, self.path, self.loc, self.blocksize, self.cache.name, self.size, self._pin)
+        how = {"size": self.size, "verify": self._verify, **self._pin._asdict()}
+        return _reopen, (self.fs, self.path, self.loc, self.blocksize, self.cache.name, how)
 
 
 def _reopen(
-    fs: RegistryS3FileSystem, path: str, loc: int, block_size: int, cache_type: str, size: int, pin: Pin
+    fs: RegistryS3FileSystem, path: str, loc: int, block_size: int, cache_type: str, how: dict[str, Any]
 ) -> Any:
-    file = fs.open(path, "rb", block_size, cache_type=cache_type, size=size, **pin._asdict())
+    file = fs.open(path, "rb", block_size, cache_type=cache_type, **how)
     file.seek(loc)
     return file

@@ -13,12 +13,14 @@ import pytest
 from botocore.exceptions import IncompleteReadError
 
 from registry_s3fs import DriverParameters
+from registry_s3fs.bodies import Received
 from registry_s3fs.client import fast_lane, s3_client
 from registry_s3fs.lane import REFUSALS, Body, Lane
 from registry_s3fs.signing import Signed, Signer
 
 HEADERS = {
     "Content-Length": "3",
+    "Content-Type": "application/xml",
     "ETag": '"e"',
     "Last-Modified": "Tue, 24 Nov 2026 07:57:54 GMT",
     "x-amz-meta-who": "me",
@@ -33,9 +35,17 @@ class Answer:
         self.headers = dict(HEADERS)
         self._left = b"abc"
 
-    def read(self, amount: int | None = None) -> bytes:
+    def read(self) -> bytes:
         data, self._left = self._left, b""
         return data
+
+    def fill(self, view: memoryview) -> int:
+        data = self.read()
+        view[: len(data)] = data
+        return len(data)
+
+    def close(self) -> None:
+        """Nothing."""
 
 
 class Session:
@@ -72,7 +82,9 @@ def test_one_signature_serves_many_ranges(v4auth: bool) -> None:
     lane, session = made(206, v4auth=v4auth)
     for _ in range(3):
         answer = get(lane)
-        assert (answer["Body"].read(), answer["ETag"], answer["ContentLength"]) == (b"abc", '"e"', 3)
+        view = memoryview(bytearray(3))
+        Received(view).take(answer["Body"])
+        assert (bytes(view), answer["ETag"], answer["ContentLength"]) == (b"abc", '"e"', 3)
     assert len({request.url for request in session.requests}) == 1
     assert "Signature=" in session.requests[0].url
     assert session.requests[0].headers["Range"] == "bytes=0-2"
@@ -153,6 +165,16 @@ def test_anything_but_success_is_left_to_boto3(failure: int | Exception) -> None
     assert get(lane)
 
 
+def test_an_error_with_status_200_is_left_to_boto3(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing was stored, and its body is no object: there is no ETag."""
+    lane, _ = made(200)
+    assert lane.put({"Key": "a"}, b"abc")
+    monkeypatch.delitem(HEADERS, "ETag")
+    assert not lane.put({"Key": "a"}, b"abc")
+    assert get(lane) is None
+    assert lane.head("a", "") is None
+
+
 def test_a_refused_signature_is_not_used_again() -> None:
     """The credentials that it was made with may have expired."""
     lane, session = made(206, 403, 206)
@@ -182,9 +204,10 @@ def test_a_store_that_has_taken_signed_urls_may_refuse_many() -> None:
 def test_a_body_that_ends_early_is_told() -> None:
     """Not taken for the object's end."""
     body = Body(Answer(206), 4)  # type: ignore[arg-type]
-    assert body.read() == b"abc"
+    view = memoryview(bytearray(4))
+    assert body.fill(view) == 3
     with pytest.raises(IncompleteReadError):
-        body.read()
+        body.fill(view)
 
 
 def register(session: Any, event: str) -> None:

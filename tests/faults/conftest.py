@@ -1,0 +1,51 @@
+"""A filesystem behind a proxy that fails as told."""
+
+from __future__ import annotations
+
+import random
+import threading
+import time
+from collections.abc import Callable, Iterator
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from registry_s3fs import RegistryS3FileSystem
+from tests.faults.proxy import Proxy
+
+MIB = 1024 * 1024
+DATA = random.Random(7).randbytes(12 * MIB + 5)
+
+
+@pytest.fixture(autouse=True)
+def _no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What botocore waits between its tries is its own affair."""
+    monkeypatch.setattr("botocore.endpoint.time", SimpleNamespace(**{**vars(time), "sleep": lambda seconds: None}))
+
+
+@pytest.fixture
+def proxy(moto_server: Any) -> Iterator[Proxy]:
+    with Proxy(moto_server.endpoint) as found:
+        thread = threading.Thread(target=found.serve_forever, kwargs={"poll_interval": 0.05})
+        thread.start()
+        yield found
+        found.release()
+        found.shutdown()
+        thread.join()
+
+
+@pytest.fixture
+def through(options: dict[str, Any], proxy: Proxy) -> Callable[..., RegistryS3FileSystem]:
+    """Makes a filesystem on the bucket of `fs`, through the proxy."""
+
+    def make(**more: Any) -> RegistryS3FileSystem:
+        return RegistryS3FileSystem(**{**options, "regionendpoint": proxy.endpoint, **more}, skip_instance_cache=True)
+
+    return make
+
+
+@pytest.fixture
+def shaky(through: Callable[..., RegistryS3FileSystem]) -> RegistryS3FileSystem:
+    """The filesystem of `fs`, through the proxy."""
+    return through()

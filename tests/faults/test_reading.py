@@ -1,0 +1,146 @@
+"""Reading over a network that fails."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from registry_s3fs import RegistryS3FileSystem, patience
+from registry_s3fs.errors import FileExpired
+from tests.faults.conftest import DATA, MIB
+from tests.faults.proxy import ALWAYS, Fault, Proxy
+
+PIECE = 4 * MIB
+Through = Callable[..., RegistryS3FileSystem]
+QUICK = {"config_kwargs": {"read_timeout": 0.5, "retries": {"total_max_attempts": 2}}}
+
+
+@pytest.fixture(autouse=True)
+def _data(fs: RegistryS3FileSystem, monkeypatch: pytest.MonkeyPatch) -> None:
+    fs.pipe_file("/f", DATA)
+    monkeypatch.setattr(patience, "FIRST_PAUSE_S", 0.01)
+
+
+def opened(fs: RegistryS3FileSystem) -> bytes:
+    with fs.open("/f", "rb") as file:
+        return b"".join(iter(lambda: file.read(MIB), b""))
+
+
+def cat_file(fs: RegistryS3FileSystem) -> bytes:
+    data: bytes = fs.cat_file("/f")
+    return data
+
+
+@pytest.mark.parametrize("kind", ["503", "500", "reset", "applied", "truncate", "break"])
+@pytest.mark.parametrize("read", [opened, cat_file])
+def test_a_read_goes_on_where_it_broke(
+    shaky: RegistryS3FileSystem, proxy: Proxy, kind: str, read: Callable[[RegistryS3FileSystem], bytes]
+) -> None:
+    """A body cut short or reset, an answer that did not come, a throttled request: the bytes come, each once."""
+    proxy.faults = [Fault("GetObject", kind), Fault("GetObject", kind, nth=3)]
+    assert read(shaky) == DATA
+    assert proxy.count("GetObject") >= 4
+
+
+@pytest.mark.parametrize("kind", ["truncate", "stall"])
+def test_a_read_is_taken_up_at_the_very_byte(through: Through, proxy: Proxy, kind: str) -> None:
+    """What was received before a body ended or stalled is not asked for again; the ETag stays pinned."""
+    fs, sent = through(**QUICK), 1_234_567
+    proxy.faults = [Fault("GetObject", kind, sent=sent)]
+    assert fs.cat_file("/f", 0, PIECE) == DATA[:PIECE]
+    first, second = proxy.of("GetObject")
+    assert (first.range, second.range) == (f"0-{PIECE - 1}", f"{sent}-{PIECE - 1}")
+    assert second.headers["If-Match"] == fs.info("/f")["ETag"]
+
+
+def test_a_body_of_boto3s_is_taken_up_too(shaky: RegistryS3FileSystem, proxy: Proxy) -> None:
+    """Where the first answer was an error, boto3 reads; of its body at most 256 KiB are asked for again."""
+    proxy.faults = [Fault("GetObject", "503"), Fault("GetObject", "truncate", nth=2, sent=3 * MIB)]
+    assert shaky.cat_file("/f", 0, PIECE) == DATA[:PIECE]
+    start = int(proxy.of("GetObject")[2].range.split("-")[0])
+    assert 3 * MIB - 256 * 1024 <= start <= 3 * MIB
+
+
+def test_a_connection_that_breaks_again_and_again_is_enough_while_it_brings_bytes(
+    shaky: RegistryS3FileSystem, proxy: Proxy
+) -> None:
+    """The budget of attempts grows with progress: 300 KB at a time, a piece of 4 MiB takes 14."""
+    proxy.faults = [Fault("GetObject", "truncate", times=ALWAYS, sent=300_000)]
+    assert shaky.cat_file("/f", 0, PIECE) == DATA[:PIECE]
+    assert proxy.count("GetObject") == 14
+
+
+@pytest.mark.parametrize(
+    ("kind", "error"), [("truncate", ConnectionError), ("break", ConnectionError), ("stall", TimeoutError)]
+)
+def test_a_read_that_brings_nothing_ends(through: Through, proxy: Proxy, kind: str, error: type[OSError]) -> None:
+    """ConnectionError, or TimeoutError by the read timeout, with path and cause, after 4 fruitless attempts."""
+    fs = through(**QUICK)
+    proxy.faults = [Fault("GetObject", kind, times=ALWAYS, sent=0)]
+    with pytest.raises(error) as broken:
+        fs.cat_file("/f", 0, MIB)
+    assert broken.value.filename == "/f"
+    assert broken.value.__cause__ is not None
+    assert proxy.count("GetObject") == patience.FRUITLESS_ATTEMPTS
+
+
+def test_fruitless_attempts_are_further_and_further_apart(
+    shaky: RegistryS3FileSystem, proxy: Proxy, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With chance in it, so that many readers do not come back at one moment."""
+    asked: list[tuple[float, float]] = []
+    monkeypatch.setattr("random.uniform", lambda least, most: asked.append((least, most)) or 0.0)
+    proxy.faults = [Fault("GetObject", "break", times=3, sent=0)]
+    assert shaky.cat_file("/f", 0, MIB) == DATA[:MIB]
+    assert asked == [(0, 0.02), (0, 0.04), (0, 0.08)]
+
+
+def test_an_object_replaced_while_the_connection_broke_is_told(
+    fs: RegistryS3FileSystem, shaky: RegistryS3FileSystem, proxy: Proxy
+) -> None:
+    """What is asked for after the break is of the version before it, or FileExpired."""
+
+    def replace() -> None:
+        fs.pipe_file("/f", DATA[::-1])
+
+    shaky.cat_file("/f", 0, 1)
+    proxy.faults = [Fault("GetObject", "truncate", after=replace)]
+    with pytest.raises(FileExpired) as expired:
+        shaky.cat_file("/f")
+    assert expired.value.filename == "/f"
+
+
+def test_a_silent_server_is_a_timeout(through: Through, proxy: Proxy) -> None:
+    """However often it is asked, each time for the read timeout."""
+    fs = through(**QUICK)
+    proxy.faults = [Fault("GetObject", "silent", times=ALWAYS)]
+    began = time.monotonic()
+    with pytest.raises(TimeoutError, match="read_timeout") as silent:
+        fs.cat_file("/f")
+    assert time.monotonic() - began >= 3 * 0.5
+    assert silent.value.filename == "/f"
+    assert proxy.count("GetObject") == 3  # one of the lane's, two of boto3's
+
+
+def test_a_looked_up_file_survives_a_failing_look(shaky: RegistryS3FileSystem, proxy: Proxy) -> None:
+    """HEADs and listings are tried again too, and a truncated listing is no listing."""
+    proxy.faults = [
+        *(Fault("HeadObject", kind) for kind in ("503", "reset")),
+        Fault("ListObjectsV2", "truncate"),
+        Fault("ListObjectsV2", "500", nth=2),
+    ]
+    assert shaky.info("/f")["size"] == len(DATA)
+    assert shaky.ls("/", detail=False) == ["/f"]
+
+
+def test_a_failed_look_is_never_an_absence(through: Through, proxy: Proxy) -> None:
+    """exists, isfile and isdir raise where the server fails to the end."""
+    fs = through(**QUICK)
+    proxy.faults = [Fault("HeadObject", "500", times=ALWAYS), Fault("ListObjectsV2", "500", times=ALWAYS)]
+    looks: list[Callable[[Any], Any]] = [fs.exists, fs.isfile, fs.isdir]
+    for look in looks:
+        with pytest.raises(OSError, match="server failed"):
+            look("/f")
