@@ -10,10 +10,10 @@ from datetime import datetime, timezone
 from typing import Any
 from urllib.parse import urlencode
 
-from registry_s3fs import ranges
+from registry_s3fs import outcomes, ranges
 from registry_s3fs.bodies import Memory, Received, StreamingBody
 from registry_s3fs.client import fast_lane, object_fields, s3_client
-from registry_s3fs.errors import FileExpired, RefusedParameterError, copied_nothing, from_code, translated
+from registry_s3fs.errors import FileExpired, RefusedParameterError, copied_nothing, from_code, translated, uncertain
 from registry_s3fs.lane import Lane
 from registry_s3fs.parameters import DriverParameters
 from registry_s3fs.paths import KeySpace
@@ -157,6 +157,8 @@ class Bucket:
             before = received.count
             answer = answer or self._open(key, start + before, start + len(view), pin)
             if answer is None or answer["ETag"] != pin.etag:  # some servers ignore If-Match
+                if answer:
+                    answer["Body"].close()
                 text = "the object was replaced while it was being read"
                 raise FileExpired(errno.ESTALE, text, self._path(key))
             _extent(answer, start + before, self._path(key))
@@ -191,14 +193,39 @@ class Bucket:
     # Writing
 
     def put(self, key: str, body: Body, *, exclusive: bool = False, description: Description = PLAIN) -> None:
-        """PutObject; `exclusive` refuses an existing object with `FileExistsError`."""
+        """PutObject; `exclusive` refuses an existing object with `FileExistsError`.
+
+        Where an answer was lost, the refusal may be of the object that was just written: its ETag tells. (Two
+        writers of the very same bytes, one of whose answers was lost, may both succeed.)
+        """
         body = bytes(body) if isinstance(body, memoryview) else body
         request = {"Key": key, **description, **self._new_object}
-        with self._translated(key):
-            if exclusive:
-                self._client.put_object(**self._name, **request, **self._if_absent(key), Body=body)
-            elif len(body) > SMALL_BYTES or not self._lane.put(request, body):
-                self._client.put_object(**self._name, **request, Body=body)
+        try:
+            with self._translated(key):
+                if exclusive:
+                    self._client.put_object(**self._name, **request, **self._if_absent(key), Body=body)
+                elif len(body) > SMALL_BYTES or not self._lane.put(request, body):
+                    self._client.put_object(**self._name, **request, Body=body)
+        except OSError as error:
+            if not (exclusive and outcomes.is_in_doubt(error) and self._is_stored(key, body, error)):
+                raise
+
+    def _is_stored(self, key: str, body: Body, error: OSError) -> bool:
+        """Whether an object is the one that a PutObject without an answer should have written."""
+        found = self.look(key, error)
+        ours = found is not None and outcomes.is_ours(found, len(body), outcomes.etag(body))
+        if ours is None:
+            raise uncertain(error, self._path(key)) from error
+        return ours
+
+    def look(self, key: str, error: OSError) -> ObjectInfo | None:
+        """What is there after the `error` of a write; None where nothing is."""
+        try:
+            return self.head(key, explain=False)
+        except FileNotFoundError:
+            return None
+        except OSError:
+            raise uncertain(error, self._path(key)) from error
 
     def _if_absent(self, key: str) -> dict[str, str]:
         """The header that refuses an existing object. Stores other than AWS may ignore it, so they get a HEAD
@@ -222,8 +249,13 @@ class Bucket:
             description = source.description
         if description is not None:
             request |= {"MetadataDirective": "REPLACE", **description}
-        with self._translated(source.key, FileExpired):
-            self._client.copy_object(**self._name, **request)
+        try:
+            with self._translated(source.key, FileExpired):
+                self._client.copy_object(**self._name, **request)
+        except FileExpired as error:
+            if source.key == target and outcomes.is_in_doubt(error):  # an earlier try may have given it another ETag
+                raise uncertain(error, self._path(target)) from error
+            raise
 
     def _copy_source(self, source: ObjectInfo) -> dict[str, Any]:
         named = {**self._name, "Key": source.key, **_version(source.version_id)}

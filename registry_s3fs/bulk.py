@@ -53,7 +53,11 @@ class ManyPaths(OnBucket):
         **kwargs: Any,
     ) -> None:
         """Copy within the bucket. `on_error`: ``"raise"``, or ``"ignore"`` what is missing (the default
-        when recursive)."""
+        when recursive).
+
+        Raises:
+            BulkError: some of several failed; all others are copied.
+        """
         ignore = on_error == "ignore" or (on_error is None and recursive)
 
         def copy_one(pair: Pair) -> None:
@@ -64,12 +68,15 @@ class ManyPaths(OnBucket):
                     raise
 
         pairs, _ = self._pairs_within(path1, path2, recursive, maxdepth)
-        self.pool.map(copy_one, pairs)
+        self._do_all("copy", copy_one, pairs)
 
     def mv(self, path1: Any, path2: Any, recursive: bool = False, maxdepth: int | None = None, **kwargs: Any) -> None:
         """Copy, then delete the sources once every copy is confirmed. Onto itself: nothing.
 
         Keys that stand for the directories of a tree go along.
+
+        Raises:
+            BulkError: some of several could not be copied, and no source is deleted; or not be deleted.
         """
         if recursive and not isinstance(path1, (list, tuple)) and self._is_itself(path1, path2):
             return
@@ -78,7 +85,7 @@ class ManyPaths(OnBucket):
             raise IsADirectoryError(errno.EISDIR, "a directory moves with recursive=True", str(path1))
         moved = [(source, target) for source, target in files if source != target]
         markers = self._markers(dict(directories))
-        self.pool.map(lambda pair: self.cp_file(*pair), moved)
+        self._do_all("mv", lambda pair: self.cp_file(*pair), moved)
         self.pool.map(lambda pair: self.bucket.copy(*pair), markers)
         left = {self.bucket.space.key(source) for source, _ in moved} | {marker.key for marker, _ in markers}
         self._delete(sorted(left - {target for _, target in markers}))
@@ -92,11 +99,15 @@ class ManyPaths(OnBucket):
         maxdepth: int | None = None,
         **kwargs: Any,
     ) -> None:
-        """Fetch files to local ones. The callback counts files, its branches bytes."""
+        """Fetch files to local ones. The callback counts files, its branches bytes.
+
+        Raises:
+            BulkError: some of several failed; all others are fetched.
+        """
         self._check(rpath)
         lpath = make_path_posix(lpath) if isinstance(lpath, str) else lpath
         paired = pair_up(self, rpath, lpath, recursive, maxdepth, lambda: LocalFileSystem().isdir(lpath))
-        self._transfer(self.get_file, paired.files, callback, kwargs)
+        self._transfer("get", self.get_file, paired.files, callback, kwargs)
 
     def put(
         self,
@@ -107,11 +118,15 @@ class ManyPaths(OnBucket):
         maxdepth: int | None = None,
         **kwargs: Any,
     ) -> None:
-        """Store local files. The callback counts files, its branches bytes."""
+        """Store local files. The callback counts files, its branches bytes.
+
+        Raises:
+            BulkError: some of several failed, which are named by their targets; all others are stored.
+        """
         lpath = make_path_posix(lpath) if isinstance(lpath, str) else lpath
         rpath = self._target(rpath)
         paired = pair_up(LocalFileSystem(), lpath, rpath, recursive, maxdepth, lambda: self.isdir(rpath))
-        self._transfer(self.put_file, paired.files, callback, kwargs)
+        self._transfer("put", self.put_file, paired.files, callback, kwargs)
 
     def rm(self, path: Any, recursive: bool = False, maxdepth: int | None = None) -> None:
         """Delete a file; a list or pattern of files; with `recursive`, all below a directory.
@@ -236,15 +251,61 @@ class ManyPaths(OnBucket):
         check_apart(paired.files)
         return paired
 
-    def _transfer(self, call: Callable[..., None], pairs: list[Pair], callback: Any, options: dict[str, Any]) -> None:
+    def _transfer(
+        self, what: str, call: Callable[..., None], pairs: list[Pair], callback: Any, options: dict[str, Any]
+    ) -> None:
         callback.set_size(len(pairs))
 
         def one(pair: Pair) -> None:
             with callback.branched(*pair) as child:
                 call(*pair, callback=child, **options)
 
-        for _ in self.pool.each(one, pairs, ahead=self.parameters.max_concurrency):
-            callback.relative_update(1)
+        self._do_all(what, one, pairs, named=1 if what == "put" else 0, done=lambda: callback.relative_update(1))
+
+    def _do_all(
+        self,
+        what: str,
+        call: Callable[[Any], Any],
+        pairs: Sequence[tuple[Any, Any]],
+        *,
+        named: int = 0,
+        done: Callable[[], Any] = lambda: None,
+    ) -> None:
+        """Do each, side by side, whatever becomes of the others; an error names the pair by one of its two.
+
+        Raises:
+            BulkError: some failed. Of one pair alone, its error is raised as it is.
+        """
+        failed: dict[str, Exception] = {}
+        attempt = _until_hopeless(call)
+        for pair, error in zip(pairs, self.pool.each(attempt, pairs, self.parameters.max_concurrency), strict=True):
+            if error is None:
+                done()
+            elif len(pairs) == 1:
+                raise error
+            else:
+                failed[str(pair[named])] = error
+        if failed:
+            raise BulkError(what, failed)
+
+
+def _until_hopeless(call: Callable[[Any], Any]) -> Callable[[Any], Exception | None]:
+    """`call`, with its error given back; once the server cannot be reached or is silent, that error without a call:
+    each of them takes up to minutes."""
+    ends: list[Exception] = []
+
+    def attempt(item: Any) -> Exception | None:
+        if ends:
+            return ends[0]
+        try:
+            call(item)
+        except (OSError, ValueError) as error:
+            if isinstance(error, TimeoutError) or getattr(error, "errno", 0) == errno.EHOSTUNREACH:
+                ends.append(error)
+            return error
+        return None
+
+    return attempt
 
 
 def _returning_errors(call: Callable[..., Any]) -> Callable[..., Any]:

@@ -102,7 +102,8 @@ and each component of letters, digits, '.', '_' and '-', but not '.' or '..'
             self.fs.pipe_file(path, content)
 
     def reader(self, path: str, offset: int = 0) -> BinaryIO:
-        """A file open for reading, at `offset` bytes; past the end it gives none.
+        """A file open for reading, at `offset` bytes; past the end it gives none. Its reads raise the filesystem's
+        errors, such as `FileExpired`.
 
         Raises:
             InvalidOffsetError: the offset is negative.
@@ -111,7 +112,7 @@ and each component of letters, digits, '.', '_' and '-', but not '.' or '..'
             raise InvalidOffsetError(f"{DRIVER_NAME}: {path}: offset {offset} is negative")
         with as_driver(_checked(path)):
             file = self.fs.open(path, "rb")
-            file.seek(min(offset, file.size))
+            file.seek(offset)
         return cast(BinaryIO, file)
 
     def writer(self, path: str, append: bool = False) -> FileWriter:

@@ -331,6 +331,16 @@ def copied_nothing(path: str) -> OSError:
     return OSError(errno.ENOTSUP, text, path)
 
 
+def uncertain(error: OSError, path: str) -> OSError:
+    """For a write whose answer was lost, where what is at the path does not tell whether it was done."""
+    kind = type(error) if isinstance(error, (ConnectionError, TimeoutError)) else OSError
+    text = (
+        "the server's answer was lost, and whether the file was written cannot be told; look at it, and write it "
+        f"again if it is another one ({error.strerror})"
+    )
+    return kind(errno.EIO if kind is OSError else error.errno, text, path)
+
+
 @contextmanager
 def translated(path: str, *, precondition: type[OSError] = FileExistsError) -> Iterator[None]:
     """Run the body with boto3's exceptions replaced as `translate` does, the cause kept."""

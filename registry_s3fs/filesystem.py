@@ -314,9 +314,9 @@ class RegistryS3FileSystem(ManyPaths, Searching, Attributes):
         self._upload(path, len(view), lambda extent: view[slice(*extent)], mode=mode, **kwargs)
 
     def pipe(self, path: Any, value: Any = None, **kwargs: Any) -> None:
-        """Store bytes at a path, or each of ``{path: bytes}``, side by side."""
+        """Store bytes at a path, or each of ``{path: bytes}``, side by side; `BulkError` as of `put`."""
         pairs = path if isinstance(path, Mapping) else {path: value}
-        self.pool.map(lambda pair: self.pipe_file(*pair, **kwargs), pairs.items())
+        self._do_all("pipe", lambda pair: self.pipe_file(*pair, **kwargs), list(pairs.items()))
 
     def put_file(
         self, lpath: Any, rpath: Any, callback: Any = DEFAULT_CALLBACK, mode: str = "overwrite", **kwargs: Any

@@ -7,11 +7,12 @@ from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, wait
 from contextlib import suppress
+from datetime import datetime, timezone
 
-from registry_s3fs import ranges
+from registry_s3fs import outcomes, ranges
 from registry_s3fs.bucket import Bucket
 from registry_s3fs.concurrency import Pool
-from registry_s3fs.errors import copied_nothing
+from registry_s3fs.errors import copied_nothing, uncertain
 from registry_s3fs.records import PLAIN, Body, Description, ObjectInfo, Part
 
 logger = logging.getLogger("registry_s3fs")
@@ -49,6 +50,7 @@ class MultipartUpload:
         self._key = key
         self._pending: deque[Future[Part]] = deque()
         self._has_copies = False
+        self._begun = datetime.now(timezone.utc)
         if resume is None:
             resume = bucket.create_upload(key, description=description, tags=tags), ()
         self.upload_id, parts = resume
@@ -95,13 +97,45 @@ class MultipartUpload:
         parts = self.settle()
         if self._has_copies and self._bucket.parameters.regionendpoint:
             self._check_stored(parts)
-        self._bucket.complete_upload(self._key, self.upload_id, parts, exclusive=exclusive)
+        try:
+            self._bucket.complete_upload(self._key, self.upload_id, parts, exclusive=exclusive)
+        except OSError as error:
+            if not (outcomes.is_in_doubt(error) and self._is_published(parts, error, exclusive)):
+                raise
+
+    def _is_published(self, parts: Sequence[Part], error: OSError, exclusive: bool) -> bool:
+        """Whether the completion was carried out whose answer was lost: then the upload is gone, and its object is
+        there. Where ETags are no MD5s, one of its size and age is taken for it, unless it had to be the first."""
+        if self._is_pending(error):
+            return False
+        found = self._bucket.look(self._key, error)
+        if found is None:
+            return False
+        ours = outcomes.is_ours(found, sum(part.size for part in parts), outcomes.etag_of_parts(parts))
+        if ours is None and not exclusive and outcomes.is_as_new(found, self._begun):
+            return True
+        if ours is None:
+            raise uncertain(error, self._path) from error
+        return ours
+
+    def _is_pending(self, error: OSError) -> bool:
+        try:
+            self._bucket.list_parts(self._key, self.upload_id)
+        except FileNotFoundError:
+            return False
+        except OSError:
+            raise uncertain(error, self._path) from error
+        return True
+
+    @property
+    def _path(self) -> str:
+        return self._bucket.space.path(self._key) or self._key
 
     def _check_stored(self, parts: Sequence[Part]) -> None:
         """Stores other than AWS may say yes to a copy and store nothing; after the end it would be too late."""
         stored = {part.number: part.size for part in self._bucket.list_parts(self._key, self.upload_id)}
         if any(stored.get(part.number) != part.size for part in parts):
-            raise copied_nothing(self._bucket.space.path(self._key) or self._key)
+            raise copied_nothing(self._path)
 
     def cancel(self) -> None:
         """Throw the parts away; an upload that is no more is no error."""

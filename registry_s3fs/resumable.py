@@ -229,7 +229,10 @@ def _refused(number: int, text: str, path: str) -> StorageDriverError:
 def _must_begin_again(parts: Sequence[Part]) -> bool:
     """Whether no further part can follow: the last one is too small, or half of the 10,000 numbers are used up.
 
-    >>> [_must_begin_again(parts) for parts in ([], [Part(1, "", ranges.MIN_PART_BYTES)], [Part(1, "", 9)])]
+    >>> large, small = Part(1, "", ranges.MIN_PART_BYTES), Part(1, "", 9)
+    >>> [_must_begin_again(parts) for parts in ([], [large], [large, small])]
     [False, False, True]
+    >>> [_must_begin_again([large] * count) for count in (ranges.STEADY_PARTS, ranges.STEADY_PARTS + 1)]
+    [False, True]
     """
     return bool(parts) and (parts[-1].size < ranges.MIN_PART_BYTES or len(parts) > ranges.STEADY_PARTS)

@@ -45,7 +45,7 @@ class Walk:
     def _entries(self, page: Page) -> Iterator[Entry]:
         for item in page.objects:
             path = self._bucket.space.path(item.key)
-            if path is None or self._is_skipped(item.key):
+            if path is None:
                 continue
             is_marker = item.key.endswith("/")
             path += "/" if is_marker else ""

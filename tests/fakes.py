@@ -216,6 +216,12 @@ class FakeBucket:
         if size > most:
             raise self._error("EntityTooLarge", key)
 
+    def look(self, key: str, error: OSError) -> ObjectInfo | None:
+        try:
+            return self.head(key)
+        except FileNotFoundError:
+            return None
+
     def copy(self, source: ObjectInfo, target: str, description: Description | None = None) -> None:
         with self.store.request("CopyObject"):
             found = self._copied(source)

@@ -33,6 +33,7 @@ class Fault:
     `break`       as `truncate`, by a reset
     `stall`       as `truncate`, but the connection stays open and nothing more comes
     `flip`        one bit of the answer's body, or of the request's if it has one, is another
+    `instead`     the given `answer`; nothing is done
     `partial`     DeleteObjects: the keys that have `key` in them are not deleted, and the answer says so
     ============  ====================================================================================
     """
@@ -43,6 +44,7 @@ class Fault:
     times: float = 1
     key: str = ""
     sent: int | None = None
+    answer: Answer | None = None
     after: Callable[[], None] = lambda: None
     """Called when it has struck."""
     seen: int = 0
@@ -184,6 +186,8 @@ class Handler(BaseHTTPRequestHandler):
             self.answer(error("SlowDown", 503) if fault.kind == "503" else error("InternalError", 500))
         elif fault.kind == "error-200":
             self.answer(Answer(200, {}, error("InternalError", 500).body))
+        elif fault.answer is not None:
+            self.answer(fault.answer)
         elif fault.kind == "silent":
             self.server.hold()
             self._reset()

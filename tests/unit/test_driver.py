@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import pickle
+from datetime import datetime, timezone
+from types import SimpleNamespace
+from typing import cast
 
 import pytest
 
 import registry_s3fs
 from registry_s3fs import StorageDriver, errors, ranges, resumable
+from registry_s3fs.bucket import Bucket
+from registry_s3fs.records import Upload
 from tests import calls
 
 DRIVER = StorageDriver.from_parameters({"bucket": "demo", "region": "us-east-1", "accesskey": "A", "secretkey": "very"})
@@ -50,6 +55,13 @@ def test_a_redirect_is_good_for_twenty_minutes_at_the_public_endpoint() -> None:
         assert "X-Amz-Expires=1200" in url
     assert get != head
     assert driver.redirect_url("/a", "DELETE") == ""
+
+
+def test_a_redirect_that_cannot_be_signed_is_told() -> None:
+    """As the driver's error; there are no credentials."""
+    driver = StorageDriver.from_parameters({"bucket": "no-credentials", "region": "us-east-1"})
+    with pytest.raises(errors.StorageDriverError, match="s3aws: no usable credentials"):
+        driver.redirect_url("/a")
 
 
 def test_an_unknown_parameter_is_a_type_error_with_the_closest_name() -> None:
@@ -103,6 +115,15 @@ def test_other_errors_pass_and_the_drivers_own_are_not_wrapped_again() -> None:
         with pytest.raises(type(error)) as raised, errors.as_driver("/b"):
             raise error
         assert raised.value is error
+
+
+def test_the_latest_of_several_uploads_is_gone_on_with() -> None:
+    """In whatever order a server lists them."""
+    latest = Upload("a", "2", datetime(2026, 11, 24, 12, tzinfo=timezone.utc))
+    others = [Upload("a", "1", datetime(2026, 11, 24, 11, tzinfo=timezone.utc)), Upload("ab", "3", datetime.max)]
+    for listed in ([latest, *others], [*others, latest]):
+        bucket = cast(Bucket, SimpleNamespace(list_uploads=lambda prefix, listed=listed: listed))
+        assert resumable._pending(bucket, "a", "/a") is latest
 
 
 def test_no_upload_runs_out_of_part_numbers() -> None:

@@ -108,6 +108,17 @@ def test_a_small_upload_is_read_back_as_the_go_driver_does(driver: StorageDriver
     assert finish(driver) == DATA[:3000]
 
 
+def test_an_upload_is_begun_again_once(driver: StorageDriver) -> None:
+    """Whatever the number of writes."""
+    steps(driver, 1000)
+    with driver.writer("/data", append=True) as writer:
+        for at in range(1000, 4000, 1000):
+            writer.write(DATA[at : at + 1000])
+    assert driver.stat("/data").size == 1000
+    assert pending(driver.fs) == [[4000]]
+    assert finish(driver) == DATA[:4000]
+
+
 def test_a_large_upload_with_a_small_last_part_is_copied_as_the_go_driver_does(
     place: Place, driver: StorageDriver
 ) -> None:
@@ -280,6 +291,25 @@ def test_a_failed_write_loses_nothing_that_was_stored(driver: StorageDriver, mon
     assert driver.get_content("/data") == DATA
 
 
+def test_an_interrupted_writer_is_at_its_end(driver: StorageDriver, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody knows how much of its last bytes was sent; the next writer sees what was stored."""
+
+    def interrupt(*args: Any) -> None:
+        raise KeyboardInterrupt
+
+    writer = driver.writer("/data")
+    writer.write(b"a")
+    with monkeypatch.context() as patch:
+        patch.setattr(driver.fs.bucket, "upload_part", interrupt)
+        with pytest.raises(KeyboardInterrupt):
+            writer.close()
+    with pytest.raises(StorageDriverError, match="failed; open it again with append=True"):
+        writer.write(b"b")
+    writer.close()
+    with driver.writer("/data", append=True) as again:
+        assert again.size == 0
+
+
 @pytest.mark.parametrize(
     ("sizes", "call", "stored"),
     [
@@ -319,23 +349,31 @@ def test_a_file_that_appears_while_an_upload_is_begun_again_is_listed(place: Pla
     assert driver.fs.ls("/", detail=False) == ["/data", "/other"]
 
 
+@pytest.mark.parametrize(
+    ("call", "size", "message"),
+    [
+        *(("complete_upload", 999, "somebody else wrote this file"), ("complete_upload", 1001, "somebody else wrote")),
+        ("head", 1000, "the object was replaced while it was being read"),
+    ],
+)
 def test_a_file_that_somebody_else_wrote_is_not_gone_on_with(
-    driver: StorageDriver, monkeypatch: pytest.MonkeyPatch
+    driver: StorageDriver, monkeypatch: pytest.MonkeyPatch, call: str, size: int, message: str
 ) -> None:
-    """One that is written while an upload is begun again is told, and its bytes are not mixed in."""
+    """One that is written right after a request of beginning again is told, and its bytes are not mixed in."""
     steps(driver, 1000)
-    complete_upload = driver.fs.bucket.complete_upload
+    request = getattr(driver.fs.bucket, call)
 
-    def overwritten(*args: Any, **kwargs: Any) -> None:
-        complete_upload(*args, **kwargs)
-        driver.put_content("/data", b"somebody else's")
+    def overwritten(*args: Any, **kwargs: Any) -> Any:
+        answer = request(*args, **kwargs)
+        driver.put_content("/data", bytes(size))
+        return answer
 
-    monkeypatch.setattr(driver.fs.bucket, "complete_upload", overwritten)
     writer = driver.writer("/data", append=True)
-    with pytest.raises(StorageDriverError, match="s3aws: write: somebody else wrote this file meanwhile"):
+    monkeypatch.setattr(driver.fs.bucket, call, overwritten)
+    with pytest.raises(StorageDriverError, match=f"s3aws: .*{message}"):
         writer.write(b"more")
     writer.cancel()
-    assert driver.get_content("/data") == b"somebody else's"
+    assert driver.get_content("/data") == bytes(size)
     assert pending(driver.fs) == []
 
 
@@ -359,6 +397,20 @@ def test_an_upload_that_somebody_else_aborted_is_no_missing_path(place: Place) -
     driver.fs.bucket.abort_upload(upload.key, upload.upload_id)
     with pytest.raises(StorageDriverError):
         writer.commit()
+
+
+def test_an_upload_that_is_aborted_while_it_is_opened_is_no_missing_path(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """There was one when the uploads were listed."""
+    driver = StorageDriver(place.fs(config_kwargs={"retries": {"total_max_attempts": 1}}))
+    steps(driver, 1000)
+    bucket = driver.fs.bucket
+    (upload,) = bucket.list_uploads("")
+    bucket.abort_upload(upload.key, upload.upload_id)
+    monkeypatch.setattr(bucket, "list_uploads", lambda prefix: [upload])
+    with pytest.raises(StorageDriverError):
+        driver.writer("/data", append=True)
 
 
 def test_a_writer_that_is_never_closed_warns(driver: StorageDriver) -> None:

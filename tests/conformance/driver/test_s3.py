@@ -167,6 +167,18 @@ def test_move_takes_one_key(place: Place, driver: StorageDriver) -> None:
     assert driver.stat("/a").is_dir
 
 
+def test_moves_are_seen_where_listings_are_cached(place: Place) -> None:
+    """In the directory that a file leaves, and in the one that it comes to."""
+    driver = StorageDriver(place.fs(use_listings_cache=True))
+    driver.fs.pipe({"/from/a": b"", "/from/b": b"", "/to/c": b""})
+    assert (driver.fs.ls("/from", detail=False), driver.fs.ls("/to", detail=False)) == (
+        ["/from/a", "/from/b"],
+        ["/to/c"],
+    )
+    driver.move("/from/a", "/to/a")
+    assert (driver.fs.ls("/from", detail=False), driver.fs.ls("/to", detail=False)) == (["/from/b"], ["/to/a", "/to/c"])
+
+
 def test_move_onto_itself_changes_nothing(driver: StorageDriver) -> None:
     """The Go driver would delete the file; one that is missing is told."""
     driver.put_content("/a", b"1")
@@ -194,7 +206,8 @@ def test_a_missing_bucket_is_no_missing_path(place: Place) -> None:
     """It is a StorageDriverError whose cause tells it."""
     driver = StorageDriver(place.fs(bucket="driver-nowhere"))
     calls: list[Any] = [driver.get_content, driver.reader, driver.stat, driver.list, driver.delete, driver.writer]
-    for call in calls:
+    calls += [lambda path: driver.put_content(path, b""), lambda path: driver.move(path, "/b")]
+    for call in [*calls, lambda path: driver.walk(path, print), lambda path: driver.writer(path, append=True)]:
         with pytest.raises(StorageDriverError, match="the bucket does not exist") as failed:
             call("/a")
         assert isinstance(failed.value.__cause__, BucketNotFoundError)

@@ -15,7 +15,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from registry_s3fs import StorageDriver
-from registry_s3fs.errors import InvalidOffsetError, InvalidPathError, PathNotFoundError
+from registry_s3fs.errors import FileExpired, InvalidOffsetError, InvalidPathError, PathNotFoundError
 from tests.conformance.driver import probes
 from tests.conformance.driver.conftest import Place
 from tests.conformance.driver.probes import needs
@@ -131,6 +131,15 @@ def test_reader_with_offset(driver: StorageDriver) -> None:
             assert reader.read(1) == b""
     with pytest.raises(InvalidOffsetError, match=rf"s3aws: {name}: offset -1"):
         driver.reader(name, -1)
+
+
+def test_a_reader_reads_one_version(driver: StorageDriver) -> None:
+    """Where its file is replaced, its reads raise the filesystem's error."""
+    driver.put_content("/a", SMALL)
+    with driver.reader("/a") as reader:
+        driver.put_content("/a", bytes(32))
+        with pytest.raises(FileExpired):
+            reader.read()
 
 
 @pytest.mark.parametrize("size", [32, 10 * MIB], ids=["small", "large"])

@@ -1,0 +1,62 @@
+"""A walk over listings that no server at hand gives: pages without keys, and where it asks for no more."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime, timezone
+from typing import cast
+
+from registry_s3fs.bucket import Bucket
+from registry_s3fs.paths import KeySpace
+from registry_s3fs.records import ObjectInfo, Page
+from registry_s3fs.walking import Walk
+
+NOW = datetime.now(timezone.utc)
+
+
+class Pages:
+    """A bucket that gives these pages of keys, and remembers from where each listing was asked for."""
+
+    space = KeySpace("")
+
+    def __init__(self, *pages: list[str]) -> None:
+        self.pages = pages
+        self.asked: list[str] = []
+
+    def list(self, prefix: str, start_after: str = "") -> Iterator[Page]:
+        self.asked.append(start_after)
+        for number, keys in enumerate(self.pages, 1):
+            objects = [ObjectInfo(key, 1, "e", NOW) for key in keys if key.startswith(prefix) and key > start_after]
+            yield Page(objects, [], number == len(self.pages))
+
+
+def walked(pages: Pages, *skipped: str) -> tuple[list[str], bool]:
+    """The paths of a walk that leaves out what lies below some, and whether it found anything."""
+    walk = Walk(cast(Bucket, pages), "/")
+    paths = []
+    for path, _ in walk:
+        paths.append(path)
+        if path in skipped:
+            walk.skip(path)
+    return paths, walk.found
+
+
+def test_pages_without_keys_end_nothing() -> None:
+    """S3 may give one anywhere: what is found stays found, and what is skipped stays skipped."""
+    assert walked(Pages(["a/1"], [], ["a/2", "b"], [])) == (["/a", "/a/1", "/a/2", "/b"], True)
+    assert walked(Pages([], ["a/1"], [], ["a/2", "b"], []), "/a") == (["/a", "/b"], True)
+    assert walked(Pages([], [])) == ([], False)
+
+
+def test_nothing_is_asked_for_behind_the_last_page() -> None:
+    """Where that is left out, too."""
+    pages = Pages(["a", "b/1"])
+    assert walked(pages, "/b") == (["/a", "/b"], True)
+    assert pages.asked == [""]
+
+
+def test_a_listing_goes_on_behind_what_is_left_out() -> None:
+    """From the page whose last key is left out; not where it would be on the way anyway."""
+    pages = Pages(["a/1", "a/2"], ["a/3", "a/4"], ["a/5", "b/1"], ["b/2", "c"])
+    assert walked(pages, "/a", "/b") == (["/a", "/b", "/c"], True)
+    assert [each[:2] for each in pages.asked] == ["", "a/", "b/"]
