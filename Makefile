@@ -6,7 +6,7 @@ PIP = -m pip --disable-pip-version-check install -q
 TESTS_OF_DEPENDENCIES = registry_s3fs tests/unit tests/conformance \
 	--ignore=tests/conformance/driver --ignore=tests/conformance/test_model.py --ignore=tests/conformance/test_whole.py
 
-.PHONY: demo test interop newest oldest bench check clean
+.PHONY: demo test interop newest oldest bench faults check clean
 .SECONDARY:
 
 demo: $(VENV)/demo/done
@@ -28,6 +28,10 @@ oldest: $(VENV)/oldest/done
 # Options by BENCH: make bench BENCH='--profile lan --peer s3fs --workload find'
 bench: $(VENV)/bench/done
 	$(VENV)/bench/bin/python -m benchmarks $(BENCH)
+
+# Options by FAULTS: make faults FAULTS='--operation rm --fault 503'. S3SIM names the simulator's folder.
+faults: $(VENV)/bench/done
+	$(VENV)/bench/bin/python -m reliability $(FAULTS)
 
 check: $(VENV)/check/done
 	$(VENV)/check/bin/ruff format --check .

@@ -45,7 +45,8 @@ def main() -> None:
 
 def measure(plan: runner.Plan, server: AbstractContextManager[endpoints.Endpoint]) -> Results:
     """All records of a plan, and what they need to be understood."""
-    surroundings = about(plan.peers, plan.rounds)
+    distributions = [name for peer in plan.peers for name in PEERS[peer].distributions]
+    surroundings = about("benchmarks", distributions) | {"rounds": f"{plan.rounds}, of which the median is shown"}
     titles = {name: BY_NAME[name].title(plan.profile.sizes) for name in plan.workloads}
     with server as endpoint:
         records = runner.run(plan, endpoint)

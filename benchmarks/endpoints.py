@@ -41,7 +41,7 @@ class Endpoint:
         )  # fmt: skip
 
     @contextmanager
-    def measured(self, knobs: Mapping[str, float], requests: dict[str, int]) -> Iterator[None]:
+    def measured(self, knobs: Mapping[str, Any], requests: dict[str, int]) -> Iterator[None]:
         """A block in which something is measured; fills in the requests by operation, where they can be counted."""
         yield
 
@@ -97,38 +97,38 @@ class Simulator(Endpoint):
         keys = simulator.credentials
         names = (keys["region_name"], keys["aws_access_key_id"], keys["aws_secret_access_key"])
         super().__init__(Access(simulator.endpoint, BUCKET, *names))
-        self._simulator = simulator
+        self.control = simulator
 
     @contextmanager
-    def measured(self, knobs: Mapping[str, float], requests: dict[str, int]) -> Iterator[None]:
+    def measured(self, knobs: Mapping[str, Any], requests: dict[str, int]) -> Iterator[None]:
         """Slow while it lasts."""
-        before = self._simulator.config()
-        self._simulator.config(**knobs)
-        self._simulator.reset()
+        before = self.control.config()
+        self.control.config(**knobs)
+        self.control.reset()
         try:
             yield
         finally:
-            requests.update(self._simulator.counts())
-            self._simulator.config(**{name: before[name] for name in knobs})
+            requests.update(self.control.counts())
+            self.control.config(**{name: before[name] for name in knobs})
 
     def store_flat(self, folder: str, count: int) -> None:
         """As `Endpoint`'s, at once."""
-        self._simulator.preload(BUCKET, prefix=f"{folder}/", layout="flat", count=count, name="")
+        self.control.preload(BUCKET, prefix=f"{folder}/", layout="flat", count=count, name="")
 
     def store_tree(self, folder: str, keys: int, repositories: int) -> None:
         """As `Endpoint`'s, at once."""
-        self._simulator.preload(BUCKET, prefix=f"{folder}/", layout="registry", count=keys, repositories=repositories)
+        self.control.preload(BUCKET, prefix=f"{folder}/", layout="registry", count=keys, repositories=repositories)
 
 
 @contextmanager
-def simulator(folder: Path) -> Iterator[Endpoint]:
-    """The simulator in a folder, by its ``s3sim.py``; it makes no MD5 and checks no digest, which costs it too much."""
+def simulator(folder: Path, **knobs: Any) -> Iterator[Simulator]:
+    """The simulator in a folder, by its ``s3sim.py``; by default it checks no digest, which costs it too much."""
     spec = importlib.util.spec_from_file_location("s3sim", folder / "s3sim.py")
     assert spec
     assert spec.loader
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
-    with module.S3Sim([BUCKET], etag="fast", verify=False, logLimit=0) as running:
+    with module.S3Sim([BUCKET], **{"etag": "fast", "verify": False, "logLimit": 0, **knobs}) as running:
         yield Simulator(running)
 
 

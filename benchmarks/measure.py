@@ -96,7 +96,7 @@ def _timed(peer: Peer, workload: Workload, case: Case, inputs: Any, bound_second
     result = workload.run(peer, case, inputs)
     seconds, cpu_seconds = time.perf_counter() - started, time.process_time() - cpu
     signal.setitimer(signal.ITIMER_REAL, 0)
-    return Sample(seconds, cpu_seconds, None if before is None else _resident("VmHWM") - before), result
+    return Sample(seconds, cpu_seconds, None if before is None else resident("VmHWM") - before), result
 
 
 def _start_of_peak() -> int | None:
@@ -105,10 +105,11 @@ def _start_of_peak() -> int | None:
         RESET_PEAK.write_text("5")  # man 5 proc: resets VmHWM
     except OSError:
         return None
-    return _resident("VmRSS")
+    return resident("VmRSS")
 
 
-def _resident(name: str) -> int:
+def resident(name: str) -> int:
+    """Bytes of memory, by their name in the kernel's status of this process: VmRSS, or VmHWM for the most so far."""
     found = re.search(rf"^{name}:\s+(\d+) kB", STATUS.read_text(), re.MULTILINE)
     return int(found[1]) * 1024 if found else 0
 

@@ -18,16 +18,16 @@ Cell = Callable[[Record, "Record | None"], str]
 """A peer's record and ours, if ours worked."""
 
 
-def inserted(page: str, text: str) -> str:
-    """A page with what stands between its markers replaced.
+def inserted(page: str, text: str, begin: str = BEGIN) -> str:
+    """A page with what stands between its markers, `begin` and `END`, replaced.
 
     >>> inserted(f"before {BEGIN} old {END} after", "new") == f"before {BEGIN}\\n\\nnew\\n\\n{END} after"
     True
     """
-    pattern = re.compile(f"{re.escape(BEGIN)}.*{re.escape(END)}", re.DOTALL)
+    pattern = re.compile(f"{re.escape(begin)}.*{re.escape(END)}", re.DOTALL)
     if not pattern.search(page):
-        raise ValueError(f"the page lacks the lines {BEGIN} and {END}")
-    return pattern.sub(lambda _: f"{BEGIN}\n\n{text}\n\n{END}", page)
+        raise ValueError(f"the page lacks the lines {begin} and {END}")
+    return pattern.sub(lambda _: f"{begin}\n\n{text}\n\n{END}", page)
 
 
 def report(results: Results, plot: str = "") -> str:
@@ -60,7 +60,7 @@ def target_table(verdicts: Sequence[tuple[str, targets.Verdict]]) -> str:
         return "None for this run."
     met = sum(verdict.met is True for _, verdict in verdicts)
     rows = [[workload, verdict.wanted, verdict.measured, MET[verdict.met]] for workload, verdict in verdicts]
-    return f"{met} of {len(verdicts)} met.\n\n" + _markdown(["workload", "target", "measured", ""], rows)
+    return f"{met} of {len(verdicts)} met.\n\n" + markdown(["workload", "target", "measured", ""], rows)
 
 
 def _times(results: Results, summary: Summary, of: Callable[[Record], float]) -> str:
@@ -110,7 +110,7 @@ def _table(
         working = ours if ours and not ours.failure else None
         cells = [_shown(peers[name], working, cell) if name in peers else "" for name in names]
         rows.append([f"**{workload}**: {results.workloads[workload]}", *cells, *([last[1](peers)] if last else [])])
-    return _markdown(["workload", *names, *([last[0]] if last else [])], rows)
+    return markdown(["workload", *names, *([last[0]] if last else [])], rows)
 
 
 def peers_of(summary: Summary) -> list[str]:
@@ -127,6 +127,7 @@ def _brief(failure: str) -> str:
     return failure if len(failure) <= 60 else f"{failure[:57]}..."
 
 
-def _markdown(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+def markdown(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """A table."""
     lines = [head, ["---"] * len(head), *rows]
     return "\n".join("| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |" for line in lines)

@@ -123,7 +123,7 @@ def _answer(task: Task, started: AbstractContextManager[Any]) -> dict[str, Any]:
 def _process(errors: IO[str]) -> subprocess.Popen[str]:
     command = [sys.executable, "-m", "benchmarks.measure"]
     pipe = subprocess.PIPE
-    return subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=errors, text=True, env=_environment())
+    return subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=errors, text=True, env=environment())
 
 
 def _talk(process: subprocess.Popen[str], task: Task, started: AbstractContextManager[Any]) -> list[str]:
@@ -147,7 +147,7 @@ def _read(status: int, lines: list[str], errors: str, task: Task) -> dict[str, A
     return answer
 
 
-def _environment() -> dict[str, str]:
+def environment() -> dict[str, str]:
     """Without what would give one peer other settings than the next."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
     return {**kept, "AWS_EC2_METADATA_DISABLED": "true", "AWS_CONFIG_FILE": os.devnull}

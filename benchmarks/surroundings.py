@@ -12,18 +12,15 @@ from datetime import datetime, timezone
 from importlib.metadata import version
 from pathlib import Path
 
-from benchmarks.peers import PEERS
 
-
-def about(peers: Iterable[str], rounds: int) -> dict[str, str]:
-    """As lines of a report."""
+def about(program: str, distributions: Iterable[str]) -> dict[str, str]:
+    """As lines of a report; `program` is the module that was started, `distributions` what it depends on."""
     return {
         "date": datetime.now(timezone.utc).strftime("%Y-%m-%d %H:%M UTC"),
-        "command": shlex.join(["python", "-m", "benchmarks", *_without_secret(sys.argv[1:])]),
-        "rounds": f"{rounds}, of which the median is shown",
+        "command": shlex.join(["python", "-m", program, *_without_secret(sys.argv[1:])]),
         "machine": f"{os.cpu_count()} processors, {_processor()}; {_memory()}{platform.system()} {platform.release()}",
         "load before": f"{os.getloadavg()[0]:.1f}",
-        "versions": f"Python {platform.python_version()}, {_versions(peers)}",
+        "versions": f"Python {platform.python_version()}, {_versions(distributions)}",
     }
 
 
@@ -36,9 +33,8 @@ def _without_secret(arguments: list[str]) -> list[str]:
     return ["..." if before == "--secretkey" else each for before, each in zip(["", *shown], shown, strict=False)]
 
 
-def _versions(peers: Iterable[str]) -> str:
-    names = dict.fromkeys(name for peer in peers for name in PEERS[peer].distributions)
-    return ", ".join(f"{name} {version(name)}" for name in names)
+def _versions(distributions: Iterable[str]) -> str:
+    return ", ".join(f"{name} {version(name)}" for name in dict.fromkeys(distributions))
 
 
 def _processor() -> str:

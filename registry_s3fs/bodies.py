@@ -38,37 +38,52 @@ class StreamingBody:
         return len(data)
 
 
-class Received:
-    """What has been received of so many bytes.
+class Memory:
+    """So many bytes, filled in any order from any thread, and handed out as `bytes` without a copy.
 
-    >>> received = Received(3)
+    >>> memory = Memory(3)
+    >>> with memory.view() as view:
+    ...     view[1:] = b"bc"
+    >>> memory.data()
+    b'\\x00bc'
+    """
+
+    def __init__(self, size: int) -> None:
+        # `bytes` of a bytearray, or a join, would be a copy; and zeros that nobody touches cost nothing.
+        self._buffer = BytesIO(bytes(size))
+
+    def view(self) -> memoryview:
+        """What to fill; released before `data` is asked for."""
+        return self._buffer.getbuffer()
+
+    def data(self) -> bytes:
+        """The bytes."""
+        return self._buffer.getvalue()
+
+
+class Received:
+    """How far some memory has been filled.
+
+    >>> view = memoryview(bytearray(3))
+    >>> received = Received(view)
     >>> received.take(StreamingBody(BytesIO(b"ab")))
     Traceback (most recent call last):
     ConnectionResetError: [Errno 104] the answer's body is shorter than it said
     >>> received.take(StreamingBody(BytesIO(b"c")))
-    >>> received.count, received.data()
+    >>> received.count, bytes(view)
     (3, b'abc')
     """
 
-    def __init__(self, size: int) -> None:
+    def __init__(self, view: memoryview) -> None:
         self.count = 0
-        self._size = size
-        # Handed out without a copy, which `bytes` of a bytearray, or a join, would be.
-        self._buffer = BytesIO()
-        if size:
-            self._buffer.seek(size - 1)
-            self._buffer.write(b"\0")
+        self._view = view
 
     def take(self, body: Body) -> None:
         """Take a body to its end; where it breaks, what came before is kept."""
-        with closing(body), self._buffer.getbuffer() as view:
-            while self.count < self._size:
-                taken = body.fill(view[self.count :])
+        with closing(body):
+            while self.count < len(self._view):
+                taken = body.fill(self._view[self.count :])
                 if not taken:
                     raise ConnectionResetError(errno.ECONNRESET, "the answer's body is shorter than it said")
                 self.count += taken
             body.fill(memoryview(bytearray(1)))  # boto3 compares a checksum when nothing more comes
-
-    def data(self) -> bytes:
-        """The bytes received so far."""
-        return self._buffer.getvalue()[: self.count]

@@ -11,7 +11,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 from registry_s3fs import outcomes, ranges
-from registry_s3fs.bodies import Received, StreamingBody
+from registry_s3fs.bodies import Memory, Received, StreamingBody
 from registry_s3fs.client import fast_lane, object_fields, s3_client
 from registry_s3fs.errors import FileExpired, RefusedParameterError, copied_nothing, from_code, translated, uncertain
 from registry_s3fs.lane import Lane
@@ -57,7 +57,7 @@ class Bucket:
         """HeadObject. Its 404 has no body, so with `explain` a second look tells a missing bucket."""
         try:
             with self._translated(key):
-                answer = self._lane.head(self._name["Bucket"], key, version_id)
+                answer = self._lane.head(key, version_id)
                 if answer is None:
                     answer = self._client.head_object(**self._name, Key=key, **_version(version_id))
             if not answer:
@@ -91,7 +91,7 @@ class Bucket:
 
         With `start_after`, only keys that come after that one, which need not exist.
         """
-        request: dict[str, Any] = {**self._name, "Prefix": prefix}
+        request: dict[str, Any] = {"Prefix": prefix}
         if delimiter:
             request["Delimiter"] = delimiter
         if limit:
@@ -100,7 +100,7 @@ class Bucket:
             request["StartAfter"] = start_after
         while True:
             with self._translated(prefix):
-                answer = self._client.list_objects_v2(**request)
+                answer = self._lane.list(request) or self._client.list_objects_v2(**self._name, **request)
             last = bool(limit) or not answer.get("IsTruncated")
             yield Page(
                 [_listed(found) for found in answer.get("Contents", ())],
@@ -132,30 +132,39 @@ class Bucket:
         stopped, as long as `Patience` goes on. With an ETag pinned, and for every byte after the first,
         another version of the object raises `FileExpired`.
         """
-        received, patience, size = Received(0), Patience(), 0
+        answer = self._open(key, start, end, pin)
+        if answer is None:
+            return Content(b"", pin, 0)
+        pin = pin if pin.etag else pin._replace(etag=answer["ETag"])
+        first, stop, size = _extent(answer, max(start, 0), self._path(key))
+        memory = Memory(stop - first)
+        with memory.view() as view:
+            self._receive(key, view, first, pin, answer)
+        return Content(memory.data(), pin, size)
+
+    def get_into(self, key: str, view: memoryview, start: int, pin: Pin) -> None:
+        """As `get`, of as many bytes as the view has, which the object is known to have, straight into it."""
+        self._receive(key, view, start, pin, None)
+
+    def _receive(self, key: str, view: memoryview, start: int, pin: Pin, answer: Any) -> None:
+        """Fill the view from an answer, if there is one already, and from as many more as it takes."""
+        received, patience = Received(view), Patience()
         while True:
             before = received.count
-            answer = self._open(key, start + before if start >= 0 else start, end, pin)
-            if answer is None:
-                break
-            pin = pin if pin.etag else pin._replace(etag=answer["ETag"])
-            if answer["ETag"] != pin.etag:  # some servers ignore If-Match
+            answer = answer or self._open(key, start + before, start + len(view), pin)
+            if answer is None or answer["ETag"] != pin.etag:  # some servers ignore If-Match
                 text = "the object was replaced while it was being read"
                 raise FileExpired(errno.ESTALE, text, self._path(key))
-            first, stop, size = _extent(answer, max(start, 0) + before, self._path(key))
-            if not before:
-                received = Received(stop - first)
-            if start < 0:
-                start, end = first, size
+            _extent(answer, start + before, self._path(key))
             try:
                 with self._translated(key):
                     received.take(answer["Body"])
-                break
+                return
             except (ConnectionError, TimeoutError):
                 if not patience.goes_on(received.count - before):
                     raise
                 patience.wait()
-        return Content(received.data(), pin, size)
+            answer = None
 
     def _open(self, key: str, start: int, end: int | None, pin: Pin) -> Any:
         """GetObject's answer, the body not read; None where the range lies past the object's end."""
@@ -164,7 +173,7 @@ class Bucket:
             headers["If-Match"] = pin.etag
         try:
             with self._translated(key, FileExpired):
-                answer = self._lane.get(self._name["Bucket"], key, pin.version_id, headers)
+                answer = self._lane.get(key, pin.version_id, headers)
                 if answer is not None:
                     return answer
                 request = {name.replace("-", ""): value for name, value in headers.items()}
@@ -184,13 +193,13 @@ class Bucket:
         writers of the very same bytes, one of whose answers was lost, may both succeed.)
         """
         body = bytes(body) if isinstance(body, memoryview) else body
-        request = {**self._name, "Key": key, **description, **self._new_object}
+        request = {"Key": key, **description, **self._new_object}
         try:
             with self._translated(key):
                 if exclusive:
-                    self._client.put_object(**request, **self._if_absent(key), Body=body)
+                    self._client.put_object(**self._name, **request, **self._if_absent(key), Body=body)
                 elif len(body) > SMALL_BYTES or not self._lane.put(request, body):
-                    self._client.put_object(**request, Body=body)
+                    self._client.put_object(**self._name, **request, Body=body)
         except OSError as error:
             if not (exclusive and outcomes.is_in_doubt(error) and self._is_stored(key, body, error)):
                 raise

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import errno
 import os
+import random
+import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from functools import partial
 from glob import has_magic
 from typing import Any, NamedTuple
@@ -23,6 +26,11 @@ from registry_s3fs.paths import parent
 from registry_s3fs.records import ObjectInfo
 
 Pair = tuple[str, str]
+
+PASSING = (errno.EBUSY, errno.EREMOTEIO)
+"""What S3 may say of single keys of a DeleteObjects request (SlowDown, InternalError)."""
+LONGEST_PAUSES_S = (1.0, 2.0, 4.0)
+"""Before such keys are asked for again: three times, and by chance a part of these, as boto3's standard mode does."""
 
 
 class Paired(NamedTuple):
@@ -416,8 +424,26 @@ def delete(bucket: Bucket, pool: Pool, keys: Iterable[str]) -> None:
 def _attempt(bucket: Bucket, keys: list[str]) -> dict[str, Exception]:
     try:
         if len(keys) > 1:
-            return bucket.delete_many(keys)
+            return _delete_together(bucket, keys)
         bucket.delete(keys[0])
     except OSError as error:
         return dict.fromkeys(keys, error)
     return {}
+
+
+def _delete_together(bucket: Bucket, keys: list[str]) -> dict[str, Exception]:
+    """The keys that failed; those for which S3 was busy or failed are asked for again, as boto3 does with requests."""
+    failed = bucket.delete_many(keys)
+    for pause_s in LONGEST_PAUSES_S:
+        again = [key for key, error in failed.items() if _passes(error)]
+        if not again:
+            break
+        time.sleep(random.uniform(0, pause_s))  # noqa: S311  # spreads requests, hides nothing
+        with suppress(OSError):  # then what S3 said of the keys before is their error
+            answered = bucket.delete_many(again)
+            failed = {key: error for key, error in failed.items() if not _passes(error)} | answered
+    return failed
+
+
+def _passes(error: Exception) -> bool:
+    return isinstance(error, OSError) and error.errno in PASSING

@@ -14,6 +14,7 @@ from registry_s3fs.connections import Connections
 from registry_s3fs.lane import Lane
 from registry_s3fs.parameters import DriverParameters
 from registry_s3fs.redaction import guard_loggers
+from registry_s3fs.signing import Signer
 
 CONNECT_TIMEOUT_S = 5
 READ_TIMEOUT_S = 30
@@ -65,9 +66,9 @@ def fast_lane(parameters: DriverParameters) -> Lane:
         client = s3_client(parameters)
         connect = None if sdk.has_foreign_handlers(client) or not sdk.connects_plainly(client) else _connecting(client)
         signs_headers = parameters.v4auth and not parameters.anon
-        lane = _lanes.setdefault(
-            parameters, Lane(client, _user_agent(parameters), connect, signs_headers=signs_headers)
-        )
+        signer = Signer(client, parameters.bucket)
+        made = Lane(signer, _user_agent(parameters), connect, signs_headers=signs_headers)
+        lane = _lanes.setdefault(parameters, made)
     return lane
 
 

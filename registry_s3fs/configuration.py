@@ -7,7 +7,7 @@ key override it (https://distribution.github.io/distribution/about/configuration
 from __future__ import annotations
 
 import os
-from collections.abc import Container, Iterable, Mapping
+from collections.abc import Collection, Container, Mapping, Sequence
 from typing import Any
 
 import yaml
@@ -18,7 +18,7 @@ BESIDE_THE_DRIVER = frozenset(("cache", "delete", "maintenance", "redirect", "ta
 
 
 def read(
-    path: str | os.PathLike[str], environ: Mapping[str, str], names: Iterable[str], numbers: Container[str]
+    path: str | os.PathLike[str], environ: Mapping[str, str], names: Collection[str], numbers: Container[str]
 ) -> dict[str, Any]:
     """The S3 driver's parameters of a registry whose configuration file is `path`.
 
@@ -29,22 +29,37 @@ def read(
         FileNotFoundError: no such file.
         ValueError: the file is no registry configuration, or its storage is not S3.
     """
-    driver, block = _driver_block(_storage(_load(path), environ), os.fspath(path))
-    overrides = {
-        name: _value(environ[variable], is_number=name in numbers)
-        for name in names
-        if (variable := f"REGISTRY_STORAGE_{driver.upper()}_{name.upper()}") in environ
-    }
+    variables = {driver: _variables(driver, environ, names) for driver in DRIVERS}
+    brought = [driver for driver in DRIVERS if variables[driver] or _variable(driver) in environ]
+    storage = _storage(_load(path), environ, brought)
+    driver = _driver(storage, os.fspath(path))
+    block = _overridden(storage[driver], _variable(driver), environ) or {}
+    if not isinstance(block, dict):
+        raise ValueError(f"{os.fspath(path)}: storage: {driver}: has no parameters below it")
+    overrides = {name: _value(text, is_number=name in numbers) for name, text in variables[driver].items()}
     return {**block, **overrides}
 
 
-def _value(text: str, *, is_number: bool) -> Any:
-    """A variable's value: booleans and numbers as in YAML, nothing as None (the default), all else as text.
+def _variable(driver: str) -> str:
+    return f"REGISTRY_STORAGE_{driver.upper()}"
 
-    The registry reads text as YAML too, so that ``0123`` is 83 there.
-    """
+
+def _variables(driver: str, environ: Mapping[str, str], names: Collection[str]) -> dict[str, str]:
+    """The variables of a driver's parameters, by the parameter's name."""
+    named = {name: f"{_variable(driver)}_{name.upper()}" for name in names}
+    return {name: environ[variable] for name, variable in named.items() if variable in environ}
+
+
+def _overridden(value: Any, variable: str, environ: Mapping[str, str]) -> Any:
+    """What a variable says, which replaces all that the file says there."""
+    return _yaml(environ[variable]) if variable in environ else value
+
+
+def _value(text: str, *, is_number: bool) -> Any:
+    """A parameter's variable, read as YAML; but nothing is None (the default), and what is neither text nor a boolean
+    nor a number that is asked for, such as ``0123`` (83 to the registry), is the text as it stands."""
     found = _yaml(text)
-    return found if found is None or isinstance(found, bool) or (is_number and isinstance(found, int)) else text
+    return found if found is None or isinstance(found, (bool, str)) or (is_number and isinstance(found, int)) else text
 
 
 def _yaml(text: str) -> Any:
@@ -55,12 +70,29 @@ def _yaml(text: str) -> Any:
         return text
 
 
-def _storage(content: Any, environ: Mapping[str, str]) -> Any:
-    """The section ``storage:``, which ``REGISTRY_STORAGE`` replaces; just a driver's name will do."""
-    storage = content.get("storage") if isinstance(content, dict) else None
-    if storage is not None and "REGISTRY_STORAGE" in environ:
-        storage = _yaml(environ["REGISTRY_STORAGE"])
-    return {storage: {}} if isinstance(storage, str) else storage
+def _storage(content: Any, environ: Mapping[str, str], brought: Sequence[str]) -> Any:
+    """The section ``storage:``; just a driver's name will do, and where it has no driver, variables may bring one."""
+    section = content.get("storage") if isinstance(content, dict) else None
+    storage = _overridden(section, "REGISTRY_STORAGE", environ)
+    if isinstance(storage, str):
+        return {storage: {}}
+    if brought and (storage is None or (isinstance(storage, dict) and not _drivers(storage))):
+        return {**(storage or {}), **dict.fromkeys(brought)}
+    return storage
+
+
+def _drivers(storage: Mapping[str, Any]) -> list[str]:
+    return [name for name in storage if name not in BESIDE_THE_DRIVER]
+
+
+def _driver(storage: Any, path: str) -> str:
+    if not isinstance(storage, dict):
+        raise ValueError(f"{path}: no registry configuration; it has no 'storage:' section")
+    drivers = _drivers(storage)
+    if len(drivers) != 1 or drivers[0] not in DRIVERS:
+        found = ", ".join(map(repr, drivers)) or "none"
+        raise ValueError(f"{path}: storage: has {found}, but exactly one of {' and '.join(DRIVERS)} is needed")
+    return drivers[0]
 
 
 def _load(path: str | os.PathLike[str]) -> Any:
@@ -75,16 +107,3 @@ def _place(error: Exception) -> str:
     """Where the file is wrong, without its text, which may hold a secret."""
     mark = getattr(error, "problem_mark", None)
     return f"line {mark.line + 1}, column {mark.column + 1}" if mark else type(error).__name__
-
-
-def _driver_block(storage: Any, path: str) -> tuple[str, dict[str, Any]]:
-    if not isinstance(storage, dict):
-        raise ValueError(f"{path}: no registry configuration; it has no 'storage:' section")
-    drivers = [name for name in storage if name not in BESIDE_THE_DRIVER]
-    if len(drivers) != 1 or drivers[0] not in DRIVERS:
-        found = ", ".join(map(repr, drivers)) or "none"
-        raise ValueError(f"{path}: storage: has {found}, but exactly one of {' and '.join(DRIVERS)} is needed")
-    block = storage[drivers[0]] or {}
-    if not isinstance(block, dict):
-        raise ValueError(f"{path}: storage: {drivers[0]}: has no parameters below it")
-    return drivers[0], block

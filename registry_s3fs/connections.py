@@ -25,9 +25,12 @@ class Answer:
 
     def read(self) -> bytes:
         """All the bytes that are left."""
-        data = self._response.read()
-        if self._response.isclosed():
-            self._release()
+        try:
+            data = self._response.read()
+        except BaseException:
+            self.close()
+            raise
+        self._release()
         return data
 
     def fill(self, view: memoryview) -> int:

@@ -343,7 +343,10 @@ class RegistryS3FileSystem(ManyPaths, Searching, Attributes):
             return
         try:
             with transfers.replacing(lpath) as file:
-                transfers.download(self.bucket, self.pool, key, file.write, callback, pin, check)
+                if check:  # which takes the bytes in order
+                    transfers.download(self.bucket, self.pool, key, file.write, callback, pin, check)
+                else:
+                    transfers.fetch(self.bucket, self.pool, key, file, callback, pin)
         except FileNotFoundError:
             if not self.isdir(rpath):
                 raise

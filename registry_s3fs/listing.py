@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, wait
 from operator import itemgetter
 from typing import Any
@@ -98,14 +98,14 @@ def children(bucket: Bucket, path: str) -> list[Info] | None:
     exists = False
     for page in pages(bucket, prefix, delimiter="/"):
         exists = exists or bool(page.objects or page.prefixes)
-        found += [directory(below) for key in page.prefixes if (below := _path(bucket, key))]
+        found += [directory(below) for key in page.prefixes if (below := nameable(bucket, key))]
         found += [
-            file(below, item) for item in page.objects if item.key != prefix and (below := _path(bucket, item.key))
+            file(below, item) for item in page.objects if item.key != prefix and (below := nameable(bucket, item.key))
         ]
-    return sorted(found, key=_name) if exists else None
+    return sorted(found, key=name_of) if exists else None
 
 
-_name = itemgetter("name")
+name_of = itemgetter("name")
 
 
 def exists_below(bucket: Bucket, path: str) -> bool:
@@ -117,37 +117,44 @@ def exists_below(bucket: Bucket, path: str) -> bool:
     return any(page.objects or page.prefixes for page in bucket.list(bucket.space.prefix(path), limit=1))
 
 
-def files(bucket: Bucket, path: str) -> dict[str, ObjectInfo]:
-    """Every file below a directory, in the order of keys, from one flat listing."""
-    return {below: item for below, item in objects(bucket, path) if below is not None and item.key[-1] != "/"}
+def files(bucket: Bucket, path: str) -> Iterator[tuple[str, ObjectInfo]]:
+    """Path and object of each file below a directory, in the order of keys, from one flat listing."""
+    for below, item in objects(bucket, path):
+        if below is not None and item.key[-1] != "/":
+            yield below, item
 
 
 def descendants(bucket: Bucket, path: str) -> dict[str, Info]:
     """Every file and directory below a directory, from one flat listing."""
-    found: dict[str, ObjectInfo] = {}
+    found: dict[str, Info] = {}
     above: dict[str, Info] = {}
     for below, item in objects(bucket, path):
         marker = item.key[-1] == "/"
         if below is not None and not marker:
-            found[below] = item
-        name = _directory_above(bucket, item.key) if below is None or marker else parent(below)
+            found[below] = file(below, item)
+        name = directory_above(bucket, item.key) if below is None or marker else parent(below)
         while name not in above and len(name) > len(path) and name != "/":
             above[name] = directory(name)
             name = parent(name)
     # A file of a directory's name, "a" beside "a/b", is the one that is shown.
-    return {**above, **{below: file(below, item) for below, item in found.items()}}
+    return {**above, **found}
 
 
 def objects(bucket: Bucket, path: str) -> Iterator[tuple[str | None, ObjectInfo]]:
     """Path (None where none can name it) and object of each key below a directory, in the keys' order."""
-    prefix = bucket.space.prefix(path)
-    for page in pages(bucket, prefix):
+    return named(bucket, path, pages(bucket, bucket.space.prefix(path)))
+
+
+def named(bucket: Bucket, path: str, listed: Iterable[Page]) -> Iterator[tuple[str | None, ObjectInfo]]:
+    """As `objects`, from pages that are there already."""
+    prefix, path_of = bucket.space.prefix(path), bucket.space.path
+    for page in listed:
         for item in page.objects:
             if item.key != prefix:
-                yield _path(bucket, item.key), item
+                yield path_of(item.key) or nameable(bucket, item.key), item
 
 
-def _directory_above(bucket: Bucket, key: str) -> str:
+def directory_above(bucket: Bucket, key: str) -> str:
     """The deepest directory above a key, or of a marker, that a path can name."""
     while (path := bucket.space.path(key.rpartition("/")[0] + "/")) is None:
         key = key.rpartition("/")[0]
@@ -159,7 +166,8 @@ def keys(bucket: Bucket, path: str) -> Iterator[str]:
     return (item.key for page in pages(bucket, bucket.space.prefix(path)) for item in page.objects)
 
 
-def _path(bucket: Bucket, key: str) -> str | None:
+def nameable(bucket: Bucket, key: str) -> str | None:
+    """The path of a key or prefix; None, and a debug line, where no path can name it."""
     path = bucket.space.path(key)
     if path is None:
         logger.debug("not listed: key %r has a '.', '..' or empty component, so no path can name it", key)

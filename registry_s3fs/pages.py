@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, MutableMapping
 from datetime import datetime
 from typing import Any
+from urllib.parse import unquote_plus
 from xml.etree.ElementTree import Element, ParseError, TreeBuilder, XMLParser
 
 Fields = dict[str, Callable[[str], Any]]
@@ -42,6 +43,19 @@ def parse(body: bytes) -> dict[str, Any] | None:
         return _page(body)
     except (ParseError, ValueError, _UnexpectedError):
         return None
+
+
+def decoded(page: dict[str, Any]) -> dict[str, Any]:
+    """The page with its names as they are, where they came url-encoded; as botocore decodes them.
+
+    >>> decoded({"EncodingType": "url", "Contents": [{"Key": "a+b%2Bc"}]})["Contents"]
+    [{'Key': 'a b+c'}]
+    """
+    if page.get("EncodingType") == "url":
+        for rows, name in (("Contents", "Key"), ("CommonPrefixes", "Prefix")):
+            for row in page.get(rows, ()):
+                row[name] = unquote_plus(row[name])
+    return page
 
 
 def _page(body: bytes) -> dict[str, Any]:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from fsspec.spec import AbstractBufferedFile
 
 from registry_s3fs import digests, ranges
+from registry_s3fs.bodies import Memory
 from registry_s3fs.bucket import Bucket
 from registry_s3fs.concurrency import Pool
 from registry_s3fs.prefetch import PrefetchCache
@@ -29,18 +30,23 @@ def read(bucket: Bucket, pool: Pool, key: str, start: int | None, end: int | Non
             return Content(b"", pin, found.size)
     reach = start + ranges.PIECE_BYTES
     first = bucket.get(key, start, reach if end is None else min(end, reach), pin)
-    reached, end = start + len(first.data), first.size if end is None else min(end, first.size)
-    if not first.data or reached >= end:
+    end = first.size if end is None else min(end, first.size)
+    if not first.data or start + len(first.data) >= end:
         return first
-    return Content(b"".join([first.data, *_pieces(bucket, pool, key, reached, end, first.pin)]), first.pin, first.size)
+    return Content(_gather(bucket, pool, key, start, end, first.pin, first.data), first.pin, first.size)
 
 
-def _pieces(bucket: Bucket, pool: Pool, key: str, start: int, end: int, pin: Pin) -> list[bytes]:
-    """A range that the object is known to have, in pieces fetched side by side."""
-    extents = ranges.split_for_reading(start, end)
-    if len(extents) == 1:
-        return [bucket.get(key, start, end, pin).data]
-    return pool.map(lambda extent: bucket.get(key, *extent, pin=pin).data, extents)
+def _gather(bucket: Bucket, pool: Pool, key: str, start: int, end: int, pin: Pin, begun: bytes = b"") -> bytes:
+    """A range that the object is known to have, of which `begun` is there, in pieces fetched side by side."""
+    memory = Memory(end - start)
+    with memory.view() as view:
+        view[: len(begun)] = begun
+
+        def fetch(extent: ranges.Range) -> None:
+            bucket.get_into(key, view[extent[0] - start : extent[1] - start], extent[0], pin)
+
+        pool.map(fetch, ranges.split_for_reading(start + len(begun), end))
+    return memory.data()
 
 
 class ReadFile(AbstractBufferedFile):
@@ -90,8 +96,7 @@ class ReadFile(AbstractBufferedFile):
         return data
 
     def _fetch_range(self, start: int, end: int) -> bytes:
-        pieces = _pieces(self.fs.bucket, self.fs.pool, self._key, start, end, self._pin)
-        return pieces[0] if len(pieces) == 1 else b"".join(pieces)
+        return _gather(self.fs.bucket, self.fs.pool, self._key, start, end, self._pin)
 
     def close(self) -> None:
         """Close; what was fetched ahead is given up."""

@@ -96,9 +96,8 @@ class FileWriter:
             self._flush()
             if not self._upload.settle():
                 self._upload.add(0, lambda: b"", at_once=1)  # S3 completes no upload without a part
-            self._upload.complete()
+            self._publish()
         self._state = State.COMMITTED
-        self._fs.invalidate_cache(self.path)
 
     def cancel(self) -> None:
         """Throw away all that was written, also before this writer."""
@@ -159,17 +158,26 @@ class FileWriter:
         if self._buffer:
             self._send(len(self._buffer))
 
+    def _publish(self) -> None:
+        self._upload.complete()
+        self._fs.invalidate_cache(self.path)
+
     def _begin_again(self) -> None:
         """Complete the upload, and begin another one with the object that it made: copied, or, where it
         is too small for a part, read (Go: ``writer.Write``; unlike there, all of ``encrypt``, ``keyid``,
         ``storageclass`` and ``objectacl`` go with the new upload).
         """
         bucket = self._fs.bucket
-        self._upload.complete()
+        following = self._multipart()  # before the other one ends: where it fails, that is still there to go on with
+        try:
+            self._publish()
+        except BaseException:
+            following.abort()
+            raise
+        self._upload = following
         committed = bucket.head(self._key)
         if committed.size != self._size:
             raise _refused(errno.ESTALE, "write: somebody else wrote this file meanwhile", self.path)
-        self._upload = self._multipart()
         if committed.size < ranges.MIN_PART_BYTES:
             self._buffer += bucket.get(self._key, pin=Pin(committed.etag)).data
         else:

@@ -47,6 +47,11 @@ def tls_context(client: Any) -> ssl.SSLContext:
     return context
 
 
+def credentials(client: Any) -> Any:
+    """The client's credentials, which refresh themselves; None where there are none, or where they are not found."""
+    return getattr(getattr(client, "_request_signer", None), "_credentials", None)
+
+
 def _module(handler: Callable[..., Any]) -> str:
     handler = getattr(handler, "func", handler)  # of a functools.partial
     return str(getattr(handler, "__module__", None) or type(handler).__module__)

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from glob import has_magic
+from operator import itemgetter
 from typing import Any
 
 from fsspec.utils import stringify_path
 
 from registry_s3fs import listing
 from registry_s3fs.base import OnBucket
+from registry_s3fs.globbing import Pattern, Search
+from registry_s3fs.horizon import Horizon
 from registry_s3fs.listing import Info
 from registry_s3fs.records import ObjectInfo
 
 
 class Searching(OnBucket):
-    """fsspec's `find`, `glob` and `du`, on listings in parallel."""
+    """fsspec's `find`, `walk`, `glob` and `du`, on listings in parallel."""
 
     def find(
         self, path: Any, maxdepth: int | None = None, withdirs: bool = False, detail: bool = False, **kwargs: Any
@@ -23,30 +28,32 @@ class Searching(OnBucket):
             raise ValueError("maxdepth must be at least 1")
         path = self._path(path)
         if maxdepth is None and not withdirs:
-            found = self._files(path)
-            names = sorted(found)
-            return {name: listing.file(name, found[name]) for name in names} if detail else names
+            # No records are kept: infos and names, unlike those, are nothing to Python's garbage collector.
+            if not detail:
+                return sorted(name for name, _ in self._files(path))
+            infos = {name: listing.file(name, item) for name, item in self._files(path)}
+            return {name: infos[name] for name in sorted(infos)}
         infos = self._within(path, maxdepth)
         infos.update((path, itself) for itself in self._itself(path, withdirs=withdirs))
         names = sorted(name for name, info in infos.items() if withdirs or info["type"] != "directory")
         return {name: infos[name] for name in names} if detail else names
 
-    def _files(self, path: str) -> dict[str, ObjectInfo]:
-        found = listing.files(self.bucket, path)
+    def _files(self, path: str) -> Iterator[tuple[str, ObjectInfo]]:
+        yield from listing.files(self.bucket, path)
         try:
             if path != "/":
-                found[path] = self.bucket.head(self._key(path), explain=False)
+                yield path, self.bucket.head(self._key(path), explain=False)
         except FileNotFoundError:
             pass
-        return found
 
     def _within(self, path: str, maxdepth: int | None) -> dict[str, Info]:
         """Files and directories at most so many levels below."""
         if maxdepth == 1:
-            return {info["name"]: info for info in listing.children(self.bucket, path) or []}
-        infos = listing.descendants(self.bucket, path)
+            infos = sorted(listing.children(self.bucket, path) or [], key=itemgetter("type"))  # a file stays
+            return {info["name"]: info for info in infos}
+        found = listing.descendants(self.bucket, path)
         levels = path.rstrip("/").count("/") + (maxdepth or 0)
-        return {name: info for name, info in infos.items() if maxdepth is None or name.count("/") <= levels}
+        return {name: info for name, info in found.items() if maxdepth is None or name.count("/") <= levels}
 
     def _itself(self, path: str, *, withdirs: bool) -> list[Info]:
         if path == "/":
@@ -57,9 +64,60 @@ class Searching(OnBucket):
             return []
 
     def glob(self, path: Any, maxdepth: int | None = None, **kwargs: Any) -> Any:
-        """Paths that match a pattern, as fsspec's."""
-        self._path(path)
-        return super().glob(stringify_path(path), maxdepth=maxdepth, **kwargs)
+        """Paths that match a pattern, as fsspec's; only what can match is listed."""
+        given = stringify_path(path)
+        path = self._path(given)
+        if not has_magic(path) or maxdepth is not None:
+            return super().glob(given, maxdepth=maxdepth, **kwargs)
+        detail, withdirs = kwargs.get("detail", False), kwargs.get("withdirs", True)
+        found = Search(self.bucket, self.pool, Pattern(path, only_directories=given.endswith("/"))).matches()
+        if not withdirs:
+            found = {name: info for name, info in found.items() if info["type"] != "directory"}
+        return found if detail else list(found)
+
+    def walk(
+        self,
+        path: Any,
+        maxdepth: int | None = None,
+        topdown: bool = True,
+        on_error: Any = "omit",
+        detail: bool = False,
+        **kwargs: Any,
+    ) -> Iterator[tuple[str, Any, Any]]:
+        """Directory by directory, as fsspec's and `os.walk`, from one listing that goes on with the walk."""
+        if maxdepth is not None and maxdepth < 1:
+            raise ValueError("maxdepth must be at least 1")
+        path = self._path(path)
+        if kwargs.get("refresh"):
+            self.invalidate_cache(path)
+        return self._walk(Horizon(self.bucket, path), path, maxdepth, topdown, on_error, detail)
+
+    def _walk(
+        self, horizon: Horizon, path: str, maxdepth: int | None, topdown: bool, on_error: Any, detail: bool
+    ) -> Iterator[tuple[str, Any, Any]]:
+        try:
+            infos = self.dircache.get(path) or horizon.children(path, shallow=maxdepth == 1) or self.ls(path)
+        except OSError as error:
+            if on_error == "raise":
+                raise
+            if callable(on_error):
+                on_error(error)
+            return
+        paths = {_last(info): info["name"] for info in infos if info["type"] == "directory"}
+        dirs: Any = {_last(info): info for info in infos if info["type"] == "directory"}
+        files: Any = {
+            "" if info["name"] == path else _last(info): info for info in infos if info["type"] != "directory"
+        }
+        if not detail:
+            dirs, files = list(dirs), list(files)
+        if topdown:
+            yield path, dirs, files
+        if maxdepth != 1:
+            for name in dirs:
+                deeper = maxdepth - 1 if maxdepth else None
+                yield from self._walk(horizon, paths[name], deeper, topdown, on_error, detail)
+        if not topdown:
+            yield path, dirs, files
 
     def du(
         self, path: Any, total: bool = True, maxdepth: int | None = None, withdirs: bool = False, **kwargs: Any
@@ -68,3 +126,7 @@ class Searching(OnBucket):
         found = self.find(path, maxdepth=maxdepth, withdirs=withdirs, detail=True)
         sizes = {name: info["size"] for name, info in found.items()}
         return sum(sizes.values()) if total else sizes
+
+
+def _last(info: Info) -> str:
+    return str(info["name"].rpartition("/")[2])

@@ -6,6 +6,7 @@ import errno
 import os
 import threading
 import uuid
+from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from typing import IO, Any
@@ -40,6 +41,30 @@ def download(
     rest = ranges.split_for_reading(at, first.size)
     for data in pool.each(lambda piece: bucket.get(key, *piece, pin=first.pin).data, rest, PIECES_AHEAD):
         take(data)
+
+
+def fetch(bucket: Bucket, pool: Pool, key: str, file: IO[bytes], callback: Any, pin: Pin) -> None:
+    """Write an object's bytes, all of one version, to their places in a local file, in the order in which they come."""
+    first = bucket.get(key, 0, ranges.PIECE_BYTES, pin)
+    callback.set_size(first.size)
+    file.write(first.data)
+    callback.relative_update(len(first.data))
+    writing = threading.Lock()
+    memory: deque[bytearray] = deque()
+
+    def move(piece: ranges.Range) -> None:
+        start, end = piece
+        taken = memory.pop() if memory else bytearray(ranges.PIECE_BYTES)
+        with memoryview(taken) as whole, whole[: end - start] as view:
+            bucket.get_into(key, view, start, first.pin)
+            with writing:
+                file.seek(start)
+                file.write(view)
+                callback.relative_update(len(view))
+        memory.append(taken)
+
+    for _ in pool.each(move, ranges.split_for_reading(len(first.data), first.size), PIECES_AHEAD):
+        pass
 
 
 @contextmanager

@@ -125,9 +125,9 @@ class WriteFile(AbstractBufferedFile):
         """Discard what nobody published, with a `ResourceWarning`."""
         if self._state in (State.OPEN, State.HELD):
             missed = "closed" if self._state is State.OPEN else "committed"
+            self.discard()  # first, since a warning may be an error
             text = f"{self.path} was never {missed}; what was written is discarded"
             warnings.warn(text, ResourceWarning, stacklevel=2, source=self)
-            self.discard()
 
     def disown(self) -> None:
         """Forget an upload that is another process's."""

@@ -1,6 +1,6 @@
 """An S3 bucket in memory, with `Bucket`'s methods, for tests that open no socket.
 
-It goes through the same conformance tests as the real one (`on_both`), and `test_fakes.py` holds the two
+It goes through the same conformance tests as the real one (`on_both`), and `test_buckets.py` holds the two
 signature by signature. The bucket always exists, has no versions, and denies nothing.
 """
 
@@ -196,6 +196,9 @@ class FakeBucket:
         data = found.data[first:end]
         assert isinstance(data, bytes), "these bytes were never sent; only their number is known"
         return Content(data, pin if pin.etag else pin._replace(etag=found.info.etag), size)
+
+    def get_into(self, key: str, view: memoryview, start: int, pin: Pin) -> None:
+        view[:] = self.get(key, start, start + len(view), pin).data
 
     # Writing
 

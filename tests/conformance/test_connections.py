@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from registry_s3fs import RegistryS3FileSystem
+from registry_s3fs.connections import Connections
 
 HEAD = b'HTTP/1.1 206 Partial Content\r\nETag: "e"\r\nContent-Length: %d\r\nContent-Range: bytes %d-%d/10\r\n\r\n'
 DATA = b"0123456789"
@@ -110,6 +111,18 @@ def test_a_connection_that_the_server_closed_meanwhile_is_renewed(scripted: Call
     fs = filesystem(server)
     assert [fs.cat_file("/f", 0, 4) for _ in range(5)] == [b"0123"] * 5
     assert server.connections == 5
+
+
+def test_a_connection_is_renewed_without_the_sdks_help(scripted: Callable[..., Scripted]) -> None:
+    """Every other request would go twice otherwise."""
+    server = scripted(lambda connection, number: answer(connection))
+    connections = Connections(
+        f"http://127.0.0.1:{server.port}", context=None, most_idle=4, connect_timeout=5, read_timeout=5
+    )
+    for _ in range(3):
+        found = connections.exchange("GET", "/f", {"Range": "bytes=0-3"})
+        assert found.read() == b"0123"
+    assert server.connections == 3
 
 
 def test_a_body_that_breaks_off_is_taken_up_where_it_stopped(scripted: Callable[..., Scripted]) -> None:

@@ -11,7 +11,10 @@ import pytest
 from botocore.parsers import create_parser
 
 from registry_s3fs import RegistryS3FileSystem, listing, pages
+from registry_s3fs.client import fast_lane
+from registry_s3fs.lane import Lane
 from registry_s3fs.splits import STREAMS, Plan
+from tests.listening import listen
 from tests.servers import Server
 
 SHAPE = botocore.session.Session().get_service_model("s3").operation_model("ListObjectsV2").output_shape
@@ -31,7 +34,7 @@ def store(request: pytest.FixtureRequest) -> Iterator[RegistryS3FileSystem]:
 
 def watched(fs: RegistryS3FileSystem, event: str, handler: Any) -> None:
     """Have a handler called for this filesystem's requests."""
-    fs.bucket._client.meta.events.register(f"{event}.s3.ListObjectsV2", handler)
+    listen(fs, f"{event}.s3.ListObjectsV2", handler)
 
 
 @pytest.fixture
@@ -63,9 +66,7 @@ def test_pages_are_parsed_as_by_botocore(store: RegistryS3FileSystem) -> None:
     bodies = []
     fill(store, NAMES[:3] + ODD)
     before_ours = "before-parse.*.*"
-    store.bucket._client.meta.events.register(
-        before_ours, lambda response_dict, **kwargs: bodies.append(response_dict["body"])
-    )
+    listen(store, before_ours, lambda response_dict, **kwargs: bodies.append(response_dict["body"]))
     list(store.bucket.list("reg/d/"))
     list(store.bucket.list("reg/d/", "/"))
     list(store.bucket.list("reg/d/", "/", start_after="reg/d/a b"))
@@ -75,6 +76,29 @@ def test_pages_are_parsed_as_by_botocore(store: RegistryS3FileSystem) -> None:
         told = create_parser("rest-xml").parse({"body": body, "headers": {}, "status_code": 200}, SHAPE)
         del told["ResponseMetadata"]
         assert pages.parse(body) == told
+
+
+@pytest.mark.parametrize("how", [{}, {"delimiter": "/"}, {"start_after": "reg/d/a b"}, {"limit": 3}])
+def test_the_fast_lane_lists_what_boto3_lists(
+    store: RegistryS3FileSystem, how: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Names with all characters, page after page."""
+    fill(store, NAMES + ODD)
+    lane, sent = fast_lane(store.parameters), []
+
+    def few(fields: dict[str, Any]) -> Any:
+        sent.append(fields)
+        return Lane.list(lane, {"MaxKeys": 7, **fields})
+
+    monkeypatch.setattr(lane, "list", few)
+    listed = list(store.bucket.list("reg/d/", **how))
+    assert len(sent) > (2 if "limit" not in how else 0)
+    monkeypatch.undo()
+    monkeypatch.setattr(lane, "_open", False)
+    expected = list(store.bucket.list("reg/d/", **how))
+    for part in ("objects", "prefixes"):
+        found, wanted = ([each for page in by for each in getattr(page, part)] for by in (listed, expected))
+        assert found == wanted
 
 
 def test_parts_are_what_one_page_after_another_is(

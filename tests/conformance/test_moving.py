@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from registry_s3fs import RegistryS3FileSystem
-from registry_s3fs.errors import BulkError
+from registry_s3fs import RegistryS3FileSystem, bulk
+from registry_s3fs.errors import BulkError, from_code
 from tests.fakes import on_both
 
 MIB = 1024 * 1024
@@ -203,6 +203,30 @@ def test_every_key_that_could_not_be_deleted_is_named(
         fs.rm("/m", recursive=True)
     assert failed.value.errors.keys() == {"/m/1", "/m/3"}
     assert fs.find("/") == ["/m/1", "/m/3"]
+
+
+@on_both
+def test_keys_for_which_s3_was_busy_are_deleted_after_all(
+    fs: RegistryS3FileSystem, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """boto3 repeats requests that fail, but not the keys of one; a key that is busy each time is named."""
+    fs.pipe({f"/m/{n}": b"" for n in range(5)})
+    delete, asked = fs.bucket.delete_many, list[list[str]]()
+
+    def busy(keys: list[str]) -> dict[str, Exception]:
+        asked.append(keys)
+        kept = [key for key in keys if key.endswith("1") or (key.endswith("3") and len(asked) < 3)]
+        deleted = [key for key in keys if key not in kept]
+        failed = from_code("SlowDown", "", "/m")
+        return {**(delete(deleted) if deleted else {}), **dict.fromkeys(kept, failed)}
+
+    monkeypatch.setattr(fs.bucket, "delete_many", busy)
+    monkeypatch.setattr(bulk, "LONGEST_PAUSES_S", (0.0, 0.0, 0.0))
+    with pytest.raises(BulkError) as failed:
+        fs.rm("/m", recursive=True)
+    assert failed.value.errors.keys() == {"/m/1"}
+    assert fs.find("/") == ["/m/1"]
+    assert [len(keys) for keys in asked] == [5, 2, 2, 1]
 
 
 @on_both

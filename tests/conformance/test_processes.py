@@ -11,6 +11,7 @@ import signal
 import subprocess
 import sys
 import threading
+import weakref
 from datetime import timedelta
 from typing import Any
 
@@ -51,12 +52,15 @@ def test_a_forked_child_leaves_its_parents_files_alone(fs: RegistryS3FileSystem)
     """Collected in the child, a file that the parent has open for writing is not aborted."""
     file = fs.open("/f", "wb", block_size=5 * MIB)
     file.write(bytes(11 * MIB))
+    upload = file._upload.upload_id
     child = os.fork()
     if child == 0:
+        collected = weakref.ref(file)
         del file
         gc.collect()
-        os._exit(0)
+        os._exit(1 if collected() else 0)
     assert os.waitpid(child, 0)[1] == 0
+    assert [each["UploadId"] for each in fs.list_multipart_uploads()] == [upload]
     file.close()
     assert fs.info("/f")["size"] == 11 * MIB
 
@@ -115,6 +119,15 @@ def test_the_interpreters_end_discards_open_files(fs: RegistryS3FileSystem, opti
     assert "ResourceWarning: /f was never closed" in ended.stderr
     assert "Traceback" not in ended.stderr
     assert not fs.exists("/f")
+    assert fs.list_multipart_uploads() == []
+
+
+def test_a_warning_that_is_an_error_leaves_no_upload(fs: RegistryS3FileSystem, options: dict[str, Any]) -> None:
+    """Where Python is told so (`-W error`), a file that is collected is discarded all the same."""
+    code = "import warnings; warnings.simplefilter('error')\n"
+    code += f"file = fs.open('/f', 'wb', block_size={5 * MIB}); file.write(bytes({11 * MIB})); del file; os._exit(0)"
+    ended = python(code, options)
+    assert "ResourceWarning: /f was never closed" in ended.stderr
     assert fs.list_multipart_uploads() == []
 
 

@@ -73,10 +73,14 @@ def test_variables_override_the_file(config: Path) -> None:
         ("KEYID", "0x10", "keyid", "0x10"),
         ("KEYID", "@a: b", "keyid", "@a: b"),
         ("USERAGENT", "a: b", "useragent", "a: b"),
+        ("BUCKET", '"other"', "bucket", "other"),
+        ("BUCKET", " 'other' ", "bucket", "other"),
+        ("CHUNKSIZE", '"6291456"', "chunksize", 6291456),
+        ("ENCRYPT", '"false"', "encrypt", False),
     ],
 )
 def test_variables_are_read_as_yaml(config: Path, variable: str, text: str, parameter: str, value: object) -> None:
-    """Booleans, numbers and nothing, as in the registry; but text stays as it is, also where it is no YAML."""
+    """Booleans, numbers, nothing and quoted text, as in the registry; but what is neither stays as it is."""
     found = DriverParameters.from_config(config, {f"REGISTRY_STORAGE_S3_{variable}": text})
     assert getattr(found, parameter) == value
 
@@ -105,6 +109,29 @@ def test_the_storage_may_come_from_variables_alone(tmp_path: Path) -> None:
     assert DriverParameters.from_config(path, {**environ, "REGISTRY_STORAGE": "{s3: {bucket: other}}"}).bucket == "mine"
     del environ["REGISTRY_STORAGE"]
     assert DriverParameters.from_config(path, environ).bucket == "mine"
+
+
+@pytest.mark.parametrize("storage", ["", "storage:\n", "storage: {delete: {enabled: true}}\n"])
+@pytest.mark.parametrize("driver", ["S3", "S3AWS"])
+def test_variables_bring_the_driver_where_the_file_has_none(tmp_path: Path, storage: str, driver: str) -> None:
+    """As in the registry; each of them, or all parameters in one."""
+    path = tmp_path / "config.yml"
+    path.write_text(f"version: 0.1\n{storage}")
+    block = {f"REGISTRY_STORAGE_{driver}": "{bucket: mine, region: us-east-1}"}
+    each = {f"REGISTRY_STORAGE_{driver}_BUCKET": "mine", f"REGISTRY_STORAGE_{driver}_REGION": "us-east-1"}
+    for environ in (block, each):
+        assert DriverParameters.from_config(path, environ).bucket == "mine"
+
+
+def test_one_variable_replaces_the_whole_block(config: Path) -> None:
+    """Nothing of the file's block is left; single variables override what it says."""
+    environ = {"REGISTRY_STORAGE_S3": "{bucket: mine, region: us-east-1, chunksize: 6291456}"}
+    found = DriverParameters.from_config(config, environ)
+    assert found == DriverParameters(bucket="mine", region="us-east-1", chunksize=6291456)
+    environ["REGISTRY_STORAGE_S3_BUCKET"] = "other"
+    assert DriverParameters.from_config(config, environ).bucket == "other"
+    with pytest.raises(ValueError, match="config.yml: storage: s3: has no parameters below it"):
+        DriverParameters.from_config(config, {"REGISTRY_STORAGE_S3": "[secret"})
 
 
 def test_s3aws_has_its_own_variables(config: Path) -> None:

@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from http.client import IncompleteRead
 from types import SimpleNamespace
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import boto3
 import pytest
+from botocore.exceptions import IncompleteReadError
 
 from registry_s3fs import DriverParameters
 from registry_s3fs.bodies import Received
 from registry_s3fs.client import fast_lane, s3_client
-from registry_s3fs.lane import REFUSALS, Lane
+from registry_s3fs.lane import REFUSALS, Body, Lane
+from registry_s3fs.signing import Signed, Signer
 
 HEADERS = {
     "Content-Length": "3",
+    "Content-Type": "application/xml",
     "ETag": '"e"',
     "Last-Modified": "Tue, 24 Nov 2026 07:57:54 GMT",
     "x-amz-meta-who": "me",
@@ -63,12 +67,13 @@ def made(*statuses: int | Exception, **options: Any) -> tuple[Lane, Session]:
     mapping = {"bucket": "demo", "region": "eu-west-1", "accesskey": "AKIDEXAMPLE", "secretkey": "secret", **options}
     parameters = DriverParameters.from_mapping(mapping)
     session = Session(*statuses)
-    lane = Lane(s3_client(parameters), "agent/1", lambda origin: session, signs_headers=parameters.v4auth)  # type: ignore[arg-type,return-value]
+    signer = Signer(s3_client(parameters), parameters.bucket)
+    lane = Lane(signer, "agent/1", lambda origin: session, signs_headers=parameters.v4auth)  # type: ignore[arg-type,return-value]
     return lane, session
 
 
 def get(lane: Lane) -> Any:
-    return lane.get("demo", "a b", "", {"Range": "bytes=0-2"})
+    return lane.get("a b", "", {"Range": "bytes=0-2"})
 
 
 @pytest.mark.parametrize("v4auth", [True, False])
@@ -89,7 +94,7 @@ def test_one_signature_serves_many_ranges(v4auth: bool) -> None:
 def test_a_head_has_boto3s_fields() -> None:
     """With types and metadata."""
     lane, _ = made(200)
-    found = lane.head("demo", "a", "v1") or {}
+    found = lane.head("a", "v1") or {}
     assert (found["ContentLength"], found["Metadata"]) == (3, {"who": "me"})
     assert found["LastModified"].isoformat() == "2026-11-24T07:57:54+00:00"
 
@@ -97,14 +102,35 @@ def test_a_head_has_boto3s_fields() -> None:
 def test_a_head_of_nothing_is_an_answer_too() -> None:
     """It has no body that boto3 could tell more from."""
     lane, _ = made(404)
-    assert lane.head("demo", "a", "") == {}
+    assert lane.head("a", "") == {}
+
+
+PAGE = b"<ListBucketResult><IsTruncated>false</IsTruncated><EncodingType>url</EncodingType></ListBucketResult>"
+
+
+@pytest.mark.parametrize("body", [PAGE[:50], b"<Error><Code>SlowDown</Code></Error>", IncompleteRead(PAGE[:50])])
+def test_a_page_that_is_not_whole_is_left_to_boto3(body: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Cut off, an error under a good status, broken on the way."""
+
+    def read(answer: Answer, amount: int | None = None) -> bytes:
+        if isinstance(body, Exception):
+            raise body
+        return bytes(body)
+
+    lane, session = made(200)
+    monkeypatch.setattr(Answer, "read", lambda answer, amount=None: PAGE)
+    assert lane.list({"Prefix": "a", "MaxKeys": 7}) == {"IsTruncated": False, "EncodingType": "url"}
+    asked = parse_qs(urlsplit(session.requests[0].url).query)
+    assert (asked["prefix"], asked["max-keys"], asked["list-type"]) == (["a"], ["7"], ["2"])
+    monkeypatch.setattr(Answer, "read", read)
+    assert lane.list({"Prefix": "a"}) is None
 
 
 def test_a_put_signs_its_headers_and_guards_its_bytes() -> None:
     """What is signed is what is sent; the MD5 tells the server what should arrive."""
     lane, session = made(200)
     request = {
-        "Bucket": "demo", "Key": "a", "ContentType": "text/csv", "Metadata": {"who": "me"}, "StorageClass": "STANDARD",
+        "Key": "a", "ContentType": "text/csv", "Metadata": {"who": "me"}, "StorageClass": "STANDARD",
         "ServerSideEncryption": "aws:kms", "SSEKMSKeyId": "key-1", "ACL": "private",
     }  # fmt: skip
     assert lane.put(request, b"abc")
@@ -119,14 +145,14 @@ def test_a_put_signs_its_headers_and_guards_its_bytes() -> None:
 def test_a_put_with_other_fields_is_boto3s(field: str) -> None:
     """The lane does not guess how a header is spelled."""
     lane, session = made(200)
-    assert not lane.put({"Bucket": "demo", "Key": "a", field: "x"}, b"abc")
+    assert not lane.put({"Key": "a", field: "x"}, b"abc")
     assert session.requests == []
 
 
 def test_version_2_signatures_are_for_reads_only() -> None:
     """They would put headers into the URL."""
     lane, session = made(200, v4auth=False)
-    assert not lane.put({"Bucket": "demo", "Key": "a"}, b"abc")
+    assert not lane.put({"Key": "a"}, b"abc")
     assert session.requests == []
 
 
@@ -139,15 +165,23 @@ def test_anything_but_success_is_left_to_boto3(failure: int | Exception) -> None
     assert get(lane)
 
 
+def test_an_error_with_status_200_is_left_to_boto3(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing was stored, and its body is no object: there is no ETag."""
+    lane, _ = made(200)
+    assert lane.put({"Key": "a"}, b"abc")
+    monkeypatch.delitem(HEADERS, "ETag")
+    assert not lane.put({"Key": "a"}, b"abc")
+    assert get(lane) is None
+    assert lane.head("a", "") is None
+
+
 def test_a_refused_signature_is_not_used_again() -> None:
     """The credentials that it was made with may have expired."""
     lane, session = made(206, 403, 206)
     get(lane), get(lane)
-    lane._client = SimpleNamespace(
-        generate_presigned_url=lambda *args, **kwargs: "https://demo.s3.eu-west-1.amazonaws.com/new"
-    )
+    lane._signer = SimpleNamespace(sign=lambda *args: Signed("GET", lane._origin + "/new", {}))  # type: ignore[assignment]
     get(lane)
-    assert session.requests[-1].url.endswith("/new")
+    assert session.requests[-1].url == "/new"
 
 
 def test_a_store_that_takes_no_signed_urls_is_not_asked_for_ever() -> None:
@@ -156,6 +190,24 @@ def test_a_store_that_takes_no_signed_urls_is_not_asked_for_ever() -> None:
     for _ in range(10):
         assert get(lane) is None
     assert len(session.requests) == REFUSALS
+
+
+def test_a_store_that_has_taken_signed_urls_may_refuse_many() -> None:
+    """Denied keys say nothing of the others."""
+    lane, session = made(206, *[403] * 2 * REFUSALS, 206)
+    assert get(lane)
+    assert [get(lane) for _ in range(2 * REFUSALS)] == [None] * 2 * REFUSALS
+    assert get(lane)
+    assert len(session.requests) == 2 * REFUSALS + 2
+
+
+def test_a_body_that_ends_early_is_told() -> None:
+    """Not taken for the object's end."""
+    body = Body(Answer(206), 4)  # type: ignore[arg-type]
+    view = memoryview(bytearray(4))
+    assert body.fill(view) == 3
+    with pytest.raises(IncompleteReadError):
+        body.fill(view)
 
 
 def register(session: Any, event: str) -> None:

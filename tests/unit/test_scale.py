@@ -39,12 +39,12 @@ def paths(fs: RegistryS3FileSystem) -> list[str]:
     return made
 
 
-def test_find_lists_100_000_keys_by_name_in_100_requests(fs: RegistryS3FileSystem, paths: list[str]) -> None:
-    """Complete, sorted as str, a page of 1,000 a request; with all infos, under 2 KiB of memory a key."""
+def test_find_lists_100_000_keys_by_name_from_few_requests(fs: RegistryS3FileSystem, paths: list[str]) -> None:
+    """Complete, sorted as str, at most 1.3 times the fewest pages; with all infos, under 2 KiB of memory a key."""
     assert fs.find("/docker") == sorted(paths)
     requests = fs.bucket.store.requests
-    assert requests["ListObjectsV2"] == KEYS / 1000
-    assert requests.total() <= KEYS / 1000 + 1
+    assert KEYS / 1000 <= requests["ListObjectsV2"] <= 1.3 * KEYS / 1000
+    assert requests.total() <= requests["ListObjectsV2"] + 1
     tracemalloc.start()
     try:
         found = fs.find("/", detail=True, withdirs=True)
@@ -60,7 +60,7 @@ def test_find_lists_100_000_keys_by_name_in_100_requests(fs: RegistryS3FileSyste
 def test_du_asks_no_more_than_find(fs: RegistryS3FileSystem, paths: list[str]) -> None:
     """One listing tells all sizes."""
     assert fs.du("/docker") == 71 * KEYS
-    assert fs.bucket.store.requests["ListObjectsV2"] == KEYS / 1000
+    assert fs.bucket.store.requests["ListObjectsV2"] <= 1.3 * KEYS / 1000
     assert fs.du("/docker", total=False) == dict.fromkeys(sorted(paths), 71)
 
 
@@ -81,11 +81,12 @@ def test_ls_asks_for_one_level_only(fs: RegistryS3FileSystem, paths: list[str]) 
 
 
 def test_walk_sees_the_same_files(fs: RegistryS3FileSystem, paths: list[str]) -> None:
-    """One request a directory."""
+    """From about a request a page, though there are 20,000 directories."""
+    expected = sorted(path for path in paths if path.startswith(layout.BLOBS))
     walked = list(fs.walk(f"{layout.BLOBS}"))
-    assert fs.bucket.store.requests["ListObjectsV2"] == len(walked)
-    files = sorted(f"{folder}/{file}" for folder, _, names in walked for file in names)
-    assert files == sorted(path for path in paths if path.startswith(layout.BLOBS))
+    assert fs.bucket.store.requests["ListObjectsV2"] <= 1.3 * len(expected) / 1000
+    assert sorted(f"{folder}/{file}" for folder, _, names in walked for file in names) == expected
+    assert len(walked) > len(expected)
 
 
 @pytest.mark.parametrize("size", [ranges.MAX_OBJECT_BYTES, ranges.MAX_OBJECT_BYTES - 1, 320_000 * ranges.MIB + 1])

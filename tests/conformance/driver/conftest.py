@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from registry_s3fs import RegistryS3FileSystem
+from tests.listening import listen
 from tests.servers import Server
 
 _numbers = itertools.count()
@@ -38,7 +39,7 @@ class Place:
             sent.append(operation)
             params.update(limits)
 
-        fs.bucket._client.meta.events.register(f"provide-client-params.s3.{operation}", limit)
+        listen(fs, f"provide-client-params.s3.{operation}", limit)
         return sent
 
 

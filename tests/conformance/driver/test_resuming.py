@@ -280,6 +280,65 @@ def test_a_failed_write_loses_nothing_that_was_stored(driver: StorageDriver, mon
     assert driver.get_content("/data") == DATA
 
 
+@pytest.mark.parametrize(
+    ("sizes", "call", "stored"),
+    [
+        *(((1000,), "create_upload", 1000), ((1000,), "complete_upload", 1000), ((1000,), "head", 0)),
+        *(((1000,), "get", 0), ((6 * MIB, 1000), "upload_part_copy", 0)),
+    ],
+)
+def test_an_upload_whose_beginning_again_fails_is_gone_on_with(
+    place: Place, driver: StorageDriver, monkeypatch: pytest.MonkeyPatch, sizes: tuple[int], call: str, stored: int
+) -> None:
+    """Whichever request it is: `size` tells from where, and no other upload is left behind."""
+    if call == "upload_part_copy":
+        needs(place, probes.part_copies)
+    steps(driver, *sizes)
+    with monkeypatch.context() as patch:
+        patch.setattr(driver.fs.bucket, call, lambda *args, **kwargs: os.stat("/nowhere"))
+        writer = driver.writer("/data", append=True)
+        with pytest.raises(StorageDriverError):
+            writer.write(b"lost")
+            writer.close()
+    with driver.writer("/data", append=True) as again:
+        assert again.size == stored
+        again.write(DATA[stored : 7 * MIB])
+        again.commit()
+    assert driver.get_content("/data") == DATA[: 7 * MIB]
+    assert pending(driver.fs) == []
+
+
+def test_a_file_that_appears_while_an_upload_is_begun_again_is_listed(place: Place) -> None:
+    """Also where listings are cached."""
+    driver = StorageDriver(place.fs(use_listings_cache=True))
+    driver.put_content("/other", b"")
+    steps(driver, 1000)
+    assert driver.fs.ls("/", detail=False) == ["/other"]
+    with driver.writer("/data", append=True) as writer:
+        writer.write(b"more")
+    assert driver.fs.ls("/", detail=False) == ["/data", "/other"]
+
+
+def test_a_file_that_somebody_else_wrote_is_not_gone_on_with(
+    driver: StorageDriver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One that is written while an upload is begun again is told, and its bytes are not mixed in."""
+    steps(driver, 1000)
+    complete_upload = driver.fs.bucket.complete_upload
+
+    def overwritten(*args: Any, **kwargs: Any) -> None:
+        complete_upload(*args, **kwargs)
+        driver.put_content("/data", b"somebody else's")
+
+    monkeypatch.setattr(driver.fs.bucket, "complete_upload", overwritten)
+    writer = driver.writer("/data", append=True)
+    with pytest.raises(StorageDriverError, match="s3aws: write: somebody else wrote this file meanwhile"):
+        writer.write(b"more")
+    writer.cancel()
+    assert driver.get_content("/data") == b"somebody else's"
+    assert pending(driver.fs) == []
+
+
 def test_a_failed_writer_can_be_cancelled(driver: StorageDriver, monkeypatch: pytest.MonkeyPatch) -> None:
     """Nothing is left then."""
     writer = driver.writer("/data")

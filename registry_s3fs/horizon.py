@@ -1,0 +1,99 @@
+"""A walk's directories from one flat listing that goes along with it, instead of one request each."""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections.abc import Iterator
+
+from registry_s3fs import listing
+from registry_s3fs.bucket import Bucket
+from registry_s3fs.listing import Info
+from registry_s3fs.records import ObjectInfo, Page
+
+LOOK_AHEAD_KEYS = 4000
+"""Below one directory; where there are more, its children are asked for, and the walk need not wait for them all."""
+
+
+class Horizon:
+    """The keys below a directory between where the walk is and where its listing has got to.
+
+    A walk goes on in the order of names, or leaves directories out, where the keys are in an order of
+    their own (``app-2/`` before ``app/``): what lies elsewhere starts the listing anew from there.
+    """
+
+    def __init__(self, bucket: Bucket, path: str) -> None:
+        self._bucket = bucket
+        self._top = bucket.space.prefix(path)
+        self._shallow_was_long = False
+        self._start_at("")
+
+    def _start_at(self, key: str) -> None:
+        """Know nothing, but of the keys after this one soon."""
+        self._after = key
+        self._objects: list[ObjectInfo] = []
+        self._keys: list[str] = []
+        self._ended = False
+        self._pages: Iterator[Page] = listing.pages(self._bucket, self._top, start_after=key)
+
+    def children(self, path: str, *, shallow: bool = False) -> list[Info] | None:
+        """As `listing.children`; `shallow` where nothing further down will be asked for."""
+        prefix = self._bucket.space.prefix(path)
+        extent = self._extent(prefix, 0 if shallow and self._shallow_was_long else LOOK_AHEAD_KEYS)
+        self._shallow_was_long = shallow and extent is None
+        if extent is None:
+            return listing.children(self._bucket, path)
+        start, stop = extent
+        return self._level(prefix, start, stop) if stop > start else None
+
+    def _extent(self, prefix: str, look_ahead: int) -> tuple[int, int] | None:
+        """Where the keys below a prefix are among those known, if it took no more than that to know them all."""
+        if prefix < self._after:
+            self._start_at(prefix)
+        behind = _behind(prefix)
+        tried = False
+        while not (self._ended or (behind and self._keys and self._keys[-1] >= behind)):
+            ahead = len(self._keys) - bisect_left(self._keys, prefix)
+            if ahead >= look_ahead:
+                return None
+            if not ahead and tried and self._after != prefix:
+                self._start_at(prefix)
+            tried = True
+            self._read()
+        self._forget(prefix)
+        start = bisect_left(self._keys, prefix)
+        return start, bisect_left(self._keys, behind, start) if behind else len(self._keys)
+
+    def _read(self) -> None:
+        try:
+            page = next(self._pages, None)
+        except OSError:
+            self._start_at(self._keys[-1] if self._keys else self._after)  # the walk may go on elsewhere
+            raise
+        if page is None:
+            self._ended = True
+        else:
+            self._objects += page.objects
+            self._keys += [item.key for item in page.objects]
+
+    def _forget(self, key: str) -> None:
+        """Of what lies before a key, most has been walked through."""
+        if len(self._keys) > 2 * LOOK_AHEAD_KEYS:
+            walked = bisect_left(self._keys, key)
+            del self._keys[:walked], self._objects[:walked]
+            self._after = max(self._after, key)
+
+    def _level(self, prefix: str, at: int, stop: int) -> list[Info]:
+        found: list[Info] = []
+        while at < stop:
+            key = self._keys[at]
+            name, slash, _ = key[len(prefix) :].partition("/")
+            path = listing.nameable(self._bucket, prefix + name + slash) if key != prefix else None
+            if path:
+                found.append(listing.directory(path) if slash else listing.file(path, self._objects[at]))
+            at = bisect_left(self._keys, _behind(prefix + name + slash), at, stop) if slash else at + 1
+        return sorted(found, key=listing.name_of)
+
+
+def _behind(prefix: str) -> str:
+    """The first key after all that begin with a prefix, which ends in a slash or is the whole bucket's."""
+    return prefix[:-1] + chr(ord("/") + 1) if prefix else ""

@@ -1,0 +1,1 @@
+"""Shows what becomes of data when S3 fails: ``make faults``; ``python -m reliability --help``."""
