@@ -11,6 +11,7 @@ from typing import Any
 
 from registry_s3fs import listing, multipart
 from registry_s3fs.base import OnBucket
+from registry_s3fs.paths import check_fields
 
 
 class Attributes(OnBucket):
@@ -32,6 +33,7 @@ class Attributes(OnBucket):
         S3 has no call for it: the object is copied onto itself, in the server. `copy_kwargs` are further
         fields that the object says of itself, such as ``{"ContentType": "text/csv"}``.
         """
+        check_fields(copy_kwargs or {})
         found = self.bucket.head(self._key(path))
         changed = {**_hyphened(found.head.get("Metadata", {})), **_hyphened(attributes)}
         metadata = {name: value for name, value in changed.items() if value is not None}

@@ -62,6 +62,10 @@ class Bucket:
                     answer = self._client.head_object(**self._name, Key=key, **_version(version_id))
             if not answer:
                 raise from_code("404", "Not Found", self._path(key))
+        except RefusedParameterError as error:
+            if _code(error.__cause__) == "400":  # S3's reason, often expired credentials, would be in a body
+                next(self.list(key, limit=1))
+            raise
         except FileNotFoundError:
             if explain:
                 self._check_bucket(key)

@@ -147,7 +147,7 @@ class ManyPaths(OnBucket):
             elif one:
                 keys.append(self._key_of_file(each))
             else:
-                keys.append(self.bucket.space.key(self._path(each)))
+                keys.append(self._key(each))
         self._delete(keys)
 
     def cat(self, path: Any, recursive: bool = False, on_error: str = "raise", **kwargs: Any) -> Any:
@@ -423,7 +423,7 @@ def delete(bucket: Bucket, pool: Pool, keys: Iterable[str]) -> None:
 
 def _attempt(bucket: Bucket, keys: list[str]) -> dict[str, Exception]:
     try:
-        if len(keys) > 1:
+        if len(keys) > 1 or bucket.space.path(keys[0]) is None:  # HTTP clients resolve the dots of a URL, not of a body
             return _delete_together(bucket, keys)
         bucket.delete(keys[0])
     except OSError as error:

@@ -29,9 +29,11 @@ from __future__ import annotations
 import errno
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from datetime import datetime, timedelta, timezone
+from email.utils import parsedate_to_datetime
 from typing import Any, NamedTuple
 
-from registry_s3fs.redaction import redact
+from registry_s3fs.redaction import MASK, redact, scrub
 
 DRIVER_NAME = "s3aws"
 """The Go driver's name (``storagedriver.Name``); the storage driver's errors begin with it, as there."""
@@ -138,7 +140,11 @@ _NO_CREDENTIALS = Meaning(
     errno.EACCES,
     "no usable credentials; give accesskey and secretkey, a profile, AWS_* variables, or anon=True",
 )
-_SKEWED = Meaning(PermissionError, errno.EACCES, "this machine's clock is wrong; set it and try again")
+_SKEWED = Meaning(
+    PermissionError,
+    errno.EACCES,
+    "this machine's clock and the server's are over 15 minutes apart; set it (NTP) and try again",
+)
 _ARCHIVED = Meaning(PermissionError, errno.EPERM, "the object is archived; restore it before reading it")
 _EXISTS = Meaning(FileExistsError, errno.EEXIST, "the file exists")
 _REPLACED = Meaning(
@@ -150,6 +156,11 @@ _REGION = Meaning(
     "the bucket is served by another endpoint; set region (or regionendpoint) to the bucket's own",
 )
 _BAD_PARAMETER = Meaning(RefusedParameterError, errno.EINVAL, "the server refused a parameter of the request")
+_NO_REASON = Meaning(
+    RefusedParameterError,
+    errno.EINVAL,
+    "the server refused the request without a reason; expired session credentials or a wrong region are the usual ones",
+)
 _TOO_LONG = Meaning(RefusedParameterError, errno.ENAMETOOLONG, "the key is longer than the server allows")
 _TOO_LARGE = Meaning(OSError, errno.EFBIG, "the object or part is larger than S3 allows")
 _BAD_PART = Meaning(OSError, errno.EIO, "the server does not accept the uploaded parts; write the file again")
@@ -173,6 +184,9 @@ _TLS = Meaning(
 )
 _SDK = Meaning(OSError, errno.EIO, "boto3 could not carry out the request")
 
+MAX_SKEW = timedelta(minutes=15)
+"""https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html, RequestTimeTooSkewed"""
+
 _CODES_BY_MEANING = (
     (_MISSING, "NoSuchKey NoSuchVersion NotFound 404"),
     (_NO_UPLOAD, "NoSuchUpload"),
@@ -191,8 +205,9 @@ _CODES_BY_MEANING = (
     (_REGION, "IllegalLocationConstraintException"),
     (
         _BAD_PARAMETER,
-        "InvalidArgument InvalidRequest InvalidBucketName InvalidStorageClass MalformedXML 400 BadRequest",
+        "InvalidArgument InvalidRequest InvalidBucketName InvalidStorageClass MalformedXML BadRequest",
     ),
+    (_NO_REASON, "400"),
     (_BAD_PARAMETER, "AccessControlListNotSupported InvalidEncryptionAlgorithmError EncryptionTypeMismatch"),
     (_BAD_PARAMETER, "IdempotencyParameterMismatch InvalidWriteOffset InvalidRange 416 InvalidPrefix"),
     (_BAD_PARAMETER, "AnnotationNameTooLong InvalidAnnotationName NoSuchAnnotation UnsupportedMediaType"),
@@ -234,6 +249,9 @@ _SDK_ERRORS_BY_MEANING = (
     (_SDK, "BotoCoreError"),
 )
 
+_QUOTE_CREDENTIALS = (_BAD_KEY, _BAD_SECRET, _EXPIRED_TOKEN)
+"""What a server says of these may quote the access key, the signature or the token."""
+
 SDK_ERRORS = {name: meaning for meaning, names in _SDK_ERRORS_BY_MEANING for name in names.split()}
 """Name of a botocore exception -> meaning. A class without a row has the one of its nearest base."""
 
@@ -247,13 +265,45 @@ def translate(error: Exception, path: str, *, precondition: type[OSError] = File
     """
     response = getattr(error, "response", None)
     if isinstance(response, dict) and "Error" in response:
-        said = response["Error"]
-        status = str(response.get("ResponseMetadata", {}).get("HTTPStatusCode", ""))
-        return from_code(str(said.get("Code", "")), said.get("Message", ""), path, status, precondition)
-    if not type(error).__module__.startswith(("botocore.", "boto3.", "urllib3.")):
+        return _from_answer(error, response, path, precondition)
+    meaning = _of_sdk(error, path)
+    if meaning is None:
         return error
-    rows = (SDK_ERRORS[base.__name__] for base in type(error).__mro__ if base.__name__ in SDK_ERRORS)
-    return _exception(next(rows, _SDK), str(error), path)
+    scrub(error)
+    return _exception(meaning, str(error), path)
+
+
+def _of_sdk(error: Exception, path: str) -> Meaning | None:
+    if type(error).__module__.startswith(("botocore.", "boto3.", "urllib3.")):
+        rows = (SDK_ERRORS[base.__name__] for base in type(error).__mro__ if base.__name__ in SDK_ERRORS)
+        return next(rows, _SDK)
+    if isinstance(error, OSError) and error.filename not in (None, path):
+        return _NO_CREDENTIALS  # a program or file that boto3 takes them from
+    if type(error) is RuntimeError and "credentials" in str(error):
+        return _EXPIRED_TOKEN  # botocore's, where refreshed credentials are expired, too
+    return None
+
+
+def _from_answer(error: Exception, response: dict[str, Any], path: str, precondition: type[OSError]) -> OSError:
+    said, metadata = response["Error"], response.get("ResponseMetadata", {})
+    code, message = str(said.get("Code", "")), str(said.get("Message", ""))
+    if code == "403" and _is_skewed(metadata.get("HTTPHeaders", {})):
+        code = "RequestTimeTooSkewed"
+    if S3_CODES.get(code) in _QUOTE_CREDENTIALS and message:
+        error.args = tuple(str(arg).replace(message, MASK) for arg in error.args)
+        said["Message"] = MASK
+    scrub(error)
+    said.update({name: redact(f"{name}={value}").partition("=")[2] for name, value in said.items()})
+    return from_code(code, message, path, str(metadata.get("HTTPStatusCode", "")), precondition)
+
+
+def _is_skewed(headers: Mapping[str, str]) -> bool:
+    """Whether the server's clock is as far from ours as S3 refuses; a HEAD's answer has no body that says so."""
+    try:
+        when = parsedate_to_datetime(headers["date"])
+        return abs(datetime.now(timezone.utc) - when) > MAX_SKEW
+    except (KeyError, ValueError, TypeError):  # no date, or one that is none or has no time zone
+        return False
 
 
 def from_code(
@@ -263,6 +313,8 @@ def from_code(
     meaning = S3_CODES.get(code) or S3_CODES.get(status) or _SERVER
     if meaning is _EXISTS and precondition is FileExpired:
         meaning = _REPLACED
+    if not message or meaning in _QUOTE_CREDENTIALS:
+        return _exception(meaning, f"S3 said {code}", path)
     return _exception(meaning, f"S3 said {code}: {message}", path)
 
 

@@ -195,7 +195,11 @@ class RegistryS3FileSystem(ManyPaths, Searching, Attributes):
         return str(tokenize(info["name"], info["size"], info.get("ETag")))
 
     def sign(self, path: Any, expiration: int = 100, client_method: str = "get_object", **kwargs: Any) -> str:
-        """A presigned URL, good for `expiration` seconds; `redirectendpoint` is its host where given."""
+        """A presigned URL, good for `expiration` seconds; `redirectendpoint` is its host where given.
+
+        Further arguments are fields of the request, such as `VersionId`; the path alone says which object it is.
+        """
+        paths.check_fields(kwargs)
         return self.bucket.presign(self._key(path), client_method, expiration, **kwargs)
 
     def get_mapper(self, root: Any = "", *args: Any, **kwargs: Any) -> Any:

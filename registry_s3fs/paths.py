@@ -6,6 +6,7 @@ A registry path is absolute and ``/``-separated: ``/docker/registry/v2/blobs``. 
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 from registry_s3fs.errors import ForeignBucketError, InvalidPathError
@@ -30,8 +31,12 @@ class RegistryPath(str):
         return self
 
     def replace(self, *args: Any, **kwargs: Any) -> RegistryPath:
-        """As of `str`; fsspec fills the ``*`` of a write mask this way, and must not lose the bucket."""
-        return RegistryPath(super().replace(*args, **kwargs), self.bucket)
+        """As of `str`; fsspec fills the ``*`` of a write mask this way, and must not lose the bucket.
+
+        Raises:
+            InvalidPathError: what was filled in makes it a path that `parse` would refuse.
+        """
+        return _valid(super().replace(*args, **kwargs), self.bucket)
 
 
 def parse(url: str) -> RegistryPath:
@@ -56,6 +61,10 @@ def parse(url: str) -> RegistryPath:
     if isinstance(url, RegistryPath):
         return url
     bucket, path = split_url(url)
+    return _valid(path, bucket)
+
+
+def _valid(path: str, bucket: str) -> RegistryPath:
     path = "/" + path.strip("/")
     problem = _problem(path)
     if problem:
@@ -83,6 +92,18 @@ def check_bucket(path: RegistryPath, bucket: str) -> None:
             f"{PROTOCOL}://{path.bucket}{path} names bucket {path.bucket!r}, but this filesystem is on "
             f"bucket {bucket!r}; open that URL with a filesystem of its own"
         )
+
+
+def check_fields(fields: Iterable[str]) -> None:
+    """Raise `ValueError` where a caller's own request fields would name another object than the path does.
+
+    >>> check_fields(["VersionId", "Key"])
+    Traceback (most recent call last):
+    ValueError: Key: is no field to give; the path says which object is meant
+    """
+    for field in fields:
+        if field in ("Bucket", "Key", "CopySource"):
+            raise ValueError(f"{field}: is no field to give; the path says which object is meant")
 
 
 def parent(path: str) -> str:

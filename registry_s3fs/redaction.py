@@ -4,45 +4,80 @@ from __future__ import annotations
 
 import logging
 import re
+from collections.abc import Iterator
 
 MASK = "***"
 
 _SECRETS = re.compile(
     r"""
     (?P<keep>
-        Signature=                                # Authorization header of version 4, query of version 2
-      | X-Amz-Signature=
-      | X-Amz-Security-Token=
-      | AWS\ [^\s:'",]+:                          # Authorization header of version 2: AWS key:signature
-      | x-amz-security-token['"]?\s*[:=]\s*b?['"]?
-      | (?:Signature|signature|StringToSign|SignatureProvided)['"]?:\s*['"]?
-      | (?:secret_key|secretkey|aws_secret_access_key|sessiontoken|token)['"]?\s*[:=]\s*['"]?
+        (?: signature(?:provided)?                    # Authorization header and query of versions 4 and 2; S3's errors
+          | (?<!continuation)(?<!continuation-)token(?:-\d+)?  # session, web identity, SSO, metadata; S3's errors
+          | secret_?(?:access_?)?key | client_?secret | password
+        )
+        \\?(?:['"]|&quot;)?\s*[:=>]\s*b?\\?(?:['"]|&quot;)?  # of a header, a query, JSON, XML, a dictionary
+      | AWS\ [^\s:'",]+:                              # Authorization header of version 2: AWS key:signature
     )
     (?P<secret>[A-Za-z0-9+/=%_.~-]+)
+    | (?P<quoted>Invalid\ header\ value\ )b?(?P<mark>['"]).*?(?P=mark)   # http.client, of a token with a line break
+    | (?P<bytes>(?:StringToSign|CanonicalRequest)Bytes['"]?\s*[:=>]\s*['"]?)[0-9A-Fa-f ]+
     """,
     re.VERBOSE | re.IGNORECASE,
 )
+_ACCESS_KEYS = re.compile(
+    r"""
+    (?P<keep>Credential= | access_?key(?:_?id)?['"]?\s*[:=>]\s*b?['"]? | \bAWS\ (?=[^\s:'",]+:)
+      | \b(?=A[KS]IA[A-Z0-9]{16}\b))                  # AWS's own, wherever they stand
+    (?P<key>[A-Za-z0-9+=_.~-]+)
+    """,
+    re.VERBOSE | re.IGNORECASE,
+)
+_SHOWN = 4
+"""Last characters of an access key, to tell which it is; nothing of one shorter than `_LONG`."""
+_LONG = 16
 
-SIGNING_LOGGERS = ("botocore", "boto3", "urllib3", "s3transfer")
+LOGGERS = ("botocore", "boto3", "urllib3", "s3transfer", "registry_s3fs")
 """Whoever logs below these names may log a signed request."""
 
 
 def redact(text: str) -> str:
-    """`text` with whatever could sign or replay a request masked.
+    """`text` with whatever could sign or replay a request masked, and access keys but for their ends.
 
     >>> redact("GET /b/k?X-Amz-Signature=0af3&x=1")
     'GET /b/k?X-Amz-Signature=***&x=1'
-    >>> redact("'Authorization': b'AWS AKIDEXAMPLE:frJIUN8DYpKDtOLCwo//yllqDzg='")
-    "'Authorization': b'AWS AKIDEXAMPLE:***'"
+    >>> redact("'Authorization': b'AWS AKIDEXAMPLE00001:frJIUN8DYpKDtOLCwo//yllqDzg='")
+    "'Authorization': b'AWS ***0001:***'"
+    >>> redact("<AWSAccessKeyId>AKIDEXAMPLE00001</AWSAccessKeyId><SignatureProvided>0af3</SignatureProvided>")
+    '<AWSAccessKeyId>***0001</AWSAccessKeyId><SignatureProvided>***</SignatureProvided>'
     """
-    return _SECRETS.sub(lambda found: found["keep"] + MASK, text)
+    text = _SECRETS.sub(lambda found: (found["keep"] or found["quoted"] or found["bytes"]) + MASK, text)
+    return _ACCESS_KEYS.sub(lambda found: found["keep"] + _end(found["key"]), text)
+
+
+def _end(key: str) -> str:
+    return MASK + (key[-_SHOWN:] if len(key) >= _LONG else "")
+
+
+def scrub(error: BaseException) -> None:
+    """Redact the texts of an exception and of those that led to it, in place: tracebacks show them all."""
+    for each in _chain(error):
+        each.args = tuple(redact(arg) if isinstance(arg, str) else arg for arg in each.args)
+
+
+def _chain(error: BaseException) -> Iterator[BaseException]:
+    found = [error]
+    for each in found:
+        yield each
+        found += [led for led in (each.__cause__, each.__context__) if led is not None and led not in found]
 
 
 class RedactingFilter(logging.Filter):
-    """Masks secrets in every record of the loggers it is put on; drops none."""
+    """Masks secrets in every record of the loggers it is put on, and in its traceback; drops none."""
 
     def filter(self, record: logging.LogRecord) -> bool:
         record.msg, record.args = redact(record.getMessage()), ()
+        if record.exc_info and record.exc_info[1] is not None:
+            scrub(record.exc_info[1])
         return True
 
 
@@ -56,5 +91,5 @@ def guard_loggers() -> None:
     exists is visited; doing it again is harmless.
     """
     for name in list(logging.root.manager.loggerDict):
-        if name.split(".")[0] in SIGNING_LOGGERS:
+        if name.split(".")[0] in LOGGERS:
             logging.getLogger(name).addFilter(_FILTER)

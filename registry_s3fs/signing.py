@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 from urllib.parse import parse_qs, quote
 
 from registry_s3fs import sdk
+from registry_s3fs.redaction import redact
 
 METHODS = {"get_object": "GET", "head_object": "HEAD", "put_object": "PUT", "list_objects_v2": "GET"}
 QUERY = {
@@ -46,6 +47,9 @@ class Signed(NamedTuple):
     method: str
     url: str
     headers: dict[str, str]
+
+    def __repr__(self) -> str:
+        return redact(f"Signed({self.method} {self.url})")
 
 
 class _Place(NamedTuple):

@@ -132,6 +132,37 @@ def moto(*, serial: bool = False) -> Iterator[Server]:
         yield Server("moto", f"http://{HOST}:{port}")
 
 
+RECORDING_MOTO = """
+import io, json, sys
+from moto.server import DomainDispatcherApplication, create_backend_app
+from werkzeug.serving import run_simple
+
+moto = DomainDispatcherApplication(create_backend_app)
+log = open(sys.argv[3], "w", buffering=1)
+
+def recording(environ, start_response):
+    body = environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
+    environ["wsgi.input"] = io.BytesIO(body)
+    headers = {name[5:].replace("_", "-").lower(): value for name, value in environ.items() if name[:5] == "HTTP_"}
+    said = body.decode("latin-1") if len(body) < 65536 else ""
+    print(json.dumps([environ["REQUEST_METHOD"], environ["RAW_URI"], headers, said]), file=log)
+    return moto(environ, start_response)
+
+run_simple(sys.argv[1], int(sys.argv[2]), recording, threaded=True)
+"""
+
+
+@contextmanager
+def recording_moto() -> Iterator[tuple[Server, Path]]:
+    """moto's S3, and a file with a line for each request that it is asked, before it answers: a JSON list of method,
+    target as sent, headers (lower case) and body (of 64 KiB and more: none)."""
+    with _Processes() as processes:
+        port, log = free_port(), processes.folder / "requests"
+        processes.start(sys.executable, "-c", RECORDING_MOTO, HOST, str(port), str(log))
+        processes.wait_until(lambda: _answers(port, "/moto-api/"))
+        yield Server("moto", f"http://{HOST}:{port}"), log
+
+
 @contextmanager
 def rclone() -> Iterator[Server]:
     """``rclone serve s3`` (Go) over a folder. Checks version 4 signatures."""

@@ -3,33 +3,17 @@
 from __future__ import annotations
 
 import pickle
-from collections.abc import Callable
-from typing import Any
 
 import pytest
 
 import registry_s3fs
 from registry_s3fs import StorageDriver, errors, ranges, resumable
+from tests import calls
 
 DRIVER = StorageDriver.from_parameters({"bucket": "demo", "region": "us-east-1", "accesskey": "A", "secretkey": "very"})
 
-ONE_PATH: dict[str, Callable[[str], Any]] = {
-    "get_content": DRIVER.get_content,
-    "put_content": lambda path: DRIVER.put_content(path, b""),
-    "reader": DRIVER.reader,
-    "writer": DRIVER.writer,
-    "stat": DRIVER.stat,
-    "list": DRIVER.list,
-    "move from": lambda path: DRIVER.move(path, "/a"),
-    "move to": lambda path: DRIVER.move("/a", path),
-    "delete": DRIVER.delete,
-    "redirect_url": DRIVER.redirect_url,
-    "redirect_url PUT": lambda path: DRIVER.redirect_url(path, "PUT"),
-    "walk": lambda path: DRIVER.walk(path, lambda info: None),
-}
 
-
-@pytest.mark.parametrize("call", ONE_PATH)
+@pytest.mark.parametrize("call", calls.DRIVER)
 @pytest.mark.parametrize(
     "path",
     [
@@ -40,14 +24,14 @@ ONE_PATH: dict[str, Callable[[str], Any]] = {
 def test_a_bad_path_is_refused_before_any_request(call: str, path: str) -> None:
     """By every method; also those that Go's expression lets pass, and HTTP clients would resolve."""
     with pytest.raises(errors.InvalidPathError, match="s3aws"):
-        ONE_PATH[call](path)
+        calls.DRIVER[call](DRIVER, path)
 
 
-@pytest.mark.parametrize("call", [call for call in ONE_PATH if call not in ("stat", "list", "walk")])
+@pytest.mark.parametrize("call", [call for call in calls.DRIVER if call not in ("stat", "list", "walk")])
 def test_the_root_is_no_file(call: str) -> None:
     """Only what takes a directory takes it; nobody deletes it."""
     with pytest.raises(errors.InvalidPathError):
-        ONE_PATH[call]("/")
+        calls.DRIVER[call](DRIVER, "/")
 
 
 def test_a_negative_offset_is_refused_before_any_request() -> None:

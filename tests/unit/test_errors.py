@@ -115,8 +115,9 @@ def test_exceptions_that_are_not_the_sdks_pass_unchanged() -> None:
 
 def test_signatures_in_a_servers_message_are_masked() -> None:
     """Nothing that could replay a request is in an exception's text."""
-    found = translate(client_error("AccessDenied", 403, "GET /?X-Amz-Signature=abcdef0123&x=1"), "/a")
-    assert "abcdef0123" not in str(found)
+    error = client_error("AccessDenied", 403, "GET /?X-Amz-Signature=abcdef0123&x=1")
+    assert "abcdef0123" not in str(translate(error, "/a"))
+    assert "abcdef0123" not in f"{error!s}{error!r}{error.response}"  # it becomes the cause
 
 
 def test_a_bulk_error_names_each_failure_and_pickles() -> None:

@@ -82,9 +82,9 @@ def test_one_signature_serves_many_ranges(v4auth: bool) -> None:
     lane, session = made(206, v4auth=v4auth)
     for _ in range(3):
         answer = get(lane)
-        received = Received(3)
-        received.take(answer["Body"])
-        assert (received.data(), answer["ETag"], answer["ContentLength"]) == (b"abc", '"e"', 3)
+        view = memoryview(bytearray(3))
+        Received(view).take(answer["Body"])
+        assert (bytes(view), answer["ETag"], answer["ContentLength"]) == (b"abc", '"e"', 3)
     assert len({request.url for request in session.requests}) == 1
     assert "Signature=" in session.requests[0].url
     assert session.requests[0].headers["Range"] == "bytes=0-2"

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import inspect
-import io
 import pickle
-from datetime import timedelta
 
 import pytest
 from hypothesis import given
@@ -14,6 +12,7 @@ from hypothesis import strategies as st
 from registry_s3fs import RegistryS3FileSystem
 from registry_s3fs.errors import ForeignBucketError, InvalidPathError
 from registry_s3fs.paths import KeySpace, RegistryPath, parse
+from tests import calls
 
 COMPONENT = st.text(st.characters(exclude_characters="/", exclude_categories=("Cs",)), min_size=1, max_size=20).filter(
     lambda text: text not in (".", "..")
@@ -89,102 +88,11 @@ def test_a_write_mask_keeps_its_bucket() -> None:
     assert parse("registrys3://other/part-*.csv").replace("*", "0").bucket == "other"
 
 
-CALLS = {
-    "info": lambda fs, url: fs.info(url),
-    "exists": lambda fs, url: fs.exists(url),
-    "isfile": lambda fs, url: fs.isfile(url),
-    "isdir": lambda fs, url: fs.isdir(url),
-    "ls": lambda fs, url: fs.ls(url),
-    "find": lambda fs, url: fs.find(url),
-    "walk": lambda fs, url: list(fs.walk(url)),
-    "glob": lambda fs, url: fs.glob(url + "/*"),
-    "du": lambda fs, url: fs.du(url),
-    "cat": lambda fs, url: fs.cat(url),
-    "cat list": lambda fs, url: fs.cat(["/fine", url]),
-    "cat_file": lambda fs, url: fs.cat_file(url),
-    "cat_ranges": lambda fs, url: fs.cat_ranges([url], [0], [1], on_error="raise"),
-    "head": lambda fs, url: fs.head(url),
-    "tail": lambda fs, url: fs.tail(url),
-    "pipe": lambda fs, url: fs.pipe({url: b""}),
-    "pipe_file": lambda fs, url: fs.pipe_file(url, b""),
-    "open rb": lambda fs, url: fs.open(url, "rb"),
-    "open wb": lambda fs, url: fs.open(url, "wb"),
-    "open ab": lambda fs, url: fs.open(url, "ab"),
-    "open xt": lambda fs, url: fs.open(url, "xt"),
-    "get": lambda fs, url: fs.get(url, "/tmp/never"),
-    "get_file": lambda fs, url: fs.get_file(url, "/tmp/never"),
-    "put": lambda fs, url: fs.put(__file__, url),
-    "put_file": lambda fs, url: fs.put_file(__file__, url),
-    "cp_file from": lambda fs, url: fs.cp_file(url, "/x"),
-    "copy to": lambda fs, url: fs.copy("/x", url),
-    "mv": lambda fs, url: fs.mv(url, "/x"),
-    "rm": lambda fs, url: fs.rm(url),
-    "rm recursive": lambda fs, url: fs.rm(url, recursive=True),
-    "rm list": lambda fs, url: fs.rm([url]),
-    "rm_file": lambda fs, url: fs.rm_file(url),
-    "touch": lambda fs, url: fs.touch(url),
-    "mkdir": lambda fs, url: fs.mkdir(url),
-    "makedirs": lambda fs, url: fs.makedirs(url),
-    "rmdir": lambda fs, url: fs.rmdir(url),
-    "cat recursive": lambda fs, url: fs.cat(url, recursive=True),
-    "cat_file of a version": lambda fs, url: fs.cat_file(url, version_id="v"),
-    "info of a version": lambda fs, url: fs.info(url, version_id="v"),
-    "file_info": lambda fs, url: fs.file_info(url),
-    "open rb of a version": lambda fs, url: fs.open(url, "rb", version_id="v"),
-    "open in gzip": lambda fs, url: fs.open(url, "wt", compression="gzip"),
-    "get to a file object": lambda fs, url: fs.get_file(url, io.BytesIO(), version_id="v"),
-    "get list": lambda fs, url: fs.get(["/fine", url], "/tmp/never"),
-    "put list": lambda fs, url: fs.put([__file__], [url]),
-    "pipe create": lambda fs, url: fs.pipe_file(url, b"", mode="create"),
-    "cp_file to": lambda fs, url: fs.cp_file("/x", url),
-    "cp": lambda fs, url: fs.cp(url, "/x"),
-    "copy list": lambda fs, url: fs.copy(["/fine", url], ["/x", "/y"]),
-    "mv to": lambda fs, url: fs.mv("/x", url),
-    "mv recursive": lambda fs, url: fs.mv(url, "/x", recursive=True),
-    "rename": lambda fs, url: fs.rename(url, "/x"),
-    "delete": lambda fs, url: fs.delete(url),
-    "expand_path": lambda fs, url: fs.expand_path(url, recursive=True),
-    "read_block": lambda fs, url: fs.read_block(url, 0, 1),
-    "read_bytes": lambda fs, url: fs.read_bytes(url),
-    "write_bytes": lambda fs, url: fs.write_bytes(url, b""),
-    "read_text": lambda fs, url: fs.read_text(url),
-    "write_text": lambda fs, url: fs.write_text(url, ""),
-    "size": lambda fs, url: fs.size(url),
-    "sizes": lambda fs, url: fs.sizes([url]),
-    "stat": lambda fs, url: fs.stat(url),
-    "lexists": lambda fs, url: fs.lexists(url),
-    "mkdirs": lambda fs, url: fs.mkdirs(url),
-    "disk_usage": lambda fs, url: fs.disk_usage(url),
-    "listdir": lambda fs, url: fs.listdir(url),
-    **(
-        {"tree": lambda fs, url: fs.tree(url)} if hasattr(RegistryS3FileSystem, "tree") else {}
-    ),  # fsspec has it from 2025 on
-    "get_mapper": lambda fs, url: fs.get_mapper(url),
-    "makedir": lambda fs, url: fs.makedir(url),
-    "move": lambda fs, url: fs.move(url, "/x"),
-    "download": lambda fs, url: fs.download(url, "/tmp/never"),
-    "upload": lambda fs, url: fs.upload(__file__, url),
-    "metadata": lambda fs, url: fs.metadata(url),
-    "getxattr": lambda fs, url: fs.getxattr(url, "a"),
-    "setxattr": lambda fs, url: fs.setxattr(url, a="1"),
-    "get_tags": lambda fs, url: fs.get_tags(url),
-    "put_tags": lambda fs, url: fs.put_tags(url, {}),
-    "object_version_info": lambda fs, url: fs.object_version_info(url),
-    "list_multipart_uploads": lambda fs, url: fs.list_multipart_uploads(url),
-    "clear_multipart_uploads": lambda fs, url: fs.clear_multipart_uploads(url, older_than=timedelta(0)),
-    "created": lambda fs, url: fs.created(url),
-    "modified": lambda fs, url: fs.modified(url),
-    "checksum": lambda fs, url: fs.checksum(url),
-    "ukey": lambda fs, url: fs.ukey(url),
-    "sign": lambda fs, url: fs.sign(url),
-    "unstrip_protocol": lambda fs, url: fs.unstrip_protocol(url),
-    "invalidate_cache": lambda fs, url: fs.invalidate_cache(url),
-}
 NO_PATHS = {"from_config"}
 """Methods with an argument of such a name that is no path in the bucket."""
 
 
-@pytest.mark.parametrize("call", CALLS.values(), ids=CALLS)
+@pytest.mark.parametrize("call", calls.FILESYSTEM.values(), ids=calls.FILESYSTEM)
 @pytest.mark.parametrize(
     ("url", "error"),
     [("registrys3://other/a", ForeignBucketError), ("registrys3://demo/a/../b", InvalidPathError)],
@@ -204,8 +112,7 @@ def test_no_method_that_takes_a_path_is_left_out() -> None:
         if not name.startswith("_")
         and {"path", "path1", "rpath", "root", "prefix", "name", "paths"} & parameters(method)
     }
-    tried = {name.split()[0] for name in CALLS}
-    assert takes_paths - tried == NO_PATHS
+    assert takes_paths - calls.tried(calls.FILESYSTEM) == NO_PATHS
 
 
 def parameters(method: object) -> set[str]:
@@ -227,6 +134,28 @@ def test_the_root_of_a_bucket_is_never_removed_whole() -> None:
         filesystem().rm("/", recursive=True)
     with pytest.raises(ValueError, match="whole bucket"):
         filesystem(rootdirectory="/").rm(["registrys3://demo/"], recursive=True)
+
+
+def test_the_root_is_no_file_of_a_list() -> None:
+    """Without a request: there is no key to delete."""
+    with pytest.raises(IsADirectoryError):
+        filesystem(rootdirectory="/reg").rm(["/", "/a"])
+
+
+@pytest.mark.parametrize("filled", ["..", "../x", "a//b", "."])
+def test_what_fills_a_write_mask_is_checked(filled: str) -> None:
+    """fsspec's name_function may give anything."""
+    with pytest.raises(InvalidPathError):
+        parse("registrys3://demo/parts/*").replace("*", filled)
+
+
+@pytest.mark.parametrize("field", ["Bucket", "Key", "CopySource"])
+def test_a_callers_fields_name_no_other_object(field: str) -> None:
+    """Not where a URL is signed, nor where an object is copied onto itself; no request is sent."""
+    with pytest.raises(ValueError, match=f"{field}: is no field to give"):
+        filesystem(accesskey="A", secretkey="S").sign("/a", **{field: "other/secret"})
+    with pytest.raises(ValueError, match=f"{field}: is no field to give"):
+        filesystem().setxattr("/a", copy_kwargs={field: "other/secret"})
 
 
 def test_a_path_object_is_a_path() -> None:
