@@ -5,7 +5,6 @@ from __future__ import annotations
 import errno
 import os
 import random
-import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from functools import partial
@@ -17,7 +16,7 @@ from fsspec.implementations.local import LocalFileSystem, make_path_posix, trail
 from fsspec.spec import AbstractFileSystem
 from fsspec.utils import other_paths
 
-from registry_s3fs import listing, ranges
+from registry_s3fs import attempts, interruption, listing, ranges
 from registry_s3fs.base import OnBucket
 from registry_s3fs.bucket import MAX_DELETE_KEYS, Bucket
 from registry_s3fs.concurrency import Pool
@@ -68,7 +67,7 @@ class ManyPaths(OnBucket):
                     raise
 
         pairs, _ = self._pairs_within(path1, path2, recursive, maxdepth)
-        self._do_all("copy", copy_one, pairs)
+        attempts.do_all(self.pool, "copy", copy_one, pairs)
 
     def mv(self, path1: Any, path2: Any, recursive: bool = False, maxdepth: int | None = None, **kwargs: Any) -> None:
         """Copy, then delete the sources once every copy is confirmed. Onto itself: nothing.
@@ -85,7 +84,7 @@ class ManyPaths(OnBucket):
             raise IsADirectoryError(errno.EISDIR, "a directory moves with recursive=True", str(path1))
         moved = [(source, target) for source, target in files if source != target]
         markers = self._markers(dict(directories))
-        self._do_all("mv", lambda pair: self.cp_file(*pair), moved)
+        attempts.do_all(self.pool, "mv", lambda pair: self.cp_file(*pair), moved)
         self.pool.map(lambda pair: self.bucket.copy(*pair), markers)
         left = {self.bucket.space.key(source) for source, _ in moved} | {marker.key for marker, _ in markers}
         self._delete(sorted(left - {target for _, target in markers}))
@@ -260,52 +259,9 @@ class ManyPaths(OnBucket):
             with callback.branched(*pair) as child:
                 call(*pair, callback=child, **options)
 
-        self._do_all(what, one, pairs, named=1 if what == "put" else 0, done=lambda: callback.relative_update(1))
-
-    def _do_all(
-        self,
-        what: str,
-        call: Callable[[Any], Any],
-        pairs: Sequence[tuple[Any, Any]],
-        *,
-        named: int = 0,
-        done: Callable[[], Any] = lambda: None,
-    ) -> None:
-        """Do each, side by side, whatever becomes of the others; an error names the pair by one of its two.
-
-        Raises:
-            BulkError: some failed. Of one pair alone, its error is raised as it is.
-        """
-        failed: dict[str, Exception] = {}
-        attempt = _until_hopeless(call)
-        for pair, error in zip(pairs, self.pool.each(attempt, pairs, self.parameters.max_concurrency), strict=True):
-            if error is None:
-                done()
-            elif len(pairs) == 1:
-                raise error
-            else:
-                failed[str(pair[named])] = error
-        if failed:
-            raise BulkError(what, failed)
-
-
-def _until_hopeless(call: Callable[[Any], Any]) -> Callable[[Any], Exception | None]:
-    """`call`, with its error given back; once the server cannot be reached or is silent, that error without a call:
-    each of them takes up to minutes."""
-    ends: list[Exception] = []
-
-    def attempt(item: Any) -> Exception | None:
-        if ends:
-            return ends[0]
-        try:
-            call(item)
-        except (OSError, ValueError) as error:
-            if isinstance(error, TimeoutError) or getattr(error, "errno", 0) == errno.EHOSTUNREACH:
-                ends.append(error)
-            return error
-        return None
-
-    return attempt
+        attempts.do_all(
+            self.pool, what, one, pairs, named=1 if what == "put" else 0, done=lambda: callback.relative_update(1)
+        )
 
 
 def _returning_errors(call: Callable[..., Any]) -> Callable[..., Any]:
@@ -438,7 +394,7 @@ def _delete_together(bucket: Bucket, keys: list[str]) -> dict[str, Exception]:
         again = [key for key, error in failed.items() if _passes(error)]
         if not again:
             break
-        time.sleep(random.uniform(0, pause_s))  # noqa: S311  # spreads requests, hides nothing
+        interruption.pause(random.uniform(0, pause_s))  # noqa: S311  # spreads requests, hides nothing
         with suppress(OSError):  # then what S3 said of the keys before is their error
             answered = bucket.delete_many(again)
             failed = {key: error for key, error in failed.items() if not _passes(error)} | answered

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from importlib.metadata import version
 from typing import Any
 
-from registry_s3fs import pages, sdk
+from registry_s3fs import interruption, pages, sdk
 from registry_s3fs.connections import Connections
 from registry_s3fs.lane import Lane
 from registry_s3fs.parameters import DriverParameters
@@ -112,6 +112,9 @@ def _make(parameters: DriverParameters, endpoint_url: str | None) -> Any:
     )
     # The wildcard comes before botocore's own handler, which parses each body once more to look for an <Error>.
     client.meta.events.register("before-parse.*.ListObjectsV2", pages.fill)
+    for event in ("before-send.s3", "needs-retry.s3"):
+        client.meta.events.register_first(event, interruption.check)
+    sdk.watch_connections(client, interruption.uses)
     guard_loggers()
     if parameters.loglevel != "off":
         for name in ("registry_s3fs", "botocore"):

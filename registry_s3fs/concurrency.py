@@ -1,14 +1,21 @@
-"""The one thread pool of a process for each `max_concurrency`: bounded, fork-aware, results in order."""
+"""The one thread pool of a process for each `max_concurrency`: bounded, fork-aware, results in order.
+
+Its threads are daemons: they keep no interpreter from ending.
+"""
 
 from __future__ import annotations
 
+import errno
 import os
 import threading
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
+from collections.abc import Callable, Generator, Iterable, Iterator
+from concurrent.futures import FIRST_EXCEPTION, Future, wait
 from contextlib import contextmanager
-from typing import TypeVar
+from queue import Empty, SimpleQueue
+from typing import Any, TypeVar
+
+from registry_s3fs import interruption
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -16,23 +23,89 @@ R = TypeVar("R")
 _worker = threading.local()
 
 
+class Task(Future[R], interruption.Work):
+    """A call, and the future of its result."""
+
+    def __init__(self, call: Callable[..., R], *args: object) -> None:
+        super().__init__()
+        self._call: Any = (call, args)
+
+    def run(self) -> None:
+        """Call, in this thread."""
+        (call, args), self._call = self._call, None
+        if not self.set_running_or_notify_cancel():
+            return
+        try:
+            with interruption.doing(self):
+                result = call(*args)
+        except BaseException as error:  # noqa: BLE001  # the future raises it
+            self.set_exception(error)
+        else:
+            self.set_result(result)
+
+
+class _Crew:
+    """Threads at one queue, which come as they are needed."""
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._threads = 0
+        self._idle = threading.Semaphore(0)
+        self._tasks: SimpleQueue[Task[Any] | None] = SimpleQueue()
+
+    def take(self, task: Task[Any]) -> None:
+        self._tasks.put(task)
+        if not self._idle.acquire(blocking=False) and self._threads < self._most:
+            self._threads += 1
+            threading.Thread(target=self._work, name=f"registry-s3fs-{self._threads}", daemon=True).start()
+
+    def dismiss(self) -> None:
+        """What was taken is still done; then the threads end."""
+        for _ in range(self._threads):
+            self._tasks.put(None)
+
+    def _work(self) -> None:
+        _worker.is_one = True
+        while (task := self._next()) is not None:
+            task.run()
+            del task  # and what it holds, while there is nothing to do
+
+    def _next(self) -> Task[Any] | None:
+        try:
+            return self._tasks.get_nowait()
+        except Empty:
+            self._idle.release()
+            return self._tasks.get()
+
+
 class Pool:
     """Threads for requests. Work that a worker itself hands in runs at once, in that worker:
     waiting for a free thread inside a thread could wait for ever."""
 
     def __init__(self, threads: int) -> None:
-        self._executor = ThreadPoolExecutor(threads, thread_name_prefix="registry-s3fs", initializer=_mark_worker)
+        self.threads = threads
+        self._crew = _Crew(threads)
+        self._lock = threading.Lock()
 
     def submit(self, call: Callable[..., R], *args: object) -> Future[R]:
         """Start a call; its result or exception comes through the future."""
         if not getattr(_worker, "is_one", False):
-            return self._executor.submit(call, *args)
+            task: Task[R] = Task(call, *args)
+            with self._lock:
+                self._crew.take(task)
+            return task
         future: Future[R] = Future()
         try:
             future.set_result(call(*args))
         except Exception as error:  # noqa: BLE001  # the future raises it
             future.set_exception(error)
         return future
+
+    def dismiss(self) -> None:
+        """End the threads; there are new ones when there is more to do."""
+        with self._lock:
+            self._crew.dismiss()
+            self._crew = _Crew(self.threads)
 
     def map(self, call: Callable[[T], R], items: Iterable[T]) -> list[R]:
         """Results in the items' order. At the first error nothing more is started, what runs is waited
@@ -45,21 +118,28 @@ class Pool:
                     future.result()
             return [future.result() for future in futures]
         except BaseException:
-            _settle(futures)
+            settle(futures)
             raise
 
-    def each(self, call: Callable[[T], R], items: Iterable[T], ahead: int) -> Iterator[R]:
+    def each(self, call: Callable[[T], R], items: Iterable[T], ahead: int) -> Generator[R, None, None]:
         """Results in the items' order, one by one; at most `ahead` of them wait or run at any time."""
         pending: deque[Future[R]] = deque()
         try:
             for item in items:
                 if len(pending) >= ahead:
-                    yield pending.popleft().result()
+                    yield first_result(pending)
                 pending.append(self.submit(call, item))
             while pending:
-                yield pending.popleft().result()
+                yield first_result(pending)
         finally:
-            _settle(pending)
+            settle(pending)
+
+
+def first_result(pending: deque[Future[R]]) -> R:
+    """The result of the first, which is taken out once it is there: until then, somebody may have to `settle` it."""
+    result = pending[0].result()
+    pending.popleft()
+    return result
 
 
 @contextmanager
@@ -68,16 +148,44 @@ def settled(futures: Iterable[Future[R]]) -> Iterator[None]:
     try:
         yield
     finally:
-        _settle(futures)
+        settle(futures)
 
 
-def _settle(futures: Iterable[Future[R]]) -> None:
+def settle(futures: Iterable[Future[Any]]) -> None:
+    """As `leave`, and what has begun is waited for: after Ctrl-C, not for long."""
+    left = leave(futures)
+    wait(left, interruption.GRACE_S if interruption.is_on() else None)
+
+
+def leave(futures: Iterable[Future[Any]]) -> list[Future[Any]]:
+    """What of these has not begun is given up; after Ctrl-C, what has begun, too, and the pools' threads end.
+    Gives those that have begun, and waits for nothing."""
     left = [future for future in futures if not future.cancel()]
-    wait(left)
+    if interruption.is_on():
+        interruption.give_up(future for future in left if isinstance(future, Task))
+        for each in list(_pools.values()):
+            each.dismiss()
+    return left
 
 
-def _mark_worker() -> None:
-    _worker.is_one = True
+def clean_up(call: Callable[[], object]) -> None:
+    """Send a last request, also from work that was given up.
+
+    Raises:
+        TimeoutError: after Ctrl-C, when it takes long. It may still come to its end.
+    """
+    if not interruption.is_on():
+        with interruption.doing(None):
+            call()
+        return
+    task = Task(call)
+    try:
+        threading.Thread(target=task.run, name="registry-s3fs-clean-up", daemon=True).start()
+    except RuntimeError:  # some Pythons start no thread at the interpreter's end
+        task.run()
+    if not wait([task], interruption.GRACE_S).done:
+        raise TimeoutError(errno.ETIMEDOUT, "interrupted before the server had answered")
+    task.result()
 
 
 _pools: dict[int, Pool] = {}

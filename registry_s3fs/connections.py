@@ -9,6 +9,8 @@ from ssl import SSLContext
 from typing import Any
 from urllib.parse import urlsplit
 
+from registry_s3fs import interruption
+
 BROKEN = (OSError, HTTPException)
 """What any call here may raise: a connection that could not be made, broke, or was silent for too long."""
 
@@ -108,6 +110,7 @@ class Connections:
 
     def _send(self, connection: HTTPConnection, *request: Any) -> Answer:
         try:
+            interruption.uses(connection)
             connection.request(*request)
             return Answer(self, connection, connection.getresponse())
         except BaseException:

@@ -12,7 +12,7 @@ from fsspec.callbacks import DEFAULT_CALLBACK
 from fsspec.core import get_compression
 from fsspec.utils import isfilelike, stringify_path, tokenize
 
-from registry_s3fs import digests, layers, listing, multipart, parsers, paths, ranges, reader, transfers
+from registry_s3fs import attempts, digests, layers, listing, multipart, parsers, paths, ranges, reader, transfers
 from registry_s3fs.attributes import Attributes
 from registry_s3fs.bucket import Bucket
 from registry_s3fs.bulk import ManyPaths
@@ -316,7 +316,7 @@ class RegistryS3FileSystem(ManyPaths, Searching, Attributes):
     def pipe(self, path: Any, value: Any = None, **kwargs: Any) -> None:
         """Store bytes at a path, or each of ``{path: bytes}``, side by side; `BulkError` as of `put`."""
         pairs = path if isinstance(path, Mapping) else {path: value}
-        self._do_all("pipe", lambda pair: self.pipe_file(*pair, **kwargs), list(pairs.items()))
+        attempts.do_all(self.pool, "pipe", lambda pair: self.pipe_file(*pair, **kwargs), list(pairs.items()))
 
     def put_file(
         self, lpath: Any, rpath: Any, callback: Any = DEFAULT_CALLBACK, mode: str = "overwrite", **kwargs: Any

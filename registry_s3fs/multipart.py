@@ -5,13 +5,13 @@ from __future__ import annotations
 import logging
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import Future, wait
+from concurrent.futures import Future
 from contextlib import suppress
 from datetime import datetime, timezone
 
 from registry_s3fs import outcomes, ranges
 from registry_s3fs.bucket import Bucket
-from registry_s3fs.concurrency import Pool
+from registry_s3fs.concurrency import Pool, clean_up, first_result, settle
 from registry_s3fs.errors import copied_nothing, uncertain
 from registry_s3fs.records import PLAIN, Body, Description, ObjectInfo, Part
 
@@ -82,14 +82,14 @@ class MultipartUpload:
 
     def _start(self, at_once: int, call: Callable[..., Part], *args: object) -> None:
         while len(self._pending) >= at_once:
-            self._parts.append(self._pending.popleft().result())
+            self._parts.append(first_result(self._pending))
         self._pending.append(self._pool.submit(call, *args))
         self.next_number += 1
 
     def settle(self) -> Sequence[Part]:
         """Wait for the parts in flight; gives all parts by number. Raises the error of any."""
         while self._pending:
-            self._parts.append(self._pending.popleft().result())
+            self._parts.append(first_result(self._pending))
         return self._parts
 
     def complete(self, *, exclusive: bool = False) -> None:
@@ -139,10 +139,10 @@ class MultipartUpload:
 
     def cancel(self) -> None:
         """Throw the parts away; an upload that is no more is no error."""
-        wait([future for future in self._pending if not future.cancel()])
+        settle(self._pending)
         self._pending.clear()
         with suppress(FileNotFoundError):
-            self._bucket.abort_upload(self._key, self.upload_id)
+            clean_up(lambda: self._bucket.abort_upload(self._key, self.upload_id))
 
     def abort(self) -> None:
         """As `cancel`, but where it fails, a warning names the upload that is left."""

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import random
-import time
+
+from registry_s3fs import interruption
 
 FRUITLESS_ATTEMPTS = 4
 """Attempts in a row that bring nothing, after which a read gives up."""
@@ -38,4 +39,4 @@ class Patience:
         """Pause, where the last attempt brought nothing: longer each time, and by chance, so that many readers
         do not come back at one moment."""
         if self._fruitless:
-            time.sleep(random.uniform(0, min(LONGEST_PAUSE_S, FIRST_PAUSE_S * 2**self._fruitless)))  # noqa: S311
+            interruption.pause(random.uniform(0, min(LONGEST_PAUSE_S, FIRST_PAUSE_S * 2**self._fruitless)))  # noqa: S311

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 from fsspec.caching import BaseCache, register_cache
 
-from registry_s3fs.concurrency import pool
+from registry_s3fs.concurrency import leave, pool
 
 RANGES_AHEAD = 8
 """In flight at once: a connection to S3 gives some 90 MB/s, less the wait for its first byte."""
@@ -61,8 +61,7 @@ class PrefetchCache(BaseCache):
 
     def forget(self) -> None:
         """Give up what was fetched and is being fetched."""
-        for held in self._held:
-            held.data.cancel()
+        leave(held.data for held in self._held)
         self._held.clear()
         self._ahead = 1
 

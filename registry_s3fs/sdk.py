@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ssl
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 OPERATIONS = ("GetObject", "HeadObject", "PutObject", "ListObjectsV2")
@@ -33,6 +34,28 @@ def connects_plainly(client: Any) -> bool:
         return not (proxy or session._cert_file)
     except AttributeError:
         return False
+
+
+def watch_connections(client: Any, watch: Callable[[Any], None]) -> None:
+    """Tell `watch` of each connection of the client, a `http.client.HTTPConnection`, before each request over it."""
+    with suppress(AttributeError):
+        pools = client._endpoint.http_session._pool_classes_by_scheme
+        for scheme, pool in list(pools.items()):
+            connection = _watched(pool.ConnectionCls, watch)
+            pools[scheme] = type(pool.__name__, (pool,), {"ConnectionCls": connection})
+
+
+def _watched(kind: Any, watch: Callable[[Any], None]) -> Any:
+    class Watched(kind):
+        def request(self, *args: Any, **kwargs: Any) -> Any:
+            watch(self)
+            return super().request(*args, **kwargs)
+
+        def connect(self) -> None:
+            super().connect()
+            watch(self)
+
+    return Watched
 
 
 def tls_context(client: Any) -> ssl.SSLContext:

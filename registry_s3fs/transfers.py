@@ -8,7 +8,7 @@ import threading
 import uuid
 from collections import deque
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from typing import IO, Any
 
 from registry_s3fs import ranges
@@ -39,8 +39,9 @@ def download(
 
     take(first.data)
     rest = ranges.split_for_reading(at, first.size)
-    for data in pool.each(lambda piece: bucket.get(key, *piece, pin=first.pin).data, rest, PIECES_AHEAD):
-        take(data)
+    with closing(pool.each(lambda piece: bucket.get(key, *piece, pin=first.pin).data, rest, PIECES_AHEAD)) as pieces:
+        for data in pieces:
+            take(data)
 
 
 def fetch(bucket: Bucket, pool: Pool, key: str, file: IO[bytes], callback: Any, pin: Pin) -> None:
@@ -63,8 +64,10 @@ def fetch(bucket: Bucket, pool: Pool, key: str, file: IO[bytes], callback: Any, 
                 callback.relative_update(len(view))
         memory.append(taken)
 
-    for _ in pool.each(move, ranges.split_for_reading(len(first.data), first.size), PIECES_AHEAD):
-        pass
+    rest = ranges.split_for_reading(len(first.data), first.size)
+    with closing(pool.each(move, rest, PIECES_AHEAD)) as moved:
+        for _ in moved:
+            pass
 
 
 @contextmanager

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from fsspec.spec import AbstractBufferedFile
 
-from registry_s3fs import abandonment, ranges
+from registry_s3fs import abandonment, interruption, ranges
 from registry_s3fs.multipart import MultipartUpload
 from registry_s3fs.records import Description, Pin
 
@@ -205,6 +205,7 @@ class WriteFile(AbstractBufferedFile):
 @atexit.register
 def _discard_open_files() -> None:
     """At the interpreter's end, while requests can still be sent."""
+    interruption.end()
     for file in list(_open_files):
         file.abandon()
 
