@@ -10,6 +10,7 @@ import threading
 import time
 import urllib.error
 import urllib.request
+from array import array
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -368,6 +369,18 @@ def test_a_writer_takes_what_copyfileobj_hands_it(driver: StorageDriver) -> None
         shutil.copyfileobj(reader, writer)
         writer.commit()
     assert driver.get_content("/to") == SMALL * MIB
+
+
+def test_a_writer_takes_whatever_holds_bytes(driver: StorageDriver) -> None:
+    """And counts bytes, not items."""
+    with driver.writer("/a") as writer:
+        assert [writer.write(content) for content in (array("I", [1, 2]), memoryview(b"345"), bytearray(b""))] == [
+            8,
+            3,
+            0,
+        ]
+        writer.commit()
+    assert driver.get_content("/a") == array("I", [1, 2]).tobytes() + b"345"
 
 
 @pytest.mark.parametrize("name", ["", "/", "abc", "123.abc", "//bcd", "/abc_123/"])
