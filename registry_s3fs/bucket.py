@@ -414,6 +414,7 @@ def _extent(answer: dict[str, Any], asked_start: int, path: str) -> tuple[int, i
     if found:
         return int(found[1]), int(found[2]) + 1, int(found[3])
     if asked_start:
+        answer["Body"].close()
         raise OSError(errno.ENOTSUP, "the server ignores the Range header, so parts of files cannot be read", path)
     size = int(answer["ContentLength"])
     return 0, size, size
