@@ -18,7 +18,7 @@ from xml.sax.saxutils import escape
 import fsspec
 import pytest
 
-from registry_s3fs import RegistryS3FileSystem, StorageDriver, errors, redaction
+from registry_s3fs import RegistryS3FileSystem, StorageDriver, errors, layout, redaction
 from registry_s3fs.client import fast_lane
 from tests.scripted import Answer, Handler, object_of, refusal, scripted, signatures, text_of
 from tests.servers import Server
@@ -119,9 +119,7 @@ class Quoting:
     def __call__(self, request: Handler, body: bytes) -> Answer:
         self.signatures |= signatures(request)
         path, _, query = request.path.partition("?")
-        if request.command == "HEAD" and "given" in path:
-            return object_of(b"abc")
-        if "given" in path and "If-Match" not in request.headers:
+        if "blobs" in path or ("given" in path and (request.command == "HEAD" or "If-Match" not in request.headers)):
             return object_of(b"abc")
         said = f"{request.command} {request.path} {request.headers}"
         more = "".join(f"<{name}>{value}</{name}>" for name, value in self._elements(request, said))
@@ -173,6 +171,7 @@ def test_no_error_code_of_s3_shows_a_secret(
 PROVOKED: dict[str, Callable[[RegistryS3FileSystem], Any]] = {
     "BucketNotFoundError": lambda fs: fs.cat_file("/NoSuchBucket"),
     "FileExpired": lambda fs: fs.open("/given", "rb").read(),
+    "DigestMismatch": lambda fs: fs.cat_file(layout.blob_path(layout.digest(b"others")), verify=True),
     "BulkError": lambda fs: fs.rm(["/a", "/b"]),
     "RefusedParameterError": lambda fs: fs.cat_file("/InvalidArgument"),
     "InvalidPathError": lambda fs: fs.cat_file("/a/../b"),
