@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import ast
+import builtins
 import re
 from configparser import ConfigParser
 from pathlib import Path
 
 import pytest
+
+from registry_s3fs import errors
 
 HERE = Path(__file__).parents[1]
 MODULES = sorted((HERE / "registry_s3fs").glob("*.py"))
@@ -83,3 +86,77 @@ def test_the_dependencies_have_lower_bounds_and_no_upper_ones() -> None:
         "fsspec",
     ]
     assert all(re.fullmatch(r"\w+ >= [\d.]+", line) for line in needed if line and "#" not in line)
+
+
+# Messages
+
+VARYING = "…"
+ERRORS = {
+    name
+    for names in (vars(builtins), vars(errors))
+    for name, kind in names.items()
+    if isinstance(kind, type) and issubclass(kind, BaseException)
+}
+TELLING = ERRORS | {"Meaning", "kind", "__init__", "warn", "warning", "error"}
+"""Whose arguments are messages; and so are those of any call in a `raise`."""
+SAYING = ("unknown", "_problem")
+"""Functions that give a message for others to raise."""
+
+
+def test_the_troubleshooting_page_explains_every_message() -> None:
+    """Each text of an error or warning has its row, with cause and fix; and no row is left of one that is gone."""
+    page = (HERE / "docs" / "troubleshooting.md").read_text()
+    rows = re.findall(r"^\| `(.+?)` \| (.+) \| (.+) \|$", page, re.MULTILINE)
+    assert sorted(message for message, _, _ in rows) == sorted(set().union(*map(messages, MODULES)))
+
+
+def messages(path: Path) -> set[str]:
+    """The texts of a module's errors and warnings, with `VARYING` for what is filled in."""
+    scopes = [node for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, (ast.Module, ast.FunctionDef))]
+    found = {text for scope in scopes for text in _said_in(scope)}
+    return {text for text in found if " " in text and re.search(r"\w", text)}
+
+
+def _said_in(scope: ast.Module | ast.FunctionDef) -> list[str]:
+    nodes = list(ast.walk(scope))
+    assigned = [node for node in nodes if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name)]
+    named = {node.targets[0].id: node.value for node in assigned}
+    raised = [node.exc for node in nodes if isinstance(node, ast.Raise)]
+    calls = [node for node in nodes if isinstance(node, ast.Call) and (_name(node.func) in TELLING or node in raised)]
+    said = [argument for call in calls if _name(call.func) != "from_code" for argument in call.args]  # S3's own words
+    if isinstance(scope, ast.FunctionDef) and scope.name in SAYING:
+        said += [node.value for node in nodes if isinstance(node, ast.Return)]
+    return [_template(named.get(node.id, node) if isinstance(node, ast.Name) else node) for node in said]
+
+
+def _name(function: ast.expr) -> str:
+    return str(getattr(function, "attr", getattr(function, "id", "")))
+
+
+def _template(node: ast.expr | None) -> str:
+    if isinstance(node, ast.JoinedStr):
+        return "".join(map(_template, node.values))
+    return re.sub(r"%[rs]", VARYING, str(node.value)) if isinstance(node, ast.Constant) else VARYING
+
+
+def test_messages_are_found_however_they_are_raised(tmp_path: Path) -> None:
+    """So that none is missed: in place, by name, through a helper, as a meaning, warned of, logged."""
+    (tmp_path / "module.py").write_text(
+        """
+KNOWN = Meaning(OSError, 5, "a meaning is told")
+def one(path):
+    text = f"{path}: by name"
+    raise ValueError(text)
+def two(path):
+    raise _refused(5, "through " f"a {path!r} helper", path)
+def _problem(path):
+    return "given back"
+class E(OSError):
+    def __init__(self): super().__init__("in a class")
+def three(): warnings.warn("warned of"); logger.warning("logged: %s of %r", 1, 2); return FileExpired(5, "given out")
+"""
+    )
+    assert messages(tmp_path / "module.py") == {
+        *("a meaning is told", "…: by name", "through a … helper", "given back", "in a class", "warned of"),
+        *("logged: … of …", "given out"),
+    }

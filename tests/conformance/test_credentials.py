@@ -11,6 +11,7 @@ from email.utils import format_datetime
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
+import boto3
 import pytest
 
 from registry_s3fs import RegistryS3FileSystem
@@ -192,6 +193,7 @@ def test_a_token_with_a_line_break_is_not_quoted(
 ) -> None:
     """http.client refuses such a header and quotes it, in an error that boto3 passes on."""
     caplog.set_level(level)
+    monkeypatch.setattr(boto3, "DEFAULT_SESSION", None)  # it would keep them for other tests
     for name, value in (
         ("ACCESS_KEY_ID", "AKID"),
         ("SECRET_ACCESS_KEY", "secret"),

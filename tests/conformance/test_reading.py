@@ -15,6 +15,7 @@ import pytest
 from registry_s3fs import RegistryS3FileSystem
 from registry_s3fs.errors import FileExpired
 from tests.fakes import on_both
+from tests.scripted import object_of, scripted
 
 MIB = 1024 * 1024
 TREE = {
@@ -325,3 +326,13 @@ def test_a_mapper_is_a_dictionary_of_bytes(fs: RegistryS3FileSystem) -> None:
     assert fsspec.get_mapper(fs.unstrip_protocol("/m"), **fs.storage_options)["a/b"] == b"1"
     with pytest.raises(KeyError):
         mapper["none"]
+
+
+def test_a_server_that_ignores_ranges_is_told() -> None:
+    """Its answer begins elsewhere than was asked for; no byte of it is taken, and its connection is closed."""
+    with scripted(lambda request, body: object_of(b"0123456789")) as server:
+        fs = RegistryS3FileSystem(**server.options(accesskey="a", secretkey="s"))
+        assert fs.cat_file("/f") == b"0123456789"
+        with pytest.raises(OSError, match="ignores the Range header") as refused:
+            fs.cat_file("/f", 3, 6)
+        assert refused.value.filename == "/f"
