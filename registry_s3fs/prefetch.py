@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 from fsspec.caching import BaseCache, register_cache
 
+from registry_s3fs.bodies import Memory
 from registry_s3fs.concurrency import leave, pool
 
 RANGES_AHEAD = 8
@@ -19,29 +20,51 @@ LEAST_BYTES = 64 * 1024
 """A request takes as long for a byte as for these, and what lies around a byte is often asked for next."""
 
 
+FetchInto = Callable[[memoryview, int], None]
+"""Fills a view with the bytes from a position on."""
+
+
 class _Range(NamedTuple):
     start: int
     end: int
-    data: Future[bytes]
+    memory: bytes | bytearray
+    filled: Future[None]
+
+    def view(self, start: int, end: int) -> memoryview:
+        """The bytes of a part of it, once they are there."""
+        self.filled.result()
+        return memoryview(self.memory)[start - self.start : end - self.start]
+
+    def spare(self) -> list[bytearray]:
+        """Its memory, where nobody writes to it any more, for another range."""
+        return [self.memory] if isinstance(self.memory, bytearray) and self.filled.done() else []
 
 
 class PrefetchCache(BaseCache):
     """An fsspec cache (``cache_type="prefetch"``) for reading sequentially at full speed and at random exactly.
 
     Reads that follow one another are served from ranges fetched ahead, at most `RANGES_AHEAD` beside the
-    one being read; so the memory is at most ``(RANGES_AHEAD + 1) * blocksize``, 36 MiB by default. Any
-    other read ends that, and is one request of its own bytes (at least 64 KiB).
+    one being read; so the memory is at most ``(RANGES_AHEAD + 1) * blocksize``, 36 MiB by default, used again
+    and again. Any other read ends that, and is one request of its own bytes (at least 64 KiB).
     """
 
     name = "prefetch"
 
     def __init__(
-        self, blocksize: int, fetcher: Any, size: int, *, submit: Callable[..., Future[bytes]] | None = None
+        self,
+        blocksize: int,
+        fetcher: Any,
+        size: int,
+        *,
+        fetch_into: FetchInto | None = None,
+        submit: Callable[..., Future[None]] | None = None,
     ) -> None:
         super().__init__(blocksize, fetcher, size)
+        self._fetch_into = fetch_into or self._by_fetcher
         self._submit = submit or pool(RANGES_AHEAD).submit
         self._held: deque[_Range] = deque()
         """The range read last and those ahead, without a gap between."""
+        self._spare: list[bytearray] = []
         self._next: int | None = None
         """Where the last read ended."""
         self.forget()
@@ -61,8 +84,9 @@ class PrefetchCache(BaseCache):
 
     def forget(self) -> None:
         """Give up what was fetched and is being fetched."""
-        leave(held.data for held in self._held)
+        leave(held.filled for held in self._held)
         self._held.clear()
+        self._spare.clear()
         self._ahead = 1
 
     def _serve(self, start: int, stop: int) -> bytes:
@@ -80,25 +104,29 @@ class PrefetchCache(BaseCache):
         end = max(stop, min(start + LEAST_BYTES, self.size))
         data: bytes = self.fetcher(start, end)
         if end - start <= self.blocksize:  # a larger one would only stand in memory twice
-            done: Future[bytes] = Future()
-            done.set_result(data)
-            self._held.append(_Range(start, end, done))
+            filled: Future[None] = Future()
+            filled.set_result(None)
+            self._held.append(_Range(start, end, data, filled))
         return data if end == stop else data[: stop - start]
 
     def _take(self, start: int, stop: int) -> bytes:
         """Bytes from the ranges at hand, with new ones begun as these are used up."""
-        pieces: list[bytes] = []
-        while start < stop:
-            held = self._range_at(start)
-            until = min(stop, held.end)
-            data = held.data.result()
-            pieces.append(data if len(data) == until - start else data[start - held.start : until - held.start])
-            start = until
-        return pieces[0] if len(pieces) == 1 else b"".join(pieces)
+        held = self._range_at(start)
+        if stop <= held.end:
+            return bytes(held.view(start, stop))
+        memory = Memory(stop - start)
+        with memory.view() as whole:
+            at = start
+            while at < stop:
+                held = self._range_at(at)
+                until = min(stop, held.end)
+                whole[at - start : until - start] = held.view(at, until)
+                at = until
+        return memory.data()
 
     def _range_at(self, start: int) -> _Range:
         while self._held and self._held[0].end <= start:
-            self._held.popleft()
+            self._spare += self._held.popleft().spare()
             self._go_ahead(start)
         if not self._held:
             self._go_ahead(start)
@@ -113,8 +141,16 @@ class PrefetchCache(BaseCache):
 
     def _begin(self, start: int) -> int:
         end: int = min(start + self.blocksize, self.size)
-        self._held.append(_Range(start, end, self._submit(self.fetcher, start, end)))
+        memory = self._spare.pop() if self._spare else bytearray(min(self.blocksize, self.size))
+        self._held.append(_Range(start, end, memory, self._submit(self._fill, memory, start, end)))
         return end
+
+    def _fill(self, memory: bytearray, start: int, end: int) -> None:
+        with memoryview(memory) as whole, whole[: end - start] as view:
+            self._fetch_into(view, start)
+
+    def _by_fetcher(self, view: memoryview, start: int) -> None:
+        view[:] = self.fetcher(start, start + len(view))
 
 
 register_cache(PrefetchCache, clobber=True)

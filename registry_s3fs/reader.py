@@ -37,16 +37,21 @@ def read(bucket: Bucket, pool: Pool, key: str, start: int | None, end: int | Non
 
 
 def _gather(bucket: Bucket, pool: Pool, key: str, start: int, end: int, pin: Pin, begun: bytes = b"") -> bytes:
-    """A range that the object is known to have, of which `begun` is there, in pieces fetched side by side."""
+    """A range that the object is known to have, of which `begun` is there."""
     memory = Memory(end - start)
     with memory.view() as view:
         view[: len(begun)] = begun
-
-        def fetch(extent: ranges.Range) -> None:
-            bucket.get_into(key, view[extent[0] - start : extent[1] - start], extent[0], pin)
-
-        pool.map(fetch, ranges.split_for_reading(start + len(begun), end))
+        _gather_into(bucket, pool, key, view[len(begun) :], start + len(begun), pin)
     return memory.data()
+
+
+def _gather_into(bucket: Bucket, pool: Pool, key: str, view: memoryview, start: int, pin: Pin) -> None:
+    """Fill a view with what the object is known to have from `start` on, in pieces fetched side by side."""
+
+    def fetch(extent: ranges.Range) -> None:
+        bucket.get_into(key, view[slice(*extent)], start + extent[0], pin)
+
+    pool.map(fetch, ranges.split_for_reading(0, len(view)))
 
 
 class ReadFile(AbstractBufferedFile):
@@ -80,7 +85,8 @@ class ReadFile(AbstractBufferedFile):
             etag, size = self._details["ETag"], self._details["size"]
         self._pin = Pin(etag, version_id)
         if cache_type == PrefetchCache.name:
-            cache_options = {"submit": fs.pool.submit, **(cache_options or {})}
+            ours = {"submit": fs.pool.submit, "fetch_into": self._fetch_into}
+            cache_options = {**ours, **(cache_options or {})}
         super().__init__(fs, path, "rb", block_size or "default", True, cache_type, cache_options, size, **kwargs)
 
     def read(self, length: int = -1) -> bytes:
@@ -97,6 +103,9 @@ class ReadFile(AbstractBufferedFile):
 
     def _fetch_range(self, start: int, end: int) -> bytes:
         return _gather(self.fs.bucket, self.fs.pool, self._key, start, end, self._pin)
+
+    def _fetch_into(self, view: memoryview, start: int) -> None:
+        _gather_into(self.fs.bucket, self.fs.pool, self._key, view, start, self._pin)
 
     def close(self) -> None:
         """Close; what was fetched ahead is given up."""

@@ -136,3 +136,20 @@ def test_a_failed_range_is_fetched_again() -> None:
 def test_fsspec_knows_it_by_name() -> None:
     """cache_type="prefetch" works for every filesystem."""
     assert caches["prefetch"] is PrefetchCache
+
+
+def test_a_streams_memory_is_used_again() -> None:
+    """As much as the ranges held at once, however long the stream; and no byte of one is taken for another's."""
+    data = random.Random(2).randbytes(64 * MIB)
+    used: dict[int, object] = {}
+
+    def fetch_into(view: memoryview, start: int) -> None:
+        used[id(view.obj)] = view.obj
+        view[:] = data[start : start + len(view)]
+
+    fetches = Fetches(data)
+    cache = PrefetchCache(MIB, fetches, len(data), submit=fetches.submit, fetch_into=fetch_into)
+    steps = [(at, min(at + 700_000, len(data))) for at in range(0, len(data), 700_000)]
+    assert b"".join(cache._fetch(*step) for step in steps) == data
+    assert len(used) <= RANGES_AHEAD + 1
+    assert fetches.ranges == []
