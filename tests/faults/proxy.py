@@ -9,6 +9,7 @@ import socket
 import struct
 import threading
 from collections.abc import Callable
+from contextlib import closing
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
@@ -151,14 +152,12 @@ class Proxy(ThreadingHTTPServer):
         self._released.set()
 
     def forward(self, request: Request) -> Answer:
-        connection = http.client.HTTPConnection(self.behind, timeout=GIVE_UP_S)
         skipped = ("connection", "expect")
         headers = {name: value for name, value in request.headers.items() if name.lower() not in skipped}
-        connection.request(request.method, request.target, request.body or None, headers)
-        answer = connection.getresponse()
-        body = answer.read()
-        connection.close()
-        return Answer(answer.status, dict(answer.getheaders()), body)
+        with closing(http.client.HTTPConnection(self.behind, timeout=GIVE_UP_S)) as connection:
+            connection.request(request.method, request.target, request.body or None, headers)
+            answer = connection.getresponse()
+            return Answer(answer.status, dict(answer.getheaders()), answer.read())
 
     def handle_error(self, request: Any, client_address: Any) -> None:
         """A connection that a client or a fault has ended is no error."""

@@ -67,3 +67,23 @@ def test_a_pool_is_shared_by_all_who_ask_for_its_size() -> None:
     """One pool a process."""
     assert pool(5) is pool(5)
     assert pool(5) is not pool(6)
+
+
+def test_threads_keep_no_interpreter_from_ending() -> None:
+    """They are daemons, as many as there is work for."""
+    asked = Pool(8)
+    names = {asked.submit(threading.current_thread).result().name for _ in range(5)}
+    assert len(names) == 1
+    assert all(each.daemon for each in threading.enumerate() if each.name in names)
+
+
+def test_dismissed_threads_end_after_what_was_handed_in() -> None:
+    """And new ones come for new work."""
+    one = Pool(1)
+    first = one.submit(threading.current_thread).result()
+    results = [one.submit(lambda n=n: n) for n in range(3)]  # type: ignore[misc]
+    one.dismiss()
+    assert [each.result() for each in results] == [0, 1, 2]
+    first.join(10)
+    assert not first.is_alive()
+    assert one.submit(threading.current_thread).result() is not first
