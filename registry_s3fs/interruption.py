@@ -82,8 +82,9 @@ def give_up(works: Iterable[Work]) -> None:
     with _lock:
         theirs = [connection for connection, work in _users.items() if work in left]
     for connection in theirs:
-        with suppress(OSError, AttributeError):  # closed meanwhile
-            socket.socket.shutdown(connection.sock, socket.SHUT_RDWR)  # below TLS, whose state is its reader's
+        if (connected := connection.sock) is not None:
+            with suppress(OSError):  # closed meanwhile
+                socket.socket.shutdown(connected, socket.SHUT_RDWR)  # below TLS, whose state is its reader's
 
 
 def is_on() -> bool:

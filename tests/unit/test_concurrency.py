@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import threading
 import time
+from http.client import HTTPConnection
 
 import pytest
 
+from registry_s3fs import interruption
 from registry_s3fs.concurrency import Pool, pool
 
 
@@ -87,3 +89,13 @@ def test_dismissed_threads_end_after_what_was_handed_in() -> None:
     first.join(10)
     assert not first.is_alive()
     assert one.submit(threading.current_thread).result() is not first
+
+
+def test_work_that_has_no_connection_yet_is_given_up() -> None:
+    """It comes to none: its next request raises."""
+    work = interruption.Work()
+    with interruption.doing(work):
+        interruption.uses(HTTPConnection("127.0.0.1"))
+        interruption.give_up([work])
+        with pytest.raises(interruption.GivenUp):
+            interruption.check()
