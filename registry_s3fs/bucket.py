@@ -62,6 +62,7 @@ class Bucket:
                     answer = self._client.head_object(**self._name, Key=key, **_version(version_id))
             if not answer:
                 raise from_code("404", "Not Found", self._path(key))
+            self._check_described(answer, key)
         except RefusedParameterError as error:
             if _code(error.__cause__) == "400":  # S3's reason, often expired credentials, would be in a body
                 next(self.list(key, limit=1))
@@ -79,6 +80,11 @@ class Bucket:
             answer.get("VersionId", ""),
             head=answer,
         )
+
+    def _check_described(self, answer: dict[str, Any], key: str) -> None:
+        """Refuse an error, or a proxy's page, that comes with status 200: what is of an object has its ETag."""
+        if "ETag" not in answer:
+            raise from_code("InternalError", "an answer with status 200 that is of no object", self._path(key))
 
     def _check_bucket(self, key: str) -> None:
         """Raise `BucketNotFoundError` where HeadBucket finds none; one that may not be asked for passes."""
@@ -184,6 +190,7 @@ class Bucket:
                     return answer
                 request = {name.replace("-", ""): value for name, value in headers.items()}
                 answer = self._client.get_object(**self._name, Key=key, **request, **_version(pin.version_id))
+                self._check_described(answer, key)
                 return {**answer, "Body": StreamingBody(answer["Body"])}
         except RefusedParameterError as error:
             if _code(error.__cause__) in ("InvalidRange", "416"):

@@ -34,7 +34,7 @@ def main() -> None:
         sys.exit("S3SIM: names no folder; `make faults` needs the simulator of S3 there")
     kept = environment()
     os.environ.clear()
-    os.environ.update(kept)  # no setting of this machine's AWS tools
+    os.environ.update(kept, MALLOC_ARENA_MAX="2")  # no settings of AWS's tools; see docs/reliability.md
     results = measure(args, folder)
     print(report.report(results, operations.PROTECTED), flush=True)
     if not (args.operation or args.fault):

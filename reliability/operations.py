@@ -140,7 +140,7 @@ def options(access: Any, **config: Any) -> dict[str, Any]:
     }  # fmt: skip
 
 
-DIGESTS: dict[str, Any] = {}
+DIGESTS: dict[str, Any] = {"verify_digests": True}
 """The option by which what is read of a blob is held against the digest in its path."""
-PROTECTED = frozenset(("read stream", "cat many")) if DIGESTS else frozenset[str]()
+PROTECTED = frozenset(("read stream", "cat many"))
 """The operations whose answers are so held; ranges at random and listings have no digest."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import time
 from collections.abc import Callable
 from typing import Any
@@ -12,6 +13,7 @@ from registry_s3fs import RegistryS3FileSystem, patience
 from registry_s3fs.errors import FileExpired
 from tests.faults.conftest import DATA, MIB
 from tests.faults.proxy import ALWAYS, Fault, Proxy
+from tests.scripted import scripted
 
 PIECE = 4 * MIB
 Through = Callable[..., RegistryS3FileSystem]
@@ -144,3 +146,13 @@ def test_a_failed_look_is_never_an_absence(through: Through, proxy: Proxy) -> No
     for look in looks:
         with pytest.raises(OSError, match="server failed"):
             look("/f")
+
+
+@pytest.mark.parametrize("call", [RegistryS3FileSystem.cat_file, RegistryS3FileSystem.info, RegistryS3FileSystem.open])
+def test_a_page_with_status_200_is_no_object(call: Callable[..., Any]) -> None:
+    """A proxy's, or an error: it has no ETag, and the server is said to have failed."""
+    with scripted(lambda request, body: (200, b"<html>log in first</html>", {})) as server:
+        fs = RegistryS3FileSystem(**server.options(anon=True), skip_instance_cache=True)
+        with pytest.raises(OSError, match="the server failed") as failed:
+            call(fs, "/f")
+    assert (failed.value.errno, failed.value.filename) == (errno.EREMOTEIO, "/f")
