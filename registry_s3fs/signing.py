@@ -119,6 +119,7 @@ def _signed_url(place: _Place, method: str, url: str, query: Mapping[str, str], 
     from botocore.awsrequest import AWSRequest
 
     credentials = place.credentials.get_frozen_credentials()
-    request = AWSRequest(method, url, headers=dict(headers), params=dict(query))
+    host = url.split("/", 3)[2]  # given, so that botocore need not take it from the URL, twice
+    request = AWSRequest(method, url, headers={**headers, "host": host}, params=dict(query))
     S3SigV4QueryAuth(credentials, "s3", place.region, expires=SIGNED_FOR_SECONDS).add_auth(request)
     return str(request.url)
