@@ -8,10 +8,11 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from typing import Any
 
+import boto3
 import pytest
 from hypothesis import settings
 
-from registry_s3fs import RegistryS3FileSystem
+from registry_s3fs import RegistryS3FileSystem, client
 from tests import servers
 from tests.fakes import FakeBucket, Store
 from tests.servers import Server
@@ -32,6 +33,16 @@ def _no_foreign_settings(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pyte
     monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
     monkeypatch.setenv("AWS_CONFIG_FILE", nowhere)
     monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", nowhere)
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _nothing_is_kept() -> Iterator[None]:
+    """What a process keeps for good would be a thousand clients by the end of the suite, and others' credentials."""
+    yield
+    boto3.DEFAULT_SESSION = None
+    RegistryS3FileSystem.clear_instance_cache()
+    client._clients.clear()
+    client._lanes.clear()
 
 
 def _running(start: Callable[[], AbstractContextManager[Server]]) -> Iterator[Server]:
