@@ -110,16 +110,24 @@ class Pool:
     def map(self, call: Callable[[T], R], items: Iterable[T]) -> list[R]:
         """Results in the items' order. At the first error nothing more is started, what runs is waited
         for, and the error is raised."""
-        futures = [self.submit(call, item) for item in items]
+        items = list(items)
+        results: list[Any] = [None] * len(items)
+        turns = deque(range(len(items)))
+
+        def work() -> None:
+            """One after the other: a future for each item would cost as much as half a request."""
+            while (turn := _next_of(turns)) is not None:
+                results[turn] = call(items[turn])
+
+        futures = [self.submit(work) for _ in range(min(self.threads, len(items)))]
         try:
-            wait(futures, return_when=FIRST_EXCEPTION)
-            for future in futures:
-                if future.done() and not future.cancelled():
-                    future.result()
-            return [future.result() for future in futures]
+            for future in wait(futures, return_when=FIRST_EXCEPTION).done:
+                future.result()
         except BaseException:
+            turns.clear()
             settle(futures)
             raise
+        return results
 
     def each(self, call: Callable[[T], R], items: Iterable[T], ahead: int) -> Generator[R, None, None]:
         """Results in the items' order, one by one; at most `ahead` of them wait or run at any time."""
@@ -133,6 +141,13 @@ class Pool:
                 yield first_result(pending)
         finally:
             settle(pending)
+
+
+def _next_of(turns: deque[int]) -> int | None:
+    try:
+        return turns.popleft()
+    except IndexError:
+        return None
 
 
 def first_result(pending: deque[Future[R]]) -> R:
