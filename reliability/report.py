@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable
-from statistics import median
 
 from benchmarks.data import MIB
 from benchmarks.report import markdown, seconds
@@ -91,10 +90,8 @@ def _load(load: Load) -> str:
 
 
 def _load_rows(load: Load) -> Iterable[list[str]]:
-    sizes = [sample.resident_bytes for sample in load.samples]
-    third = load.samples[-1].second / 3
-    warm = median(sample.resident_bytes for sample in load.samples if third <= sample.second < 2 * third)
-    growth = rows.growth_bytes(load.samples)
+    second, last = rows.most_in_use(load.samples, 1), rows.most_in_use(load.samples, 2)
+    most_last = second + load.most_growth_bytes
     return [
         ["calls", f"{sum(load.calls.values()):,}", ""],
         ["requests", f"{sum(load.requests.values()):,}", ""],
@@ -103,9 +100,14 @@ def _load_rows(load: Load) -> Iterable[list[str]]:
         ["wrong bytes or names", f"{load.wrong:,}", "0"],
         ["uploads left", uploads(load.left, load.unheard), "0"],
         ["threads that did not end", str(load.stuck), "0"],
-        ["memory resident in the second third, median", f"{warm / MIB:.0f} MiB", ""],
-        ["its growth to the last third", f"{growth / MIB:.1f} MiB", f"{load.most_growth_bytes / MIB:.0f} MiB"],
-        ["memory resident, most", f"{max(sizes) / MIB:.0f} MiB", ""],
+        ["most memory in use in the second third", f"{second / MIB:.0f} MiB", ""],
+        ["in the last third", f"{last / MIB:.0f} MiB", f"{most_last / MIB:.0f} MiB"],
+        [
+            "what is left of it after the end",
+            f"{load.left_bytes / MIB:.0f} MiB",
+            f"{load.most_left_bytes / MIB:.0f} MiB",
+        ],
+        ["memory resident, most", f"{load.peak_bytes / MIB:.0f} MiB", ""],
         ["threads, most", str(max(sample.threads for sample in load.samples)), str(load.most_threads)],
         ["sockets, most", str(max(sample.sockets for sample in load.samples)), str(load.most_sockets)],
     ]

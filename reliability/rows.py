@@ -78,6 +78,7 @@ class Sample:
 
     second: float
     resident_bytes: int
+    """Without what the allocator keeps in case."""
     threads: int
     sockets: int
 
@@ -92,6 +93,7 @@ class Load:
     """How many there may be at any time."""
     most_sockets: int
     most_growth_bytes: int
+    most_left_bytes: int
     calls: dict[str, int]
     """Operation: how many were begun."""
     raised: dict[str, int]
@@ -101,6 +103,10 @@ class Load:
     stuck: int
     """Threads that did not end."""
     samples: list[Sample]
+    peak_bytes: int = 0
+    """The most that was resident, with what the allocator kept."""
+    left_bytes: int = 0
+    """More in use after the end than before the beginning."""
     struck: int = 0
     requests: dict[str, int] = field(default_factory=dict)
     left: int = 0
@@ -234,16 +240,20 @@ def problems(row: Row, protected: Iterable[str]) -> list[str]:
     return found
 
 
-def growth_bytes(samples: Sequence[Sample]) -> int:
-    """How much more memory is resident in the last third of the time than in the second: medians of each.
+def most_in_use(samples: Sequence[Sample], third: int) -> int:
+    """The most memory in use in a third of the time: 0, 1 or 2.
 
-    >>> growth_bytes([Sample(second, size, 1, 1) for second, size in enumerate([1, 5, 9, 9, 9, 12, 10, 11, 10])])
-    1
+    >>> samples = [Sample(second, size, 1, 1) for second, size in enumerate([9, 9, 9, 4, 7, 5, 8, 6, 1])]
+    >>> most_in_use(samples, 1), most_in_use(samples, 2)
+    (7, 8)
     """
-    third = samples[-1].second / 3
-    second = [each.resident_bytes for each in samples if third <= each.second < 2 * third]
-    last = [each.resident_bytes for each in samples if each.second >= 2 * third]
-    return int(median(last) - median(second))
+    length = samples[-1].second / 3
+    return max(each.resident_bytes for each in samples if third * length <= each.second <= (third + 1) * length)
+
+
+def growth_bytes(samples: Sequence[Sample]) -> int:
+    """How much more memory was in use at most in the last third of the time than in the second."""
+    return most_in_use(samples, 2) - most_in_use(samples, 1)
 
 
 def load_problems(load: Load) -> list[str]:
@@ -255,6 +265,7 @@ def load_problems(load: Load) -> list[str]:
         f"{load.stuck} threads did not end": load.stuck > 0,
         f"raised {', '.join(load.foreign)}, which is no OSError": bool(load.foreign),
         f"memory grew by {growth_bytes(load.samples)} bytes": growth_bytes(load.samples) > load.most_growth_bytes,
+        f"{load.left_bytes} bytes left after the end": load.left_bytes > load.most_left_bytes,
         f"{peak_threads} threads": peak_threads > load.most_threads,
         f"{peak_sockets} sockets": peak_sockets > load.most_sockets,
         "nothing was struck, so nothing is shown": not load.struck,

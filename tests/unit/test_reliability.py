@@ -16,7 +16,7 @@ NONE = Row("find", "none", {FINISHED: 3}, requests={"ListObjectsV2": 60}, second
 GOOD = Row("find", "503", {FINISHED: 2, "OSError": 1}, struck=6, requests={"ListObjectsV2": 66}, seconds=1.0)
 CORRUPT = replace(GOOD, fault=faults.CORRUPT_ANSWER.name, wrong=2)
 CALM = Load(
-    threads=200, seconds=6.0, most_threads=210, most_sockets=400, most_growth_bytes=100,
+    threads=200, seconds=6.0, most_threads=210, most_sockets=400, most_growth_bytes=100, most_left_bytes=500,
     calls={"write": 5}, raised={"OSError": 1}, foreign=(), wrong=0, stuck=0, struck=9,
     samples=[Sample(float(second), 1_000, 210, 400) for second in range(1, 7)],
 )  # fmt: skip
@@ -128,6 +128,7 @@ def test_a_bit_that_nothing_can_tell_is_nobodys_problem() -> None:
         ({"stuck": 1}, "1 threads did not end"),
         ({"foreign": ("KeyError",)}, "raised KeyError"),
         ({"struck": 0}, "nothing was struck"),
+        ({"left_bytes": 501}, "501 bytes left"),
         ({"samples": [*CALM.samples, Sample(7.0, 1_000, 211, 400)]}, "211 threads"),
         ({"samples": [*CALM.samples, Sample(7.0, 1_000, 210, 401)]}, "401 sockets"),
         ({"samples": [*CALM.samples, *(Sample(6.5, 1_101, 1, 1) for _ in range(9))]}, "memory grew by 101"),
