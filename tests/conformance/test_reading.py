@@ -6,7 +6,9 @@ import logging
 import pickle
 import random
 import time
+import tracemalloc
 from datetime import datetime, timezone
+from pathlib import Path
 from typing import Any
 
 import fsspec
@@ -336,3 +338,23 @@ def test_a_server_that_ignores_ranges_is_told() -> None:
         with pytest.raises(OSError, match="ignores the Range header") as refused:
             fs.cat_file("/f", 3, 6)
         assert refused.value.filename == "/f"
+
+
+def test_memory_stays_bounded_while_reading(fs: RegistryS3FileSystem, tmp_path: Path) -> None:
+    """As docs/performance.md says, for a stream, a local file, and all at once."""
+    size = 64 * MIB
+    fs.pipe_file("/f", bytes(size))
+
+    def stream() -> None:
+        with fs.open("/f", "rb") as file:
+            while file.read(MIB):
+                pass
+
+    for read, most in ((stream, 36), (lambda: fs.get_file("/f", tmp_path / "f"), 36), (lambda: fs.cat_file("/f"), 68)):
+        read()  # what is made once
+        tracemalloc.start()
+        try:
+            read()
+            assert tracemalloc.get_traced_memory()[1] < (most + 4) * MIB
+        finally:
+            tracemalloc.stop()
