@@ -6,6 +6,9 @@ PIP = -m pip --disable-pip-version-check install -q
 TESTS_OF_DEPENDENCIES = registry_s3fs tests/unit tests/conformance \
 	--ignore=tests/conformance/driver --ignore=tests/conformance/test_model.py --ignore=tests/conformance/test_whole.py
 
+# Half of the time is a server's, so two processes take little more than half as long as one; each has servers of its own.
+PYTEST = -m pytest -n 2 --dist loadfile
+
 .PHONY: demo test interop newest oldest bench faults check clean
 .SECONDARY:
 
@@ -13,17 +16,17 @@ demo: $(VENV)/demo/done
 	$(VENV)/demo/bin/python -m demo
 
 test: $(VENV)/test/done
-	$(VENV)/test/bin/python -m pytest
+	$(VENV)/test/bin/python $(PYTEST)
 
 interop: $(VENV)/test/done
 	$(VENV)/test/bin/python -m pytest tests/interop -ra
 
 # s3fs, a peer in the tests, holds boto3 back through aiobotocore; here boto3 is the newest there is.
 newest: $(VENV)/newest/done
-	$(VENV)/newest/bin/python -m pytest $(TESTS_OF_DEPENDENCIES)
+	$(VENV)/newest/bin/python $(PYTEST) $(TESTS_OF_DEPENDENCIES)
 
 oldest: $(VENV)/oldest/done
-	$(VENV)/oldest/bin/python -m pytest $(TESTS_OF_DEPENDENCIES)
+	$(VENV)/oldest/bin/python $(PYTEST) $(TESTS_OF_DEPENDENCIES)
 
 # Options by BENCH: make bench BENCH='--profile lan --peer s3fs --workload find'
 bench: $(VENV)/bench/done

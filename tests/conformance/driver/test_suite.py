@@ -22,7 +22,7 @@ from tests.conformance.driver.conftest import Place
 from tests.conformance.driver.probes import needs
 
 MIB = 1024 * 1024
-SMALL = os.urandom(32)
+SMALL = random.Random(32).randbytes(32)
 
 
 @pytest.fixture
