@@ -6,12 +6,14 @@ The names are s3fs's, which users of S3 through fsspec know.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from datetime import datetime, timedelta, timezone
 from typing import Any
 
 from registry_s3fs import listing, multipart
 from registry_s3fs.base import OnBucket
 from registry_s3fs.paths import check_fields
+from registry_s3fs.records import Upload
 
 
 class Attributes(OnBucket):
@@ -77,12 +79,7 @@ class Attributes(OnBucket):
         Each has `name` (the path of the file it would become), `UploadId` and `Initiated` (an aware datetime).
         A registry's own pushes in progress are among them.
         """
-        path = self._path(prefix)
-        return [
-            {"name": name, "UploadId": upload.upload_id, "Initiated": upload.initiated}
-            for upload in self.bucket.list_uploads(self.bucket.space.prefix(path))
-            if (name := self.bucket.space.path(upload.key))
-        ]
+        return [info for info, _ in self._uploads(prefix)]
 
     def clear_multipart_uploads(self, prefix: Any = "/", *, older_than: timedelta) -> list[dict[str, Any]]:
         """Abort the unfinished uploads begun longer ago than `older_than`; gives what was aborted.
@@ -90,9 +87,21 @@ class Attributes(OnBucket):
         A push that a registry still works on fails when its upload is aborted, so there is no default age.
         """
         limit = datetime.now(timezone.utc) - older_than
-        found = [upload for upload in self.list_multipart_uploads(prefix) if upload["Initiated"] < limit]
-        self.pool.map(lambda upload: self.bucket.abort_upload(self._key(upload["name"]), upload["UploadId"]), found)
-        return found
+        found = [(info, upload) for info, upload in self._uploads(prefix) if upload.initiated < limit]
+        self.pool.map(self._abort, [upload for _, upload in found])
+        return [info for info, _ in found]
+
+    def _uploads(self, prefix: Any) -> list[tuple[dict[str, Any], Upload]]:
+        path = self._path(prefix)
+        return [
+            ({"name": name, "UploadId": upload.upload_id, "Initiated": upload.initiated}, upload)
+            for upload in self.bucket.list_uploads(self.bucket.space.prefix(path))
+            if (name := self.bucket.space.path(upload.key))
+        ]
+
+    def _abort(self, upload: Upload) -> None:
+        with suppress(FileNotFoundError):  # it was completed or aborted meanwhile
+            self.bucket.abort_upload(upload.key, upload.upload_id)
 
 
 def _hyphened(metadata: Mapping[str, Any]) -> dict[str, Any]:

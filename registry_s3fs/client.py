@@ -14,6 +14,7 @@ from registry_s3fs import interruption, pages, sdk
 from registry_s3fs.connections import Connections
 from registry_s3fs.lane import Lane
 from registry_s3fs.parameters import DriverParameters
+from registry_s3fs.patience import repeats_damaged
 from registry_s3fs.redaction import guard_loggers
 from registry_s3fs.signing import Signer
 
@@ -110,6 +111,7 @@ def _make(parameters: DriverParameters, endpoint_url: str | None) -> Any:
     client.meta.events.register("before-parse.*.ListObjectsV2", pages.fill)
     for event in ("before-send.s3", "needs-retry.s3"):
         client.meta.events.register_first(event, interruption.check)
+    client.meta.events.register("needs-retry.s3", repeats_damaged)
     sdk.watch_connections(client, interruption.uses)
     guard_loggers()
     if parameters.loglevel != "off":

@@ -1,8 +1,12 @@
-"""How often a broken read is taken up again, and how long is waited between: a budget that grows with progress."""
+"""How often a broken read is taken up again, and how long is waited between: a budget that grows with progress.
+
+And what botocore does not send again, though it should.
+"""
 
 from __future__ import annotations
 
 import random
+from typing import Any
 
 from registry_s3fs import interruption
 
@@ -40,3 +44,15 @@ class Patience:
         do not come back at one moment."""
         if self._fruitless:
             interruption.pause(random.uniform(0, min(LONGEST_PAUSE_S, FIRST_PAUSE_S * 2**self._fruitless)))  # noqa: S311
+
+
+DAMAGED = frozenset(("BadDigest", "XAmzContentSHA256Mismatch", "XAmzContentChecksumMismatch"))
+"""What S3 says of bytes that are not the ones that were signed (https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html)."""
+DAMAGED_ATTEMPTS = 4
+
+
+def repeats_damaged(response: Any = None, attempts: int = 1, **event: Any) -> float | None:
+    """Handler of botocore's event ``needs-retry``: what was damaged on its way is sent again, at once. botocore
+    takes it for the caller's own mistake."""
+    code = response[1].get("Error", {}).get("Code") if response else None
+    return 0.0 if code in DAMAGED and attempts < DAMAGED_ATTEMPTS else None

@@ -155,3 +155,10 @@ def test_unfinished_uploads_are_listed_and_cleared(fs: RegistryS3FileSystem) -> 
     assert [upload["name"] for upload in cleared] == ["/a/one", "/a/two"]
     assert [upload["name"] for upload in fs.list_multipart_uploads()] == ["/b"]
     assert [upload.key for upload in fs.bucket.list_uploads("registry2")] == ["registry2/foreign"]
+
+
+def test_an_upload_of_a_directorys_marker_is_cleared_too(fs: RegistryS3FileSystem) -> None:
+    """Its key ends in a slash, which its path does not show; and one that ended meanwhile is no error."""
+    fs.bucket.create_upload(fs.bucket.space.key("/d") + "/")
+    assert [upload["name"] for upload in fs.clear_multipart_uploads(older_than=timedelta(0))] == ["/d"]
+    assert list(fs.bucket.list_uploads("")) == []

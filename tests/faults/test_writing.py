@@ -50,6 +50,22 @@ def test_a_write_in_parts_comes_through(
     assert pending(fs) == ["/f"] * lost  # an upload whose id never came can be found, but not told from others'
 
 
+@pytest.mark.parametrize("code", ["BadDigest", "XAmzContentSHA256Mismatch"])
+@pytest.mark.parametrize("operation", ["PutObject", "UploadPart"])
+def test_what_was_damaged_on_its_way_is_sent_again(
+    fs: RegistryS3FileSystem, shaky: RegistryS3FileSystem, proxy: Proxy, operation: str, code: str
+) -> None:
+    """The server has told, and kept nothing of it; but not for ever."""
+    refused = Fault(operation, "instead", answer=error(code, 400))
+    proxy.faults = [refused]
+    shaky.pipe_file("/f", DATA if operation == "UploadPart" else SMALL, **PARTS)
+    assert fs.cat_file("/f") == (DATA if operation == "UploadPart" else SMALL)
+    proxy.faults = [Fault(operation, "instead", times=ALWAYS, answer=error(code, 400))]
+    with pytest.raises(OSError, match=code):
+        shaky.pipe_file("/f", SMALL, block_size=5 * MIB) if operation == "PutObject" else in_parts(shaky)
+    assert pending(fs) == []
+
+
 @pytest.mark.parametrize("kind", ["503", "500", "reset", "applied"])
 @pytest.mark.parametrize("size", [100, 2 * MIB])
 def test_a_write_in_one_request_comes_through(
