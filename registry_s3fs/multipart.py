@@ -20,15 +20,17 @@ logger = logging.getLogger("registry_s3fs")
 MAX_BYTES_IN_MEMORY = 112 * ranges.MIB
 """Of one upload's chunks: those in flight and the one being filled; but never fewer than two chunks. With what boto3
 holds beside them the process stays within the 128 MiB that `writer` promises."""
+MAX_BYTES_READ = 224 * ranges.MIB
+"""As `MAX_BYTES_IN_MEMORY`, of an upload whose bytes are at hand: none of it waits for its caller."""
 
 
-def most_in_flight(part_bytes: int) -> int:
+def most_in_flight(part_bytes: int, most_bytes: int = MAX_BYTES_IN_MEMORY) -> int:
     """How many parts may be on their way while another one is being filled.
 
     >>> most_in_flight(10 * ranges.MIB), most_in_flight(ranges.GIB)
     (10, 1)
     """
-    return max(1, MAX_BYTES_IN_MEMORY // part_bytes - 1)
+    return max(1, most_bytes // part_bytes - 1)
 
 
 class MultipartUpload:
@@ -170,7 +172,8 @@ def upload(
     parts = MultipartUpload(bucket, pool, key, description=description)
     try:
         for start, end in ranges.split(0, size, ranges.uniform_part_bytes(size, chunk_bytes)):
-            parts.add(end - start, lambda extent=(start, end): read(extent))  # type: ignore[misc]  # bound now
+            at_once = most_in_flight(end - start, MAX_BYTES_READ)
+            parts.add(end - start, lambda extent=(start, end): read(extent), at_once)  # type: ignore[misc]  # bound now
         parts.complete(exclusive=exclusive)
     except BaseException:
         parts.abort()
