@@ -2,16 +2,25 @@
 
 from __future__ import annotations
 
+import time
 from bisect import bisect_left
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from registry_s3fs import listing
 from registry_s3fs.bucket import Bucket
+from registry_s3fs.levels import Levels
 from registry_s3fs.listing import Info
 from registry_s3fs.records import ObjectInfo, Page
+from registry_s3fs.splits import STREAMS
 
 LOOK_AHEAD_KEYS = 4000
 """Below one directory; where there are more, its children are asked for, and the walk need not wait for them all."""
+
+FULL_PAGE_KEYS = 1000
+REQUESTS_AT_ONCE = 16
+"""Of a walk by directory, on an average."""
+REQUEST_S = 0.0003
+"""What a request costs the client, beside the wait for its answer and the reading of its keys."""
 
 
 class Horizon:
@@ -21,9 +30,13 @@ class Horizon:
     their own (``app-2/`` before ``app/``): what lies elsewhere starts the listing anew from there.
     """
 
-    def __init__(self, bucket: Bucket, path: str) -> None:
+    def __init__(self, bucket: Bucket, path: str, levels: int | None = None) -> None:
+        """Of a walk that visits so many levels of directories, all by default."""
         self._bucket = bucket
         self._top = bucket.space.prefix(path)
+        self._depth = levels
+        self._levels = Levels(bucket, path, levels) if levels else None
+        self._is_decided = levels is None
         self._shallow_was_long = False
         self._start_at("")
 
@@ -37,6 +50,10 @@ class Horizon:
 
     def children(self, path: str, *, shallow: bool = False) -> list[Info] | None:
         """As `listing.children`; `shallow` where nothing further down will be asked for."""
+        if not self._is_decided:
+            self._decide()
+        if self._levels is not None:
+            return self._levels.children(path)
         prefix = self._bucket.space.prefix(path)
         extent = self._extent(prefix, 0 if shallow and self._shallow_was_long else LOOK_AHEAD_KEYS)
         self._shallow_was_long = shallow and extent is None
@@ -44,6 +61,17 @@ class Horizon:
             return listing.children(self._bucket, path)
         start, stop = extent
         return self._level(prefix, start, stop) if stop > start else None
+
+    def _decide(self) -> None:
+        """Whether the walk goes by directory or by key, now that a first page can tell which is quicker."""
+        began, worked = time.perf_counter(), time.thread_time()
+        self._read()
+        worked = time.thread_time() - worked
+        waited = time.perf_counter() - began - worked
+        is_all = len(self._keys) < FULL_PAGE_KEYS
+        if is_all or not by_directory(self._keys, self._top, self._depth or 0, waited, worked):
+            self._levels = None
+        self._is_decided = True
 
     def _extent(self, prefix: str, look_ahead: int) -> tuple[int, int] | None:
         """Where the keys below a prefix are among those known, if it took no more than that to know them all."""
@@ -97,3 +125,21 @@ class Horizon:
 def _behind(prefix: str) -> str:
     """The first key after all that begin with a prefix, which ends in a slash or is the whole bucket's."""
     return prefix[:-1] + chr(ord("/") + 1) if prefix else ""
+
+
+def by_directory(keys: Sequence[str], top: str, levels: int, waited_s: float, worked_s: float) -> bool:
+    """Whether a request for each directory of so many levels is quicker than one listing of all.
+
+    That goes by its first page: the keys, how long they were waited for, and how long they took to read.
+
+    >>> keys = [f"repository-{number // 100}/layers/{number}" for number in range(1000)]
+    >>> by_directory(keys, "", 2, waited_s=0.0, worked_s=0.005)
+    True
+    >>> by_directory(keys, "", 2, waited_s=0.03, worked_s=0.005)
+    False
+    """
+    visited = {top}
+    for key in keys:
+        parts = key[len(top) :].split("/")[:-1]
+        visited.update("/".join(parts[:level]) for level in range(1, min(len(parts) + 1, levels)))
+    return len(visited) * (waited_s / REQUESTS_AT_ONCE + REQUEST_S) < waited_s / STREAMS + worked_s

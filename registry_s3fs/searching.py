@@ -90,7 +90,7 @@ class Searching(OnBucket):
         path = self._path(path)
         if kwargs.get("refresh"):
             self.invalidate_cache(path)
-        return self._walk(Horizon(self.bucket, path), path, maxdepth, topdown, on_error, detail)
+        return self._walk(Horizon(self.bucket, path, maxdepth), path, maxdepth, topdown, on_error, detail)
 
     def _walk(
         self, horizon: Horizon, path: str, maxdepth: int | None, topdown: bool, on_error: Any, detail: bool

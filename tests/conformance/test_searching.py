@@ -249,6 +249,23 @@ def test_a_walk_is_one_listing(registry: Watched) -> None:
     assert len(registry.during(lambda: list(registry.fs.walk("/")))) == 1
 
 
+@pytest.mark.parametrize("quicker", [False, True])
+def test_a_walk_of_few_levels_goes_the_quicker_way(
+    registry: Watched, quicker: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By one listing of all keys below, or by a request for each directory that is visited; with the same result."""
+    registry.page_keys = 30
+    monkeypatch.setattr(horizon, "FULL_PAGE_KEYS", 30)
+    monkeypatch.setattr(horizon, "by_directory", lambda *args: quicker)
+    path = f"{TREE}/repositories"
+    expected = list(AbstractFileSystem.walk(registry.fs, path, maxdepth=2))
+    assert list(registry.fs.walk(path, maxdepth=2)) == expected
+    sent = registry.during(lambda: list(registry.fs.walk(path, maxdepth=2)))
+    assert ["Delimiter" in params for params in sent] == (
+        [False, True, True, True, True] if quicker else [False, False]
+    )
+
+
 def test_a_walk_that_stops_has_not_listed_everything(registry: Watched, monkeypatch: pytest.MonkeyPatch) -> None:
     """Its first directory is there after a look ahead."""
     registry.page_keys = 2
