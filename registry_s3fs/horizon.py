@@ -138,8 +138,12 @@ def by_directory(keys: Sequence[str], top: str, levels: int, waited_s: float, wo
     >>> by_directory(keys, "", 2, waited_s=0.03, worked_s=0.005)
     False
     """
-    visited = {top}
-    for key in keys:
-        parts = key[len(top) :].split("/")[:-1]
-        visited.update("/".join(parts[:level]) for level in range(1, min(len(parts) + 1, levels)))
-    return len(visited) * (waited_s / REQUESTS_AT_ONCE + REQUEST_S) < waited_s / STREAMS + worked_s
+    visited = [_visited(key[len(top) :], levels) for key in keys]
+    begun = max(1, len(set().union(*visited)) - len(visited[0]))  # on this page; those of its first key were before
+    return begun * (waited_s / REQUESTS_AT_ONCE + REQUEST_S) < waited_s / STREAMS + worked_s
+
+
+def _visited(name: str, levels: int) -> set[str]:
+    """The directories above a key that a walk of so many levels visits."""
+    parts = name.split("/")[:-1]
+    return {"/".join(parts[:level]) for level in range(1, min(len(parts) + 1, levels))}

@@ -12,6 +12,7 @@ from registry_s3fs.listing import Info
 
 MOST_AT_ONCE = 64
 """So many are listed for nothing at most, where the walk leaves them out."""
+GROWTH = 4
 
 
 @dataclass
@@ -46,7 +47,7 @@ class Levels:
     def _list(self, path: str, number: int) -> None:
         """One that is asked for, with some that follow it."""
         level = self._levels[number]
-        level.at_once = 1 if level.listed else min(2 * level.at_once, MOST_AT_ONCE)
+        level.at_once = 1 if level.listed else min(GROWTH * level.at_once, MOST_AT_ONCE)
         level.listed.clear()
         while level.waiting and level.waiting.popleft() != path:
             pass  # the walk has left it out
