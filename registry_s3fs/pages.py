@@ -54,7 +54,8 @@ def decoded(page: dict[str, Any]) -> dict[str, Any]:
     if page.get("EncodingType") == "url":
         for rows, name in (("Contents", "Key"), ("CommonPrefixes", "Prefix")):
             for row in page.get(rows, ()):
-                row[name] = unquote_plus(row[name])
+                if "%" in row[name] or "+" in row[name]:  # few are
+                    row[name] = unquote_plus(row[name])
     return page
 
 
