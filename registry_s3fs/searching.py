@@ -1,4 +1,4 @@
-"""What lies below a path: `find`, `glob` and `du`, from one listing each."""
+"""What lies below a path: `find`, `walk`, `glob` and `du`, from as few listings as will do."""
 
 from __future__ import annotations
 

@@ -55,7 +55,10 @@ def fetch(bucket: Bucket, pool: Pool, key: str, file: IO[bytes], callback: Any, 
 
     def move(piece: ranges.Range) -> None:
         start, end = piece
-        taken = memory.pop() if memory else bytearray(ranges.PIECE_BYTES)
+        try:
+            taken = memory.pop()
+        except IndexError:  # a look before would tell of what another thread takes
+            taken = bytearray(ranges.PIECE_BYTES)
         with memoryview(taken) as whole, whole[: end - start] as view:
             bucket.get_into(key, view, start, first.pin)
             with writing:

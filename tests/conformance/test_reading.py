@@ -7,6 +7,7 @@ import pickle
 import random
 import time
 import tracemalloc
+from collections import deque
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,7 @@ from typing import Any
 import fsspec
 import pytest
 
-from registry_s3fs import RegistryS3FileSystem
+from registry_s3fs import RegistryS3FileSystem, transfers
 from registry_s3fs.errors import FileExpired
 from tests.fakes import on_both
 from tests.scripted import object_of, scripted
@@ -358,3 +359,19 @@ def test_memory_stays_bounded_while_reading(fs: RegistryS3FileSystem, tmp_path: 
             assert tracemalloc.get_traced_memory()[1] < (most + 4) * MIB
         finally:
             tracemalloc.stop()
+
+
+def test_threads_of_a_download_do_not_take_each_others_memory(
+    fs: RegistryS3FileSystem, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Memory that is at hand for one thread may be gone for the next, which then makes its own."""
+
+    class SeemsFull(deque[Any]):
+        def __bool__(self) -> bool:
+            return True
+
+    monkeypatch.setattr(transfers, "deque", SeemsFull)
+    data = random.Random(3).randbytes(20 * MIB)
+    fs.pipe_file("/f", data)
+    fs.get_file("/f", tmp_path / "f")
+    assert (tmp_path / "f").read_bytes() == data
