@@ -33,10 +33,11 @@ class Horizon:
     def __init__(self, bucket: Bucket, path: str, levels: int | None = None) -> None:
         """Of a walk that visits so many levels of directories, all by default."""
         self._bucket = bucket
+        self._path = path
         self._top = bucket.space.prefix(path)
-        self._depth = levels
-        self._levels = Levels(bucket, path, levels) if levels else None
-        self._is_decided = levels is None
+        self._undecided = levels
+        """Whether to go by directory is not known before the first page."""
+        self._levels: Levels | None = None
         self._shallow_was_long = False
         self._start_at("")
 
@@ -50,8 +51,8 @@ class Horizon:
 
     def children(self, path: str, *, shallow: bool = False) -> list[Info] | None:
         """As `listing.children`; `shallow` where nothing further down will be asked for."""
-        if not self._is_decided:
-            self._decide()
+        if self._undecided is not None:
+            self._decide(self._undecided)
         if self._levels is not None:
             return self._levels.children(path)
         prefix = self._bucket.space.prefix(path)
@@ -62,16 +63,16 @@ class Horizon:
         start, stop = extent
         return self._level(prefix, start, stop) if stop > start else None
 
-    def _decide(self) -> None:
+    def _decide(self, levels: int) -> None:
         """Whether the walk goes by directory or by key, now that a first page can tell which is quicker."""
         began, worked = time.perf_counter(), time.thread_time()
         self._read()
         worked = time.thread_time() - worked
         waited = time.perf_counter() - began - worked
         is_all = len(self._keys) < FULL_PAGE_KEYS
-        if is_all or not by_directory(self._keys, self._top, self._depth or 0, waited, worked):
-            self._levels = None
-        self._is_decided = True
+        if not is_all and by_directory(self._keys, self._top, levels, waited, worked):
+            self._levels = Levels(self._bucket, self._path, levels)
+        self._undecided = None
 
     def _extent(self, prefix: str, look_ahead: int) -> tuple[int, int] | None:
         """Where the keys below a prefix are among those known, if it took no more than that to know them all."""
