@@ -21,7 +21,7 @@ test: $(VENV)/test/done
 interop: $(VENV)/test/done
 	$(VENV)/test/bin/python -m pytest tests/interop -ra
 
-# s3fs, a peer in the tests, holds boto3 back through aiobotocore; here boto3 is the newest there is.
+# s3fs, a peer in the tests, holds boto3 back through aiobotocore; here boto3 is the newest there is, and has awscrt.
 newest: $(VENV)/newest/done
 	$(VENV)/newest/bin/python $(PYTEST) $(TESTS_OF_DEPENDENCIES)
 
@@ -59,7 +59,7 @@ $(VENV)/test/done: $(VENV)/test/new
 $(VENV)/newest/done: $(VENV)/newest/new
 	$(VENV)/newest/bin/python $(PIP) -e .
 	! $(VENV)/newest/bin/python -m pip list 2>/dev/null | grep -i aiobotocore
-	$(VENV)/newest/bin/python $(PIP) -e '.[test-core]'
+	$(VENV)/newest/bin/python $(PIP) -e '.[test-core,crt]'
 	touch $@
 
 # pandas 3 would ask for a newer fsspec.

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import errno
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
-from datetime import datetime, timezone
 from typing import Any
 from urllib.parse import urlencode
 
-from registry_s3fs import outcomes, ranges
+from registry_s3fs import answers, checksums, outcomes, ranges
 from registry_s3fs.bodies import Memory, Received, StreamingBody
-from registry_s3fs.client import fast_lane, object_fields, s3_client
+from registry_s3fs.client import compares_checksums, fast_lane, object_fields, s3_client
 from registry_s3fs.errors import FileExpired, RefusedParameterError, copied_nothing, from_code, translated, uncertain
 from registry_s3fs.lane import Lane
 from registry_s3fs.parameters import DriverParameters
@@ -45,46 +43,44 @@ class Bucket:
         return fast_lane(self.parameters)
 
     def _translated(self, key: str, precondition: type[OSError] = FileExistsError) -> AbstractContextManager[None]:
-        return translated(self._path(key), precondition=precondition)
+        return translated(self.path(key), precondition=precondition)
 
-    def _path(self, key: str) -> str:
+    def path(self, key: str) -> str:
         """How an error names a key: by its path, if one can name it."""
         return self.space.path(key) or f"/{key}"
 
     # Looking
 
-    def head(self, key: str, *, version_id: str = "", explain: bool = True) -> ObjectInfo:
-        """HeadObject. Its 404 has no body, so with `explain` a second look tells a missing bucket."""
+    def head(self, key: str, *, version_id: str = "", explain: bool = True, checksum: bool = False) -> ObjectInfo:
+        """HeadObject. Its 404 has no body, so with `explain` a second look tells a missing bucket.
+
+        With `checksum`, S3's is among the fields where checksums are compared. (Of an object that KMS encrypts, that
+        takes the right to decrypt it.)
+        """
         try:
             with self._translated(key):
-                answer = self._lane.head(key, version_id)
+                checksum = checksum and compares_checksums(self.parameters)
+                answer = self._lane.head(key, version_id, checksum=checksum)
                 if answer is None:
-                    answer = self._client.head_object(**self._name, Key=key, **_version(version_id))
+                    mode = {"ChecksumMode": "ENABLED"} if checksum else {}
+                    answer = self._client.head_object(**self._name, Key=key, **_version(version_id), **mode)
             if not answer:
-                raise from_code("404", "Not Found", self._path(key))
+                raise from_code("404", "Not Found", self.path(key))
             self._check_described(answer, key)
         except RefusedParameterError as error:
-            if _code(error.__cause__) == "400":  # S3's reason, often expired credentials, would be in a body
+            if answers.code(error.__cause__) == "400":  # S3's reason, often expired credentials, would be in a body
                 next(self.list(key, limit=1))
             raise
         except FileNotFoundError:
             if explain:
                 self._check_bucket(key)
             raise
-        return ObjectInfo(
-            key,
-            answer["ContentLength"],
-            answer["ETag"],
-            _utc(answer["LastModified"]),
-            answer.get("StorageClass", "STANDARD"),
-            answer.get("VersionId", ""),
-            head=answer,
-        )
+        return answers.headed(key, answer)
 
     def _check_described(self, answer: dict[str, Any], key: str) -> None:
         """Refuse an error, or a proxy's page, that comes with status 200: what is of an object has its ETag."""
         if "ETag" not in answer:
-            raise from_code("InternalError", "an answer with status 200 that is of no object", self._path(key))
+            raise from_code("InternalError", "an answer with status 200 that is of no object", self.path(key))
 
     def _check_bucket(self, key: str) -> None:
         """Raise `BucketNotFoundError` where HeadBucket finds none; one that may not be asked for passes."""
@@ -92,7 +88,7 @@ class Bucket:
             with self._translated(key):
                 self._client.head_bucket(**self._name)
         except FileNotFoundError as error:
-            raise from_code("NoSuchBucket", "", self._path(key)) from error
+            raise from_code("NoSuchBucket", "", self.path(key)) from error
         except OSError:
             pass
 
@@ -113,7 +109,7 @@ class Bucket:
                 answer = self._lane.list(request) or self._client.list_objects_v2(**self._name, **request)
             last = bool(limit) or not answer.get("IsTruncated")
             yield Page(
-                [_listed(found) for found in answer.get("Contents", ())],
+                [answers.listed(found) for found in answer.get("Contents", ())],
                 [found["Prefix"] for found in answer.get("CommonPrefixes", ())],
                 last,
             )
@@ -127,7 +123,7 @@ class Bucket:
         while True:
             with self._translated(key):
                 answer = self._client.list_object_versions(**request)
-            yield from (_listed(found) for found in answer.get("Versions", []) if found["Key"] == key)
+            yield from (answers.listed(found) for found in answer.get("Versions", []) if found["Key"] == key)
             following = answer.get("NextKeyMarker", "")
             if not answer.get("IsTruncated") or following > key:
                 return
@@ -145,12 +141,29 @@ class Bucket:
         answer = self._open(key, start, end, pin)
         if answer is None:
             return Content(b"", pin, 0)
+        return self._received(key, answer, start, pin)
+
+    def begin(self, key: str, pin: Pin = ANY) -> Content:
+        """As `get`, the first piece of an object that is to be read whole, and the whole object's checksum where these
+        are compared.
+
+        S3 gives none with a range (https://docs.aws.amazon.com/AmazonS3/latest/userguide/checking-object-integrity.html),
+        so there it is asked for the whole object, and the connection given up after the piece.
+        """
+        with self._translated(key):
+            compares = compares_checksums(self.parameters)
+        if not compares:
+            return self.get(key, 0, ranges.PIECE_BYTES, pin)
+        return self._received(key, self._open(key, 0, None, pin, checksum=True), 0, pin, ranges.PIECE_BYTES)
+
+    def _received(self, key: str, answer: Any, start: int, pin: Pin, most_bytes: int | None = None) -> Content:
+        """The bytes of an answer to a request from `start` on, or the first of them."""
         pin = pin if pin.etag else pin._replace(etag=answer["ETag"])
-        first, stop, size = _extent(answer, max(start, 0), self._path(key))
-        memory = Memory(stop - first)
+        first, stop, size = answers.extent(answer, max(start, 0), self.path(key))
+        memory = Memory(stop - first if most_bytes is None else min(stop - first, most_bytes))
         with memory.view() as view:
             self._receive(key, view, first, pin, answer)
-        return Content(memory.data(), pin, size)
+        return Content(memory.data(), pin, size, checksums.stored(answer))
 
     def get_into(self, key: str, view: memoryview, start: int, pin: Pin) -> None:
         """As `get`, of as many bytes as the view has, which the object is known to have, straight into it."""
@@ -166,8 +179,8 @@ class Bucket:
                 if answer:
                     answer["Body"].close()
                 text = "the object was replaced while it was being read"
-                raise FileExpired(errno.ESTALE, text, self._path(key))
-            _extent(answer, start + before, self._path(key))
+                raise FileExpired(errno.ESTALE, text, self.path(key))
+            answers.extent(answer, start + before, self.path(key))
             try:
                 with self._translated(key):
                     received.take(answer["Body"])
@@ -178,14 +191,14 @@ class Bucket:
                 patience.wait()
             answer = None
 
-    def _open(self, key: str, start: int, end: int | None, pin: Pin) -> Any:
+    def _open(self, key: str, start: int, end: int | None, pin: Pin, *, checksum: bool = False) -> Any:
         """GetObject's answer, the body not read; None where the range lies past the object's end."""
         headers = {"Range": ranges.header(start, end)} if start or end is not None else {}
         if pin.etag:
             headers["If-Match"] = pin.etag
         try:
             with self._translated(key, FileExpired):
-                answer = self._lane.get(key, pin.version_id, headers)
+                answer = self._lane.get(key, pin.version_id, headers, checksum=checksum)
                 if answer is not None:
                     return answer
                 request = {name.replace("-", ""): value for name, value in headers.items()}
@@ -193,7 +206,7 @@ class Bucket:
                 self._check_described(answer, key)
                 return {**answer, "Body": StreamingBody(answer["Body"])}
         except RefusedParameterError as error:
-            if _code(error.__cause__) in ("InvalidRange", "416"):
+            if answers.code(error.__cause__) in ("InvalidRange", "416"):
                 return None
             raise
 
@@ -222,7 +235,7 @@ class Bucket:
         found = self.look(key, error)
         ours = found is not None and outcomes.is_ours(found, len(body), outcomes.etag(body))
         if ours is None:
-            raise uncertain(error, self._path(key)) from error
+            raise uncertain(error, self.path(key)) from error
         return ours
 
     def look(self, key: str, error: OSError) -> ObjectInfo | None:
@@ -232,7 +245,7 @@ class Bucket:
         except FileNotFoundError:
             return None
         except OSError:
-            raise uncertain(error, self._path(key)) from error
+            raise uncertain(error, self.path(key)) from error
 
     def _if_absent(self, key: str) -> dict[str, str]:
         """The header that refuses an existing object. Stores other than AWS may ignore it, so they get a HEAD
@@ -243,7 +256,7 @@ class Bucket:
             except FileNotFoundError:
                 pass
             else:
-                raise from_code("PreconditionFailed", "", self._path(key))
+                raise from_code("PreconditionFailed", "", self.path(key))
         return {"IfNoneMatch": "*"}
 
     def copy(self, source: ObjectInfo, target: str, description: Description | None = None) -> None:
@@ -261,7 +274,7 @@ class Bucket:
                 self._client.copy_object(**self._name, **request)
         except FileExpired as error:
             if source.key == target and outcomes.is_in_doubt(error):  # an earlier try may have given it another ETag
-                raise uncertain(error, self._path(target)) from error
+                raise uncertain(error, self.path(target)) from error
             raise
 
     def _copy_source(self, source: ObjectInfo) -> dict[str, Any]:
@@ -279,7 +292,7 @@ class Bucket:
         with self._translated(keys[0]):
             answer = self._client.delete_objects(**self._name, Delete=request)
         return {
-            failed["Key"]: from_code(failed["Code"], failed.get("Message", ""), self._path(failed["Key"]))
+            failed["Key"]: from_code(failed["Code"], failed.get("Message", ""), self.path(failed["Key"]))
             for failed in answer.get("Errors", [])
         }
 
@@ -335,7 +348,7 @@ class Bucket:
             )
         etag = answer.get("CopyPartResult", {}).get("ETag")
         if not etag:  # rclone takes it for an UploadPart without a body
-            raise copied_nothing(self._path(source.key))
+            raise copied_nothing(self.path(source.key))
         return Part(number, etag, extent[1] - extent[0])
 
     def list_parts(self, key: str, upload_id: str) -> Sequence[Part]:
@@ -361,11 +374,11 @@ class Bucket:
                 with self._translated(prefix):
                     answer = self._client.list_multipart_uploads(**request)
             except FileNotFoundError as error:
-                if _code(error.__cause__) == "NoSuchUpload":  # rclone, where none is pending
+                if answers.code(error.__cause__) == "NoSuchUpload":  # rclone, where none is pending
                     return
                 raise
             for found in answer.get("Uploads", []):
-                yield Upload(found["Key"], found["UploadId"], _utc(found["Initiated"]))
+                yield Upload(found["Key"], found["UploadId"], answers.utc(found["Initiated"]))
             if not answer.get("IsTruncated"):
                 return
             request["KeyMarker"], request["UploadIdMarker"] = answer["NextKeyMarker"], answer["NextUploadIdMarker"]
@@ -394,39 +407,5 @@ class Bucket:
         return str(url)
 
 
-def _listed(found: dict[str, Any]) -> ObjectInfo:
-    return ObjectInfo(
-        found["Key"],
-        found["Size"],
-        found["ETag"],
-        _utc(found["LastModified"]),
-        found.get("StorageClass", "STANDARD"),
-        found.get("VersionId", ""),
-        found.get("IsLatest", True),
-    )
-
-
-def _utc(when: datetime) -> datetime:
-    """botocore gives some times in the local zone and some in UTC."""
-    return when if when.tzinfo is timezone.utc else when.astimezone(timezone.utc)
-
-
 def _version(version_id: str) -> dict[str, str]:
     return {"VersionId": version_id} if version_id else {}
-
-
-def _extent(answer: dict[str, Any], asked_start: int, path: str) -> tuple[int, int, int]:
-    """Where the body begins and ends, and the whole object's size; rclone answers a range with status 200."""
-    found = re.fullmatch(r"bytes (\d+)-(\d+)/(\d+)", answer.get("ContentRange", ""))
-    if found:
-        return int(found[1]), int(found[2]) + 1, int(found[3])
-    if asked_start:
-        answer["Body"].close()
-        raise OSError(errno.ENOTSUP, "the server ignores the Range header, so parts of files cannot be read", path)
-    size = int(answer["ContentLength"])
-    return 0, size, size
-
-
-def _code(error: BaseException | None) -> str:
-    response = getattr(error, "response", None) or {}
-    return str(response.get("Error", {}).get("Code", ""))

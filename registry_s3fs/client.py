@@ -24,6 +24,8 @@ ATTEMPTS = 4
 """Of each request, the first one included: a dead endpoint answers within 4 x 5 s and the pauses between."""
 LANE_CONNECT_TIMEOUT_S = 2
 """What comes before all those, so that the sum stays below 30 s."""
+WHEN_SUPPORTED = "when_supported"
+"""Of the SDK's settings of checksums: more than S3 demands."""
 
 _Key = tuple[DriverParameters, str]
 _clients: dict[_Key, Any] = {}
@@ -67,11 +69,21 @@ def fast_lane(parameters: DriverParameters) -> Lane:
     if lane is None:
         client = s3_client(parameters)
         connect = None if sdk.has_foreign_handlers(client) or not sdk.connects_plainly(client) else _connecting(client)
-        signs_headers = parameters.v4auth and not parameters.anon
-        signer = Signer(client, parameters.bucket)
-        made = Lane(signer, _user_agent(parameters), connect, signs_headers=signs_headers)
+        made = Lane(
+            Signer(client, parameters.bucket),
+            _user_agent(parameters),
+            connect,
+            signs_headers=parameters.v4auth and not parameters.anon,
+            sends_checksums=client.meta.config.request_checksum_calculation == WHEN_SUPPORTED,
+        )
         lane = _lanes.setdefault(parameters, made)
     return lane
+
+
+def compares_checksums(parameters: DriverParameters) -> bool:
+    """Whether S3 is asked for the checksums of what is read: the SDK's ``response_checksum_validation``. (A store that
+    takes only signatures of version 2 has none.)"""
+    return parameters.v4auth and s3_client(parameters).meta.config.response_checksum_validation == WHEN_SUPPORTED
 
 
 def _connecting(client: Any) -> Callable[[str], Connections]:

@@ -331,6 +331,11 @@ def copied_nothing(path: str) -> OSError:
     return OSError(errno.ENOTSUP, text, path)
 
 
+def damaged(what: str, path: str) -> OSError:
+    """For bytes that do not have the checksum that they should have; `what` tells both."""
+    return _exception(_CORRUPT, what, path)
+
+
 def uncertain(error: OSError, path: str) -> OSError:
     """For a write whose answer was lost, where what is at the path does not tell whether it was done."""
     kind = type(error) if isinstance(error, (ConnectionError, TimeoutError)) else OSError

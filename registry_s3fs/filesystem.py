@@ -16,12 +16,13 @@ from registry_s3fs import attempts, digests, layers, listing, multipart, parsers
 from registry_s3fs.attributes import Attributes
 from registry_s3fs.bucket import Bucket
 from registry_s3fs.bulk import ManyPaths
+from registry_s3fs.checks import Check
 from registry_s3fs.concurrency import Pool, pool
 from registry_s3fs.errors import BucketNotFoundError
 from registry_s3fs.listing import Info
 from registry_s3fs.parameters import NAMES, SECRETS, DriverParameters, read_config, unknown
 from registry_s3fs.paths import RegistryPath
-from registry_s3fs.records import PLAIN, Description, Pin
+from registry_s3fs.records import PLAIN, Description, ObjectInfo, Pin
 from registry_s3fs.searching import Searching
 from registry_s3fs.transactions import PublishingTransaction
 from registry_s3fs.writer import WriteFile
@@ -141,7 +142,11 @@ class RegistryS3FileSystem(ManyPaths, Searching, Attributes):
 
     def file_info(self, path: str, **how: Any) -> Info:
         """`info` of a file by one HEAD, where a directory would be of no use; `how` as of `Bucket.head`."""
-        return listing.file(path, self.bucket.head(self._key(path), **how))
+        return listing.file(path, self.file_head(path, **how))
+
+    def file_head(self, path: str, **how: Any) -> ObjectInfo:
+        """What a HEAD tells of a file; `how` as of `Bucket.head`."""
+        return self.bucket.head(self._key(path), **how)
 
     def exists(self, path: Any, **kwargs: Any) -> bool:
         """False only for what is missing: a request that is denied or fails raises."""
@@ -219,13 +224,13 @@ class RegistryS3FileSystem(ManyPaths, Searching, Attributes):
         **kwargs: Any,
     ) -> bytes:
         """The bytes of a file, or of a Python slice of them; of a whole blob, `verify` as in `open`."""
-        check = self._digest_check(path, verify, whole=not start and end is None)
-        data = reader.read(self.bucket, self.pool, self._key(path), start, end, Pin(version_id=version_id)).data
-        if check:
-            check.take(0, data, len(data))
-        return data
+        key, pin, whole = self._key(path), Pin(version_id=version_id), not start and end is None
+        check = self._digest_check(path, verify, whole=whole)
+        if whole:
+            return reader.read_whole(self.bucket, self.pool, key, pin, check)
+        return reader.read(self.bucket, self.pool, key, start, end, pin).data
 
-    def _digest_check(self, path: Any, verify: bool | None, *, whole: bool = True) -> digests.Check | None:
+    def _digest_check(self, path: Any, verify: bool | None, *, whole: bool = True) -> Check | None:
         return digests.check(self._path(path), verify, by_default=self.parameters.verify_digests, whole=whole)
 
     def head(self, path: Any, size: int = 1024) -> bytes:
@@ -347,10 +352,7 @@ class RegistryS3FileSystem(ManyPaths, Searching, Attributes):
             return
         try:
             with transfers.replacing(lpath) as file:
-                if check:  # which takes the bytes in order
-                    transfers.download(self.bucket, self.pool, key, file.write, callback, pin, check)
-                else:
-                    transfers.fetch(self.bucket, self.pool, key, file, callback, pin)
+                transfers.fetch(self.bucket, self.pool, key, file, callback, pin, check)
         except FileNotFoundError:
             if not self.isdir(rpath):
                 raise

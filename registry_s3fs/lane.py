@@ -17,7 +17,7 @@ from collections.abc import Callable, Mapping
 from email.utils import parsedate_to_datetime
 from typing import Any
 
-from registry_s3fs import pages
+from registry_s3fs import checksums, pages
 from registry_s3fs.connections import BROKEN, Answer, Connections
 from registry_s3fs.signing import METADATA, Signed, Signer
 
@@ -34,6 +34,8 @@ GET_FIELDS = {
     "content-length": "ContentLength",
     "content-range": "ContentRange",
     "etag": "ETag",
+    "x-amz-checksum-type": "ChecksumType",
+    **{f"x-amz-{field[:8]}-{field[8:]}".lower(): field for field in checksums.FIELDS},
 }
 HEAD_FIELDS = {
     **GET_FIELDS,
@@ -58,21 +60,28 @@ CONVERTED: dict[str, Callable[[str], Any]] = {
     "LastModified": parsedate_to_datetime,
     "Expires": parsedate_to_datetime,
 }
-_Named = tuple[str, str, str]
-"""Operation, key and version id: what one signature stands for."""
+_Named = tuple[str, str, str, bool]
+"""Operation, key, version id, and whether the checksum is asked for: what one signature stands for."""
 
 
 class Lane:
     """The fast lane of one boto3 S3 client. Threads may share it."""
 
     def __init__(
-        self, signer: Signer, user_agent: str, connect: Callable[[str], Connections] | None, *, signs_headers: bool
+        self,
+        signer: Signer,
+        user_agent: str,
+        connect: Callable[[str], Connections] | None,
+        *,
+        signs_headers: bool,
+        sends_checksums: bool,
     ) -> None:
         """`connect` gives the connections to an origin; None, and the lane is closed."""
         self._signer = signer
         self._user_agent = user_agent
         self._signs_headers = signs_headers
         """Version 2 signatures put them into the URL, which not every store reads."""
+        self._sends_checksums = sends_checksums
         self._connect: Any = connect
         self._connections: Connections | None = None
         self._origin = ""
@@ -82,17 +91,19 @@ class Lane:
         self._signed: OrderedDict[_Named, tuple[float, Signed]] = OrderedDict()
         self._lock = threading.Lock()
 
-    def get(self, key: str, version_id: str, headers: Mapping[str, str]) -> dict[str, Any] | None:
+    def get(
+        self, key: str, version_id: str, headers: Mapping[str, str], *, checksum: bool = False
+    ) -> dict[str, Any] | None:
         """GetObject's answer, with a `Body` to read; None where boto3 should be asked."""
-        answer = self._ask_of_object("get_object", key, version_id, headers)
+        answer = self._ask_of_object(("get_object", key, version_id, checksum), headers)
         if answer is None:
             return None
         fields = _fields(answer, GET_FIELDS)
         return {**fields, "Body": Body(answer, fields.get("ContentLength", 0))}
 
-    def head(self, key: str, version_id: str) -> dict[str, Any] | None:
+    def head(self, key: str, version_id: str, *, checksum: bool = False) -> dict[str, Any] | None:
         """HeadObject's answer, empty where there is no such object; None where boto3 should be asked."""
-        answer = self._ask_of_object("head_object", key, version_id, {}, also=404)
+        answer = self._ask_of_object(("head_object", key, version_id, checksum), NONE, also=404)
         if answer is None:
             return None
         answer.read()
@@ -112,22 +123,22 @@ class Lane:
         return page and pages.decoded(page)
 
     def put(self, fields: Mapping[str, Any], body: bytes | bytearray) -> bool:
-        """PutObject; False where boto3 should be asked. The bytes are guarded by their MD5 on the way."""
+        """PutObject; False where boto3 should be asked. The bytes are guarded on their way: by a CRC32, which S3
+        keeps beside them, or by their MD5, which every store compares."""
         if not self._open or not self._signs_headers:
             return False
-        checksum = hashlib.md5(body, usedforsecurity=False).digest()
-        signed = self._signer.sign("put_object", {**fields, "ContentMD5": base64.b64encode(checksum).decode()})
-        answer = self._exchange(signed, body=body)
+        if self._sends_checksums:
+            guard = {"ChecksumAlgorithm": "CRC32", "ChecksumCRC32": checksums.crc32(body)}
+        else:
+            guard = {"ContentMD5": base64.b64encode(hashlib.md5(body, usedforsecurity=False).digest()).decode()}
+        answer = self._exchange(self._signer.sign("put_object", {**fields, **guard}), body=body)
         if answer is not None:
             answer.read()
         return answer is not None
 
-    def _ask_of_object(
-        self, operation: str, key: str, version_id: str, headers: Mapping[str, str], also: int = 0
-    ) -> Answer | None:
+    def _ask_of_object(self, name: _Named, headers: Mapping[str, str], also: int = 0) -> Answer | None:
         if not self._open:
             return None
-        name = (operation, key, version_id)
         answer = self._exchange(self._signed_for_many(name), headers, also=also)
         if answer is None:  # its credentials may have expired
             self._signed.pop(name, None)
@@ -137,9 +148,10 @@ class Lane:
         made, signed = self._signed.get(name, (0.0, None))
         if signed and time.monotonic() - made < REUSED_FOR_SECONDS:
             return signed
-        operation, key, version_id = name
+        operation, key, version_id, checksum = name
         version = {"VersionId": version_id} if version_id else {}
-        signed = self._signer.sign(operation, {"Key": key, **version})
+        mode = {"ChecksumMode": "ENABLED"} if checksum else {}
+        signed = self._signer.sign(operation, {"Key": key, **version, **mode})
         if signed:
             with self._lock:
                 self._signed[name] = (time.monotonic(), signed)

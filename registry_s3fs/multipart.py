@@ -117,7 +117,7 @@ class MultipartUpload:
         if ours is None and not exclusive and outcomes.is_as_new(found, self._begun):
             return True
         if ours is None:
-            raise uncertain(error, self._path) from error
+            raise uncertain(error, self._bucket.path(self._key)) from error
         return ours
 
     def _is_pending(self, error: OSError) -> bool:
@@ -126,18 +126,14 @@ class MultipartUpload:
         except FileNotFoundError:
             return False
         except OSError:
-            raise uncertain(error, self._path) from error
+            raise uncertain(error, self._bucket.path(self._key)) from error
         return True
-
-    @property
-    def _path(self) -> str:
-        return self._bucket.space.path(self._key) or self._key
 
     def _check_stored(self, parts: Sequence[Part]) -> None:
         """Stores other than AWS may say yes to a copy and store nothing; after the end it would be too late."""
         stored = {part.number: part.size for part in self._bucket.list_parts(self._key, self.upload_id)}
         if any(stored.get(part.number) != part.size for part in parts):
-            raise copied_nothing(self._path)
+            raise copied_nothing(self._bucket.path(self._key))
 
     def cancel(self) -> None:
         """Throw the parts away; an upload that is no more is no error."""

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
 from fsspec.spec import AbstractBufferedFile
 
-from registry_s3fs import digests, ranges
+from registry_s3fs import checksums, digests, listing, ranges
 from registry_s3fs.bodies import Memory
 from registry_s3fs.bucket import Bucket
+from registry_s3fs.checks import Check
 from registry_s3fs.concurrency import Pool
 from registry_s3fs.prefetch import PrefetchCache
 from registry_s3fs.records import ANY, Content, Pin
@@ -36,22 +38,43 @@ def read(bucket: Bucket, pool: Pool, key: str, start: int | None, end: int | Non
     return Content(_gather(bucket, pool, key, start, end, first.pin, first.data), first.pin, first.size)
 
 
-def _gather(bucket: Bucket, pool: Pool, key: str, start: int, end: int, pin: Pin, begun: bytes = b"") -> bytes:
+def read_whole(bucket: Bucket, pool: Pool, key: str, pin: Pin, check: Check | None) -> bytes:
+    """All bytes of an object, of one version, compared by `check`, or else with the checksum that S3 has of them."""
+    first = bucket.begin(key, pin)
+    check = check or checksums.check(bucket.path(key), first.checksum)
+    if check:
+        check.take(0, first.data, first.size)
+    if len(first.data) == first.size:
+        return first.data
+    return _gather(bucket, pool, key, 0, first.size, first.pin, first.data, check)
+
+
+def _gather(
+    bucket: Bucket, pool: Pool, key: str, start: int, end: int, pin: Pin, begun: bytes = b"", check: Check | None = None
+) -> bytes:
     """A range that the object is known to have, of which `begun` is there."""
     memory = Memory(end - start)
     with memory.view() as view:
         view[: len(begun)] = begun
-        _gather_into(bucket, pool, key, view[len(begun) :], start + len(begun), pin)
+        _gather_into(bucket, pool, key, view[len(begun) :], start + len(begun), pin, check)
     return memory.data()
 
 
-def _gather_into(bucket: Bucket, pool: Pool, key: str, view: memoryview, start: int, pin: Pin) -> None:
+def _gather_into(
+    bucket: Bucket, pool: Pool, key: str, view: memoryview, start: int, pin: Pin, check: Check | None = None
+) -> None:
     """Fill a view with what the object is known to have from `start` on, in pieces fetched side by side."""
 
     def fetch(extent: ranges.Range) -> None:
         bucket.get_into(key, view[slice(*extent)], start + extent[0], pin)
 
-    pool.map(fetch, ranges.split_for_reading(0, len(view)))
+    pieces = list(ranges.split_for_reading(0, len(view)))
+    if check is None:
+        pool.map(fetch, pieces)
+        return
+    with closing(pool.each(fetch, pieces, pool.threads)) as fetched:
+        for piece, _ in zip(pieces, fetched, strict=True):
+            check.take(start + piece[0], view[slice(*piece)], start + len(view))
 
 
 class ReadFile(AbstractBufferedFile):
@@ -81,8 +104,9 @@ class ReadFile(AbstractBufferedFile):
         self._check = digests.check(path, verify, by_default=fs.parameters.verify_digests)
         self._details: dict[str, Any] | None = None
         if size is None:  # it and the ETag are given when a pickled file is opened again
-            self._details = fs.file_info(path, version_id=version_id)
-            etag, size = self._details["ETag"], self._details["size"]
+            found = fs.file_head(path, version_id=version_id, checksum=True)
+            self._details, etag, size = listing.file(path, found), found.etag, found.size
+            self._check = self._check or checksums.check(path, checksums.stored(found.head))
         self._pin = Pin(etag, version_id)
         if cache_type == PrefetchCache.name:
             ours = {"submit": fs.pool.submit, "fetch_into": self._fetch_into}
@@ -94,6 +118,7 @@ class ReadFile(AbstractBufferedFile):
 
         Raises:
             DigestMismatch: with ``verify``, at the end of a blob that was read from its start and in order.
+            OSError: (EIO) there, of any file, where the bytes do not have the checksum that S3 told of them.
         """
         start = self.loc
         data: bytes = super().read(length)

@@ -62,6 +62,13 @@ class Page:
     """Whether it is known that no page follows."""
 
 
+class Checksum(NamedTuple):
+    """Of a whole object: S3's name of the algorithm, and the value."""
+
+    algorithm: str
+    value: bytes
+
+
 @dataclass(frozen=True)
 class Content:
     """Bytes of an object, the version they belong to, and the whole object's size."""
@@ -69,6 +76,8 @@ class Content:
     data: bytes
     pin: Pin
     size: int
+    checksum: Checksum | None = None
+    """Of the whole object, if S3 told one."""
 
 
 @dataclass(frozen=True)

@@ -29,6 +29,9 @@ QUERY = {
 HEADERS = {
     "ContentType": "Content-Type",
     "ContentMD5": "Content-MD5",
+    "ChecksumAlgorithm": "x-amz-sdk-checksum-algorithm",
+    "ChecksumCRC32": "x-amz-checksum-crc32",
+    "ChecksumMode": "x-amz-checksum-mode",
     "StorageClass": "x-amz-storage-class",
     "ServerSideEncryption": "x-amz-server-side-encryption",
     "SSEKMSKeyId": "x-amz-server-side-encryption-aws-kms-key-id",

@@ -11,11 +11,11 @@ from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager, suppress
 from typing import IO, Any
 
-from registry_s3fs import ranges
+from registry_s3fs import checksums, ranges
 from registry_s3fs.bucket import Bucket
+from registry_s3fs.checks import Check
 from registry_s3fs.concurrency import Pool
-from registry_s3fs.digests import Check
-from registry_s3fs.records import Pin
+from registry_s3fs.records import Content, Pin
 
 PIECES_AHEAD = 24
 """Of a download, in flight or waiting to be written: 96 MiB. A connection to S3 gives some 90 MB/s."""
@@ -24,9 +24,33 @@ PIECES_AHEAD = 24
 def download(
     bucket: Bucket, pool: Pool, key: str, write: Callable[[bytes], Any], callback: Any, pin: Pin, check: Check | None
 ) -> None:
-    """Hand an object's bytes to `write` in order, all of one version; a few pieces are fetched ahead."""
-    first = bucket.get(key, 0, ranges.PIECE_BYTES, pin)
+    """Hand an object's bytes to `write` in order, all of one version, compared by `check`, or else with the checksum
+    that S3 has of them; a few pieces are fetched ahead."""
+    first = bucket.begin(key, pin)
     callback.set_size(first.size)
+    _in_order(bucket, pool, key, write, callback, first, check or checksums.check(bucket.path(key), first.checksum))
+
+
+def fetch(bucket: Bucket, pool: Pool, key: str, file: IO[bytes], callback: Any, pin: Pin, check: Check | None) -> None:
+    """As `download`, into a local file; what need not be compared is written to its place as it comes."""
+    first = bucket.begin(key, pin)
+    callback.set_size(first.size)
+    check = check or checksums.check(bucket.path(key), first.checksum)
+    if check:
+        _in_order(bucket, pool, key, file.write, callback, first, check)
+    else:
+        _in_place(bucket, pool, key, file, callback, first)
+
+
+def _in_order(
+    bucket: Bucket,
+    pool: Pool,
+    key: str,
+    write: Callable[[bytes], Any],
+    callback: Any,
+    first: Content,
+    check: Check | None,
+) -> None:
     at = 0
 
     def take(data: bytes) -> None:
@@ -44,10 +68,7 @@ def download(
             take(data)
 
 
-def fetch(bucket: Bucket, pool: Pool, key: str, file: IO[bytes], callback: Any, pin: Pin) -> None:
-    """Write an object's bytes, all of one version, to their places in a local file, in the order in which they come."""
-    first = bucket.get(key, 0, ranges.PIECE_BYTES, pin)
-    callback.set_size(first.size)
+def _in_place(bucket: Bucket, pool: Pool, key: str, file: IO[bytes], callback: Any, first: Content) -> None:
     file.write(first.data)
     callback.relative_update(len(first.data))
     writing = threading.Lock()

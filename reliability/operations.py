@@ -26,6 +26,11 @@ def read_stream(fs: RegistryS3FileSystem) -> Wrong:
     yield abs(contents.LARGE_BYTES - position)
 
 
+def read_whole(fs: RegistryS3FileSystem) -> Wrong:
+    """One call, of an object whose path has no digest."""
+    yield wrong_bytes(contents.large(), fs.cat_file(contents.PLAIN))
+
+
 def random_reads(fs: RegistryS3FileSystem) -> Wrong:
     """Through one open file."""
     with fs.open(contents.large_path(), "rb") as file:
@@ -108,6 +113,10 @@ OPERATIONS = (
         "read stream",
         f"read a blob of {contents.LARGE_BYTES // MIB} MiB from front to back, block_size 1 MiB", read_stream,
     ),
+    Operation(
+        "read whole", f"read {contents.LARGE_BYTES // MIB} MiB in one call, compared with the checksum that S3 keeps",
+        read_whole,
+    ),
     Operation("random reads", f"{contents.READS} random reads of 64 KiB through one open file", random_reads),
     Operation("cat many", f"read {contents.SMALL} blobs of 16 KiB in one call", cat_many),
     Operation(
@@ -136,11 +145,13 @@ def options(access: Any, **config: Any) -> dict[str, Any]:
         "bucket": access.bucket, "region": access.region, "regionendpoint": access.endpoint,
         "accesskey": access.access_key, "secretkey": access.secret_key,
         "chunksize": contents.CHUNK_BYTES, "multipartcopychunksize": contents.CHUNK_BYTES,
-        "config_kwargs": config, **DIGESTS,
+        "config_kwargs": {**config, **CHECKSUMS}, **DIGESTS,
     }  # fmt: skip
 
 
 DIGESTS: dict[str, Any] = {"verify_digests": True}
 """The option by which what is read of a blob is held against the digest in its path."""
-PROTECTED = frozenset(("read stream", "cat many"))
-"""The operations whose answers are so held; ranges at random and listings have no digest."""
+CHECKSUMS: dict[str, Any] = {"response_checksum_validation": "when_supported"}
+"""The SDK's setting, its default on AWS, by which what is read whole is held against what S3 keeps."""
+PROTECTED = frozenset(("read stream", "read whole", "cat many"))
+"""The operations whose answers are so held; ranges at random and listings have neither."""

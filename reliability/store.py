@@ -45,6 +45,9 @@ def fill(store: Simulator) -> None:
     """Store what is read, listed and copied."""
     store.store_large(_key(contents.COPY_SOURCE), contents.WRITTEN_BYTES)
     store.store({_key(contents.large_path()): contents.large()})
+    store.client.put_object(
+        Bucket=store.access.bucket, Key=_key(contents.PLAIN), Body=contents.large(), ChecksumAlgorithm="CRC32"
+    )
     store.store({_key(path): value for path, value in contents.small_blobs().items()})
     store.store_flat(data.FLAT, contents.FLAT)
     store.store_tree(data.TREE, contents.TREE, contents.REPOSITORIES)

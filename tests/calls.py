@@ -53,6 +53,7 @@ FILESYSTEM: dict[str, Callable[[Any, Any], Any]] = {
     "cat_file of a version": lambda fs, url: fs.cat_file(url, version_id="v"),
     "info of a version": lambda fs, url: fs.info(url, version_id="v"),
     "file_info": lambda fs, url: fs.file_info(url),
+    "file_head": lambda fs, url: fs.file_head(url),
     "open rb of a version": lambda fs, url: fs.open(url, "rb", version_id="v").close(),
     "open in gzip": lambda fs, url: fs.open(url, "wt", compression="gzip").close(),
     "get to a file object": lambda fs, url: fs.get_file(url, io.BytesIO(), version_id="v"),

@@ -116,7 +116,10 @@ class FakeBucket:
         self._new_object = object_fields(parameters)
 
     def _error(self, code: str, key: str, precondition: type[OSError] = FileExistsError) -> OSError:
-        return from_code(code, "", self.space.path(key) or f"/{key}", precondition=precondition)
+        return from_code(code, "", self.path(key), precondition=precondition)
+
+    def path(self, key: str) -> str:
+        return self.space.path(key) or f"/{key}"
 
     def plant(self, key: str, size: int) -> None:
         """An object of `size` bytes that nobody had to send."""
@@ -144,7 +147,7 @@ class FakeBucket:
 
     # Looking
 
-    def head(self, key: str, *, version_id: str = "", explain: bool = True) -> ObjectInfo:
+    def head(self, key: str, *, version_id: str = "", explain: bool = True, checksum: bool = False) -> ObjectInfo:
         with self.store.request("HeadObject"):
             return self._stored(key, version_id, missing="404").info
 
@@ -196,6 +199,9 @@ class FakeBucket:
         data = found.data[first:end]
         assert isinstance(data, bytes), "these bytes were never sent; only their number is known"
         return Content(data, pin if pin.etag else pin._replace(etag=found.info.etag), size)
+
+    def begin(self, key: str, pin: Pin = ANY) -> Content:
+        return self.get(key, 0, ranges.PIECE_BYTES, pin)
 
     def get_into(self, key: str, view: memoryview, start: int, pin: Pin) -> None:
         view[:] = self.get(key, start, start + len(view), pin).data

@@ -68,8 +68,10 @@ def made(*statuses: int | Exception, **options: Any) -> tuple[Lane, Session]:
     parameters = DriverParameters.from_mapping(mapping)
     session = Session(*statuses)
     signer = Signer(s3_client(parameters), parameters.bucket)
-    lane = Lane(signer, "agent/1", lambda origin: session, signs_headers=parameters.v4auth)  # type: ignore[arg-type,return-value]
-    return lane, session
+    return Lane(
+        signer, "agent/1", lambda origin: session,  # type: ignore[arg-type,return-value]
+        signs_headers=parameters.v4auth, sends_checksums=not parameters.regionendpoint,
+    ), session  # fmt: skip
 
 
 def get(lane: Lane) -> Any:
@@ -128,7 +130,7 @@ def test_a_page_that_is_not_whole_is_left_to_boto3(body: Any, monkeypatch: pytes
 
 def test_a_put_signs_its_headers_and_guards_its_bytes() -> None:
     """What is signed is what is sent; the MD5 tells the server what should arrive."""
-    lane, session = made(200)
+    lane, session = made(200, regionendpoint="http://127.0.0.1:9000")
     request = {
         "Key": "a", "ContentType": "text/csv", "Metadata": {"who": "me"}, "StorageClass": "STANDARD",
         "ServerSideEncryption": "aws:kms", "SSEKMSKeyId": "key-1", "ACL": "private",
@@ -139,6 +141,31 @@ def test_a_put_signs_its_headers_and_guards_its_bytes() -> None:
     assert set(signed) == {name.lower() for name in sent.headers} - {"user-agent"} | {"host"}
     assert sent.headers["Content-MD5"] == "kAFQmDzST7DWlj99KOF/cg=="
     assert sent.body == b"abc"
+
+
+def test_a_put_is_guarded_by_a_crc32_where_the_sdk_sends_checksums() -> None:
+    """As on AWS, which keeps it; signed like the other headers, and instead of the MD5."""
+    lane, session = made(200)
+    assert lane.put({"Key": "a"}, b"abc")
+    sent = session.requests[0]
+    assert sent.headers["x-amz-checksum-crc32"] == "NSRBwg=="
+    assert "x-amz-checksum-crc32" in parse_qs(urlsplit(sent.url).query)["X-Amz-SignedHeaders"][0].split(";")
+    assert "Content-MD5" not in sent.headers
+
+
+def test_checksums_are_asked_for_where_they_are_wanted(monkeypatch: pytest.MonkeyPatch) -> None:
+    """By a signed header; the answer's have boto3's names."""
+    monkeypatch.setitem(HEADERS, "x-amz-checksum-sha256", "abc=")
+    monkeypatch.setitem(HEADERS, "x-amz-checksum-type", "FULL_OBJECT")
+    lane, session = made(200)
+    for answer in (lane.get("a", "", {}, checksum=True), lane.head("a", "", checksum=True)):
+        assert answer
+        assert (answer["ChecksumSHA256"], answer["ChecksumType"]) == ("abc=", "FULL_OBJECT")
+    for sent in session.requests:
+        assert sent.headers["x-amz-checksum-mode"] == "ENABLED"
+        assert "x-amz-checksum-mode" in parse_qs(urlsplit(sent.url).query)["X-Amz-SignedHeaders"][0].split(";")
+    lane.get("a", "", {})
+    assert "x-amz-checksum-mode" not in session.requests[-1].headers
 
 
 @pytest.mark.parametrize("field", ["Tagging", "Expires", "CacheControl"])

@@ -49,9 +49,9 @@ keys = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=20
 @pytest.mark.parametrize("place", PLACES)
 @given(key=keys, version=st.sampled_from(["", "v1"]), operation=st.sampled_from(["get_object", "head_object"]))
 def test_a_read_is_signed_as_boto3_signs_it(place: str, key: str, version: str, operation: str) -> None:
-    """Whatever the key, wherever the bucket."""
+    """Whatever the key, wherever the bucket, and with the header that asks for its checksum."""
     by = signer(**PLACES[place])
-    fields = {"Key": key, **({"VersionId": version} if version else {})}
+    fields = {"Key": key, **({"VersionId": version, "ChecksumMode": "ENABLED"} if version else {})}
     ours, theirs = both(by, operation, fields)
     assert ours == theirs
     assert by._place
@@ -67,10 +67,13 @@ def test_a_listing_is_signed_as_boto3_signs_it(prefix: str, more: set[str]) -> N
         assert ours == theirs
 
 
-def test_a_put_is_signed_as_boto3_signs_it() -> None:
+@pytest.mark.parametrize(
+    "guard", [{"ContentMD5": "kAFQmDzST7DWlj99KOF/cg=="}, {"ChecksumAlgorithm": "CRC32", "ChecksumCRC32": "NSRBwg=="}]
+)
+def test_a_put_is_signed_as_boto3_signs_it(guard: dict[str, str]) -> None:
     """With the headers that go with it."""
     fields = {
-        "Key": "a/b c", "ContentType": "text/csv", "ContentMD5": "kAFQmDzST7DWlj99KOF/cg==", "Metadata": {"who": "me"},
+        "Key": "a/b c", "ContentType": "text/csv", **guard, "Metadata": {"who": "me"},
         "StorageClass": "STANDARD", "ServerSideEncryption": "aws:kms", "SSEKMSKeyId": "key-1", "ACL": "private",
     }  # fmt: skip
     ours, theirs = both(signer(region="eu-west-1"), "put_object", fields)
