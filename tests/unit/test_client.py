@@ -187,9 +187,9 @@ def test_no_signature_reaches_a_log(caplog: pytest.LogCaptureFixture) -> None:
         client = s3_client(parameters(v4auth=v4auth, loglevel="debug", sessiontoken="TOKENTOKEN"))
         url = client.generate_presigned_url("get_object", {"Bucket": "demo", "Key": "k"})
         signature = url.split("Signature=")[1].split("&")[0]
-        assert "Calculating signature" in caplog.text
         assert signature not in caplog.text
         assert "TOKENTOKEN" not in caplog.text
+    assert "Calculating signature" in caplog.text  # of version 2 always, of version 4 where awscrt does not sign
     for name in ("registry_s3fs", "botocore"):
         logging.getLogger(name).setLevel(logging.NOTSET)
 

@@ -66,8 +66,8 @@ def test_the_keys_of_a_request_are_struck_and_not_the_request() -> None:
 
 
 def test_there_are_at_least_sixty_rows() -> None:
-    """Nine operations, and enough that can go wrong."""
-    assert len(operations.OPERATIONS) == 9
+    """Ten operations, and enough that can go wrong."""
+    assert len(operations.OPERATIONS) == 10
     assert sum(fault.among is None for fault in faults.FAULTS) * len(operations.OPERATIONS) >= 60
 
 
