@@ -10,6 +10,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from registry_s3fs import interruption
+from registry_s3fs.responses import Response
 
 BROKEN = (OSError, HTTPException)
 """What any call here may raise: a connection that could not be made, broke, or was silent for too long."""
@@ -130,6 +131,7 @@ class Connections:
             if self._context
             else HTTPConnection(host, port, timeout=self._connect_timeout)
         )
+        connection.response_class = Response
         connection.set_debuglevel(0)  # at another one, which is the class's, it would print what is signed
         connection.connect()
         connection.sock.settimeout(self._read_timeout)

@@ -1,12 +1,13 @@
-"""Presigned URLs as boto3's `generate_presigned_url` makes them, in a third of its time.
+"""Presigned URLs as boto3's `generate_presigned_url` makes them, in a tenth of its time.
 
 What boto3 adds to a signature is the choice of an endpoint, which is the same for all keys of a bucket. It is
-taken from two URLs that boto3 signs, and botocore's signer does the rest. Where that gives another URL than
+taken from two URLs that boto3 signs, and `sigv4` does the rest. Where that gives another URL than
 boto3's (other kinds of signatures, directory buckets with their sessions), boto3 signs them all.
 """
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping
 from functools import cached_property
 from typing import Any, NamedTuple
@@ -14,6 +15,7 @@ from urllib.parse import parse_qsl, quote
 
 from registry_s3fs import sdk
 from registry_s3fs.redaction import redact
+from registry_s3fs.sigv4 import Keys, presigned
 
 METHODS = {"get_object": "GET", "head_object": "HEAD", "put_object": "PUT", "list_objects_v2": "GET"}
 QUERY = {
@@ -118,11 +120,6 @@ class Signer:
 
 
 def _signed_url(place: _Place, method: str, url: str, query: Mapping[str, str], headers: Mapping[str, str]) -> str:
-    from botocore.auth import S3SigV4QueryAuth
-    from botocore.awsrequest import AWSRequest
-
-    credentials = place.credentials.get_frozen_credentials()
-    host = url.split("/", 3)[2]  # given, so that botocore need not take it from the URL, twice
-    request = AWSRequest(method, url, headers={**headers, "host": host}, params=dict(query))
-    S3SigV4QueryAuth(credentials, "s3", place.region, expires=SIGNED_FOR_SECONDS).add_auth(request)
-    return str(request.url)
+    found = place.credentials.get_frozen_credentials()
+    keys = Keys(found.access_key, found.secret_key, found.token, place.region)
+    return presigned(keys, method, url, query, headers, at=time.time(), seconds=SIGNED_FOR_SECONDS)
