@@ -18,6 +18,7 @@ from registry_s3fs.splits import OutOfOrderError, Part, Plan
 logger = logging.getLogger("registry_s3fs")
 
 Info = dict[str, Any]
+_Timed = tuple[Page | None, float, float]
 
 TOLD = ("ContentType", "ServerSideEncryption", "SSEKMSKeyId")
 """Fields of a HEAD's answer that an info has, under S3's names; beside them `metadata`."""
@@ -62,21 +63,22 @@ def pages(bucket: Bucket, prefix: str, delimiter: str = "", start_after: str = "
 
 
 def _in_parts(bucket: Bucket, prefix: str, delimiter: str, start_after: str) -> Iterator[Page]:
+    begun = bucket.list(prefix, delimiter, **_behind(start_after))
+    page, *times = _timed(begun)
+    if page is None or page.last:  # as for most directories; a plan takes a tenth of a request's time
+        yield from [page] if page else []
+        return
     plan = Plan(prefix, delimiter, start_after)
-    sources: dict[Part, Iterator[Page]] = {}
-    running: dict[Future[tuple[Page | None, float, float]], Part] = {}
-
-    def request(part: Part) -> tuple[Page | None, float, float]:
-        began, worked = time.perf_counter(), time.thread_time()
-        if part not in sources:
-            behind: dict[str, Any] = {"start_after": part.after} if part.after else {}
-            sources[part] = bucket.list(prefix, delimiter, **behind)
-        page = next(sources[part], None)
-        worked = max(time.thread_time() - worked, 1e-6)
-        return page, time.perf_counter() - began - worked, worked
-
     first = next(plan.due())
-    plan.received(first, *request(first))
+    plan.received(first, page, *times)
+    sources: dict[Part, Iterator[Page]] = {first: begun}
+    running: dict[Future[_Timed], Part] = {}
+
+    def request(part: Part) -> _Timed:
+        if part not in sources:
+            sources[part] = bucket.list(prefix, delimiter, **_behind(part.after))
+        return _timed(sources[part])
+
     page = plan.take()
     if page is not None:  # nothing more is requested before it is asked for
         yield page
@@ -89,6 +91,18 @@ def _in_parts(bucket: Bucket, prefix: str, delimiter: str, start_after: str) -> 
                 plan.received(running.pop(future), *future.result())
             if page is not None:
                 yield page
+
+
+def _behind(key: str) -> dict[str, Any]:
+    return {"start_after": key} if key else {}
+
+
+def _timed(pages: Iterator[Page]) -> _Timed:
+    """The next page, if there is one, how long it was waited for, and how long it took to read; in seconds."""
+    began, worked = time.perf_counter(), time.thread_time()
+    page = next(pages, None)
+    worked = max(time.thread_time() - worked, 1e-6)
+    return page, time.perf_counter() - began - worked, worked
 
 
 def children(bucket: Bucket, path: str) -> list[Info] | None:
