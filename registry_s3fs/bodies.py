@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import errno
-from contextlib import closing
+from collections import deque
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from io import BytesIO
 from typing import Any, Protocol
 
@@ -53,12 +55,45 @@ class Memory:
         self._buffer = BytesIO(bytes(size))
 
     def view(self) -> memoryview:
-        """What to fill; released before `data` is asked for."""
+        """What to fill; released before `data` is asked for, and each part of it, too.
+
+        An exception would keep a part that is not. Python's garbage collector, where it comes to it with the
+        exception, complains of the memory, and before 3.11.8 and 3.12.2 it could crash
+        (https://github.com/python/cpython/issues/111049).
+        """
         return self._buffer.getbuffer()
 
     def data(self) -> bytes:
         """The bytes."""
         return self._buffer.getvalue()
+
+
+class Spare:
+    """Memory that is used again. To have the system hand out as much anew costs more than a copy of it.
+
+    >>> spare = Spare()
+    >>> with spare.lent(spare.take(3)) as memory:
+    ...     memory[:] = b"abc"
+    >>> spare.take(3) is memory, spare.take(3) is memory
+    (True, False)
+    """
+
+    def __init__(self) -> None:
+        self._free: deque[bytearray] = deque()
+
+    def take(self, size: int) -> bytearray:
+        """So many bytes, of any value."""
+        try:
+            memory = self._free.pop()
+        except IndexError:  # a look before would tell of what another thread takes
+            return bytearray(size)
+        return memory if len(memory) == size else bytearray(size)
+
+    @contextmanager
+    def lent(self, memory: bytearray) -> Iterator[bytearray]:
+        """Memory that is free again when the block has ended well."""
+        yield memory
+        self._free.append(memory)
 
 
 class Received:
@@ -82,7 +117,8 @@ class Received:
         """Take a body to its end; where it breaks, what came before is kept."""
         with closing(body):
             while self.count < len(self._view):
-                taken = body.fill(self._view[self.count :])
+                with self._view[self.count :] as rest:
+                    taken = body.fill(rest)
                 if not taken:
                     raise ConnectionResetError(errno.ECONNRESET, "the answer's body is shorter than it said")
                 self.count += taken

@@ -355,7 +355,10 @@ def translated(path: str, *, precondition: type[OSError] = FileExistsError) -> I
         better = translate(error, path, precondition=precondition)
         if better is error:
             raise
-        raise better from error
+        try:
+            raise better from error
+        finally:
+            del better  # whose traceback holds this frame
 
 
 @contextmanager

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 from collections.abc import Mapping
+from contextlib import nullcontext
 from datetime import datetime
 from typing import Any
 
@@ -316,7 +317,7 @@ class RegistryS3FileSystem(ManyPaths, Searching, Attributes):
     def pipe_file(self, path: Any, value: Any, mode: str = "overwrite", **kwargs: Any) -> None:
         """Store bytes; with ``mode="create"`` an existing file is a `FileExistsError`, atomically."""
         view = memoryview(value).cast("B")
-        self._upload(path, len(view), lambda extent: view[slice(*extent)], mode=mode, **kwargs)
+        self._upload(path, len(view), lambda extent: nullcontext(view[slice(*extent)]), mode=mode, **kwargs)
 
     def pipe(self, path: Any, value: Any = None, **kwargs: Any) -> None:
         """Store bytes at a path, or each of ``{path: bytes}``, side by side; `BulkError` as of `put`."""
@@ -380,17 +381,18 @@ class RegistryS3FileSystem(ManyPaths, Searching, Attributes):
             if cached.startswith(below) or f"{changed}/".startswith(cached.rstrip("/") + "/"):
                 self.dircache.pop(cached, None)
 
-    def _upload(self, path: Any, size: int, read: Any, *, mode: str = "overwrite", **kwargs: Any) -> None:
+    def _upload(self, path: Any, size: int, lend: Any, *, mode: str = "overwrite", **kwargs: Any) -> None:
         if mode not in ("overwrite", "create"):
             raise ValueError(f"mode: {mode!r} is neither 'overwrite' nor 'create'")
         if self._intrans:  # it appears at the transaction's end, with the files that were opened
             with self.open(path, "xb" if mode == "create" else "wb", **kwargs) as file:
                 for extent in ranges.split(0, size, self.parameters.chunksize):
-                    file.write(read(extent))
+                    with lend(extent) as data:
+                        file.write(data)
             return
         chunk_bytes = self._chunk_bytes(kwargs.pop("block_size", None))
         multipart.upload(
-            self.bucket, self.pool, self._key(path), size, read,
+            self.bucket, self.pool, self._key(path), size, lend,
             chunk_bytes=chunk_bytes, exclusive=mode == "create", **_described(**kwargs),
         )  # fmt: skip
         self.invalidate_cache(path)

@@ -6,8 +6,9 @@ import logging
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
-from contextlib import suppress
+from contextlib import AbstractContextManager, suppress
 from datetime import datetime, timezone
+from functools import partial
 
 from registry_s3fs import outcomes, ranges
 from registry_s3fs.bucket import Bucket
@@ -16,6 +17,9 @@ from registry_s3fs.errors import copied_nothing, uncertain
 from registry_s3fs.records import PLAIN, Body, Description, ObjectInfo, Part
 
 logger = logging.getLogger("registry_s3fs")
+
+Lend = Callable[[], AbstractContextManager[Body]]
+"""Gives bytes that stay as they are until the block ends."""
 
 MAX_BYTES_IN_MEMORY = 112 * ranges.MIB
 """Of one upload's chunks: those in flight and the one being filled; but never fewer than two chunks. With what boto3
@@ -59,13 +63,13 @@ class MultipartUpload:
         self._parts = list(parts)
         self.next_number = len(self._parts) + 1
 
-    def add(self, size: int, produce: Callable[[], Body], at_once: int | None = None) -> None:
-        """Send the next part, whose `size` bytes `produce` gives when a thread is free for them.
+    def add(self, size: int, lend: Lend, at_once: int | None = None) -> None:
+        """Send the next part, whose `size` bytes `lend` gives when a thread is free for them.
 
         Waits while `at_once` parts are in flight, by default as many as memory allows. Raises the error of
         an earlier part.
         """
-        self._start(at_once or most_in_flight(size), self._send, self.next_number, produce)
+        self._start(at_once or most_in_flight(size), self._send, self.next_number, lend)
 
     def add_copy(self, source: ObjectInfo, extent: ranges.Range, at_once: int) -> None:
         """Copy a range of another object, or of this one's committed version, as the next part."""
@@ -79,8 +83,9 @@ class MultipartUpload:
         for extent in ranges.split_evenly(source.size, ranges.MAX_PART_BYTES):
             self.add_copy(source, extent, at_once)
 
-    def _send(self, number: int, produce: Callable[[], Body]) -> Part:
-        return self._bucket.upload_part(self._key, self.upload_id, number, produce())
+    def _send(self, number: int, lend: Lend) -> Part:
+        with lend() as body:
+            return self._bucket.upload_part(self._key, self.upload_id, number, body)
 
     def _start(self, at_once: int, call: Callable[..., Part], *args: object) -> None:
         while len(self._pending) >= at_once:
@@ -155,21 +160,22 @@ def upload(
     pool: Pool,
     key: str,
     size: int,
-    read: Callable[[ranges.Range], Body],
+    lend: Callable[[ranges.Range], AbstractContextManager[Body]],
     *,
     chunk_bytes: int,
     exclusive: bool = False,
     description: Description = PLAIN,
 ) -> None:
-    """Store `size` bytes, which `read` gives a range at a time: one PutObject up to `chunk_bytes`, else in parts."""
+    """Store `size` bytes, which `lend` gives a range at a time: one PutObject up to `chunk_bytes`, else in parts."""
     if size <= chunk_bytes:
-        bucket.put(key, read((0, size)), exclusive=exclusive, description=description)
+        with lend((0, size)) as body:
+            bucket.put(key, body, exclusive=exclusive, description=description)
         return
     parts = MultipartUpload(bucket, pool, key, description=description)
     try:
         for start, end in ranges.split(0, size, ranges.uniform_part_bytes(size, chunk_bytes)):
             at_once = most_in_flight(end - start, MAX_BYTES_READ)
-            parts.add(end - start, lambda extent=(start, end): read(extent), at_once)  # type: ignore[misc]  # bound now
+            parts.add(end - start, partial(lend, (start, end)), at_once)
         parts.complete(exclusive=exclusive)
     except BaseException:
         parts.abort()

@@ -56,7 +56,8 @@ def _gather(
     memory = Memory(end - start)
     with memory.view() as view:
         view[: len(begun)] = begun
-        _gather_into(bucket, pool, key, view[len(begun) :], start + len(begun), pin, check)
+        with view[len(begun) :] as rest:
+            _gather_into(bucket, pool, key, rest, start + len(begun), pin, check)
     return memory.data()
 
 
@@ -66,15 +67,17 @@ def _gather_into(
     """Fill a view with what the object is known to have from `start` on, in pieces fetched side by side."""
 
     def fetch(extent: ranges.Range) -> None:
-        bucket.get_into(key, view[slice(*extent)], start + extent[0], pin)
+        with view[slice(*extent)] as piece:
+            bucket.get_into(key, piece, start + extent[0], pin)
 
     pieces = list(ranges.split_for_reading(0, len(view)))
     if check is None:
         pool.map(fetch, pieces)
         return
     with closing(pool.each(fetch, pieces, pool.threads)) as fetched:
-        for piece, _ in zip(pieces, fetched, strict=True):
-            check.take(start + piece[0], view[slice(*piece)], start + len(view))
+        for extent, _ in zip(pieces, fetched, strict=True):
+            with view[slice(*extent)] as piece:
+                check.take(start + extent[0], piece, start + len(view))
 
 
 class ReadFile(AbstractBufferedFile):

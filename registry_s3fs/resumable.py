@@ -9,7 +9,7 @@ import enum
 import errno
 import warnings
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
@@ -95,7 +95,7 @@ class FileWriter:
         with self._failing():
             self._flush()
             if not self._upload.settle():
-                self._upload.add(0, lambda: b"", at_once=1)  # S3 completes no upload without a part
+                self._upload.add(0, lambda: nullcontext(b""), at_once=1)  # S3 completes no upload without a part
             self._publish()
         self._state = State.COMMITTED
 
@@ -152,7 +152,7 @@ class FileWriter:
     def _send(self, size: int) -> None:
         chunk = self._buffer[:size]
         del self._buffer[:size]
-        self._upload.add(size, lambda: chunk, at_once=1)
+        self._upload.add(size, lambda: nullcontext(chunk), at_once=1)
 
     def _flush(self) -> None:
         if self._buffer:

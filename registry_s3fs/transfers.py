@@ -6,12 +6,13 @@ import errno
 import os
 import threading
 import uuid
-from collections import deque
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager, suppress
+from contextlib import AbstractContextManager, closing, contextmanager, suppress
+from io import FileIO
 from typing import IO, Any
 
 from registry_s3fs import checksums, ranges
+from registry_s3fs.bodies import Spare
 from registry_s3fs.bucket import Bucket
 from registry_s3fs.checks import Check
 from registry_s3fs.concurrency import Pool
@@ -72,21 +73,20 @@ def _in_place(bucket: Bucket, pool: Pool, key: str, file: IO[bytes], callback: A
     file.write(first.data)
     callback.relative_update(len(first.data))
     writing = threading.Lock()
-    memory: deque[bytearray] = deque()
+    spare = Spare()
 
     def move(piece: ranges.Range) -> None:
         start, end = piece
-        try:
-            taken = memory.pop()
-        except IndexError:  # a look before would tell of what another thread takes
-            taken = bytearray(ranges.PIECE_BYTES)
-        with memoryview(taken) as whole, whole[: end - start] as view:
+        with (
+            spare.lent(spare.take(ranges.PIECE_BYTES)) as memory,
+            memoryview(memory) as whole,
+            whole[: end - start] as view,
+        ):
             bucket.get_into(key, view, start, first.pin)
             with writing:
                 file.seek(start)
                 file.write(view)
                 callback.relative_update(len(view))
-        memory.append(taken)
 
     rest = ranges.split_for_reading(len(first.data), first.size)
     with closing(pool.each(move, rest, PIECES_AHEAD)) as moved:
@@ -111,19 +111,29 @@ def replacing(lpath: Any) -> Iterator[IO[bytes]]:
         raise
 
 
-def local_reader(lpath: Any, callback: Any) -> Callable[[ranges.Range], bytes]:
-    """A function that reads ranges of a local file, from any thread, and tells the callback."""
-    counting = threading.Lock()
+def local_reader(lpath: Any, callback: Any) -> Callable[[ranges.Range], AbstractContextManager[bytearray]]:
+    """A function that lends ranges of a local file, to any thread, and tells the callback."""
+    counting, spare = threading.Lock(), Spare()
 
-    def read(extent: ranges.Range) -> bytes:
+    def lend(extent: ranges.Range) -> AbstractContextManager[bytearray]:
         start, end = extent
-        with open(lpath, "rb") as file:
+        memory = spare.take(end - start)
+        with open(lpath, "rb", buffering=0) as file:
             file.seek(start)
-            data = file.read(end - start)
-        if len(data) < end - start:
-            raise OSError(errno.EIO, "the local file shrank while it was being stored", os.fspath(lpath))
+            _fill(file, memory)
         with counting:
-            callback.relative_update(len(data))
-        return data
+            callback.relative_update(len(memory))
+        return spare.lent(memory)
 
-    return read
+    return lend
+
+
+def _fill(file: FileIO, memory: bytearray) -> None:
+    """Read as much as the memory holds; Linux reads at most 2 GiB at a time."""
+    with memoryview(memory) as view:
+        at = 0
+        while at < len(view):
+            count = file.readinto(view[at:])
+            if not count:
+                raise OSError(errno.EIO, "the local file shrank while it was being stored", os.fspath(file.name))
+            at += count

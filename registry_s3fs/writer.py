@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from fsspec.spec import AbstractBufferedFile
 
 from registry_s3fs import abandonment, interruption, ranges
+from registry_s3fs.bodies import Spare
 from registry_s3fs.multipart import MultipartUpload
 from registry_s3fs.records import Description, Pin
 
@@ -68,6 +69,9 @@ class WriteFile(AbstractBufferedFile):
         self._description = description
         self._upload: MultipartUpload | None = None
         self._chunk = bytearray()
+        self._filled = 0
+        """Of the chunk."""
+        self._spare = Spare()
         self._handled_at_open = abandonment.being_handled()
         self._state = State.OPEN
         _open_files.add(self)
@@ -81,11 +85,9 @@ class WriteFile(AbstractBufferedFile):
         view = memoryview(data).cast("B")
         at = 0
         while at < len(view):
-            if len(self._chunk) == self._chunk_bytes:
+            if self._filled == self._chunk_bytes:
                 self._send_chunk()
-            taken = view[at : at + self._chunk_bytes - len(self._chunk)]
-            self._chunk += taken
-            at += len(taken)
+            at += self._take(view[at:])
         self.loc += len(view)
         return len(view)
 
@@ -131,7 +133,8 @@ class WriteFile(AbstractBufferedFile):
 
     def disown(self) -> None:
         """Forget an upload that is another process's."""
-        self._state, self._upload, self._chunk = State.DISCARDED, None, bytearray()
+        self._state, self._upload = State.DISCARDED, None
+        self._forget()
 
     # How it is done
 
@@ -149,17 +152,21 @@ class WriteFile(AbstractBufferedFile):
 
     def _publish(self) -> None:
         exclusive = self.mode == "xb"
+        del self._chunk[self._filled :]
         if self._upload is None:
             self.fs.bucket.put(self._key, self._chunk, exclusive=exclusive, description=self._description)
         else:
             if self._chunk:
                 self._send_chunk()
             self._upload.complete(exclusive=exclusive)
-        self._chunk = bytearray()
+        self._forget()
         self.fs.invalidate_cache(self.path)
 
+    def _forget(self) -> None:
+        self._chunk, self._filled, self._spare = bytearray(), 0, Spare()
+
     def _throw_away(self) -> None:
-        self._chunk = bytearray()
+        self._forget()
         if self._upload is not None:
             upload, self._upload = self._upload, None
             upload.abort()
@@ -184,9 +191,21 @@ class WriteFile(AbstractBufferedFile):
             self._upload = MultipartUpload(bucket, pool, self._key, description=self._description)
         return self._upload
 
+    def _take(self, view: memoryview) -> int:
+        """Put what fits into the chunk, which grows up to its size; gives how much that was."""
+        end = min(self._filled + len(view), self._chunk_bytes)
+        if end > len(self._chunk):
+            grown = min(max(end, 2 * len(self._chunk)), self._chunk_bytes)
+            self._chunk.extend(bytes(grown - len(self._chunk)))
+        taken = end - self._filled
+        self._chunk[self._filled : end] = view[:taken]
+        self._filled = end
+        return taken
+
     def _send_chunk(self) -> None:
-        chunk, self._chunk = self._chunk, bytearray()
-        self._discarding_on_error(lambda: self._multipart().add(len(chunk), lambda: chunk))
+        chunk, lent = self._chunk, self._spare.lent
+        self._discarding_on_error(lambda: self._multipart().add(len(chunk), lambda: lent(chunk)))
+        self._chunk, self._filled = self._spare.take(self._chunk_bytes), 0
 
     def _begin_with_committed(self) -> None:
         """Append: the object as it stands goes first, copied by the server where S3 allows such a part."""
@@ -196,7 +215,7 @@ class WriteFile(AbstractBufferedFile):
             return
         self._description = committed.description
         if committed.size < ranges.MIN_PART_BYTES:
-            self._chunk += self.fs.bucket.get(self._key, pin=Pin(committed.etag)).data
+            self._take(memoryview(self.fs.bucket.get(self._key, pin=Pin(committed.etag)).data))
         else:
             self._discarding_on_error(lambda: self._multipart().add_object(committed))
         self.loc = committed.size

@@ -15,7 +15,7 @@ from typing import Any
 import fsspec
 import pytest
 
-from registry_s3fs import RegistryS3FileSystem, transfers
+from registry_s3fs import RegistryS3FileSystem, bodies
 from registry_s3fs.errors import FileExpired
 from tests.fakes import on_both
 from tests.scripted import object_of, scripted
@@ -370,7 +370,7 @@ def test_threads_of_a_download_do_not_take_each_others_memory(
         def __bool__(self) -> bool:
             return True
 
-    monkeypatch.setattr(transfers, "deque", SeemsFull)
+    monkeypatch.setattr(bodies, "deque", SeemsFull)
     data = random.Random(3).randbytes(20 * MIB)
     fs.pipe_file("/f", data)
     fs.get_file("/f", tmp_path / "f")

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import errno
+import gc
+import io
 import time
 from collections.abc import Callable
 from typing import Any
@@ -36,6 +38,12 @@ def cat_file(fs: RegistryS3FileSystem) -> bytes:
     return data
 
 
+def get_file(fs: RegistryS3FileSystem) -> bytes:
+    into = io.BytesIO()
+    fs.get_file("/f", into)
+    return into.getvalue()
+
+
 @pytest.mark.parametrize("kind", ["503", "500", "reset", "applied", "truncate", "break"])
 @pytest.mark.parametrize("read", [opened, cat_file])
 def test_a_read_goes_on_where_it_broke(
@@ -45,6 +53,39 @@ def test_a_read_goes_on_where_it_broke(
     proxy.faults = [Fault("GetObject", kind), Fault("GetObject", kind, nth=3)]
     assert read(shaky) == DATA
     assert proxy.count("GetObject") >= 4
+
+
+def at_once(fs: RegistryS3FileSystem) -> bytes:
+    with fs.open("/f", "rb") as file:
+        data: bytes = file.read()
+        return data
+
+
+@pytest.mark.parametrize(("nth", "times"), [(1, 1), (2, 1), (1, ALWAYS), (2, ALWAYS)])
+@pytest.mark.parametrize("read", [opened, at_once, cat_file, lambda fs: fs.cat_file("/f", 1, 3 * PIECE), get_file])
+def test_no_error_holds_the_memory_that_was_filled(
+    shaky: RegistryS3FileSystem, proxy: Proxy, nth: int, times: float, read: Callable[[RegistryS3FileSystem], bytes]
+) -> None:
+    """Neither one that is raised nor one that was overcome: Python's garbage collector could crash over both."""
+    proxy.faults = [Fault("GetObject", "truncate", nth=nth, times=times, sent=10)]
+    raised = None
+    gc.collect()
+    gc.disable()
+    try:
+        read(shaky)
+    except OSError as error:
+        raised = error
+    finally:
+        left = [each for each in gc.get_objects() if type(each) is type_of_buffer()]
+        gc.enable()
+    assert (raised is None) == (times == 1)
+    assert left == []
+
+
+def type_of_buffer() -> type:
+    """What an exported view of a BytesIO holds."""
+    with io.BytesIO(b"1").getbuffer() as view:
+        return type(view.obj)
 
 
 @pytest.mark.parametrize("kind", ["truncate", "stall"])
