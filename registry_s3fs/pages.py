@@ -9,11 +9,13 @@ url-encoded keys, stays botocore's; and so does every page that is not as expect
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Iterator, MutableMapping
 from datetime import datetime
+from functools import lru_cache
 from typing import Any
 from urllib.parse import unquote_plus
-from xml.etree.ElementTree import Element, ParseError, TreeBuilder, XMLParser
+from xml.etree.ElementTree import Element, ParseError, TreeBuilder, XMLParser, fromstring
 
 Fields = dict[str, Callable[[str], Any]]
 
@@ -60,6 +62,38 @@ def decoded(page: dict[str, Any]) -> dict[str, Any]:
 
 
 def _page(body: bytes) -> dict[str, Any]:
+    """Objects by one regular expression, where all are as S3 writes them, and what is around them by its elements."""
+    text = body.decode()
+    start, end = text.find("<Contents>"), text.rfind("</Contents>") + len("</Contents>")
+    objects = _objects(text[start:end].replace("&quot;", '"')) if start >= 0 and "<!" not in text else None
+    if objects is None:
+        return _by_element(body)
+    return {**_by_element((text[:start] + text[end:]).encode()), "Contents": objects}
+
+
+def _objects(text: str) -> list[dict[str, Any]] | None:
+    """The objects, of which nothing but them is in the text; None where that is not so.
+
+    >>> len(_objects(text := "<Contents><Key>a</Key><LastModified>2026-11-25T00:00:00.000Z</LastModified>"
+    ...     '<ETag>"e"</ETag><Size>1</Size></Contents>')), _objects(text + "<Contents/>"), _objects(text + " ")
+    (1, None, None)
+    """
+    objects, at = [], 0
+    for found in _OBJECT.finditer(text):
+        if found.start() != at:
+            return None
+        at = found.end()
+        key, modified, etag, checksum, size, storage_class = found.groups()
+        row = {"Key": key, "LastModified": _time(modified), "ETag": etag, "Size": int(size)}
+        if storage_class:
+            row["StorageClass"] = storage_class[len("<StorageClass>") : -len("</StorageClass>")]
+        if checksum:
+            row.update(_checksum(checksum))
+        objects.append(row)
+    return objects if at == len(text) and "&" not in text else None
+
+
+def _by_element(body: bytes) -> dict[str, Any]:
     rows: dict[str, list[dict[str, Any]]] = {"Contents": [], "CommonPrefixes": []}
     tags = {"Contents": _Tags(_OF_OBJECT), "CommonPrefixes": _Tags(_OF_PREFIX)}
     rest: list[Element] = []
@@ -159,3 +193,25 @@ _OF_PAGE: Fields = {
     **dict.fromkeys(("ContinuationToken", "NextContinuationToken"), str),
 }
 """https://docs.aws.amazon.com/AmazonS3/latest/API/API_ListObjectsV2.html"""
+
+
+def _element(name: str, text: str = r"[^<\x00-\x1f\ufffe\uffff]*") -> str:
+    return f"<{name}>({text})</{name}>"
+
+
+def _if_there(*names: str) -> str:
+    """Elements with their tags."""
+    each = (_element(name).replace("(", "(?:") for name in names)
+    return "(" + "".join(f"(?:{element})?" for element in each) + ")"
+
+
+_OBJECT = re.compile(
+    "<Contents>" + _element("Key") + _element("LastModified") + _element("ETag")
+    + _if_there("ChecksumAlgorithm", "ChecksumType") + _element("Size", "[0-9]+") + _if_there("StorageClass")
+    + "</Contents>"
+)  # fmt: skip
+
+
+@lru_cache(64)  # there are few
+def _checksum(elements: str) -> dict[str, Any]:
+    return _row(fromstring(f"<all>{elements}</all>"), _Tags(_OF_OBJECT))  # noqa: S314  # as in `_children`
