@@ -35,7 +35,7 @@ GET_FIELDS = {
     "content-range": "ContentRange",
     "etag": "ETag",
     "x-amz-checksum-type": "ChecksumType",
-    **{f"x-amz-{field[:8]}-{field[8:]}".lower(): field for field in checksums.FIELDS},
+    **{f"x-amz-checksum-{algorithm.lower()}": field for field, algorithm in checksums.FIELDS.items()},
 }
 HEAD_FIELDS = {
     **GET_FIELDS,

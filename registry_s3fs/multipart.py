@@ -24,7 +24,7 @@ Lend = Callable[[], AbstractContextManager[Body]]
 MAX_BYTES_IN_MEMORY = 112 * ranges.MIB
 """Of one upload's chunks: those in flight and the one being filled; but never fewer than two chunks. With what boto3
 holds beside them the process stays within the 128 MiB that `writer` promises."""
-MAX_BYTES_READ = 288 * ranges.MIB
+MAX_BYTES_READ = 224 * ranges.MIB
 """As `MAX_BYTES_IN_MEMORY`, of an upload whose bytes are at hand: none of it waits for its caller."""
 
 
