@@ -11,6 +11,7 @@ import traceback
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import suppress
+from importlib.util import find_spec
 from typing import Any
 from urllib.parse import unquote
 from xml.sax.saxutils import escape
@@ -76,13 +77,17 @@ def check(text: str, fs: RegistryS3FileSystem) -> None:
     assert SIGNATURE.findall(text) == []
 
 
+SPEAKING = {"urllib3.connectionpool", "botocore.endpoint", *([] if find_spec("awscrt") else ["botocore.auth"])}
+"""Loggers that must have spoken, so that there is something to mask; awscrt signs without a word."""
+
+
 @pytest.mark.parametrize("more", [{}, {"sessiontoken": TOKEN}, {"v4auth": False}], ids=["v4", "token", "v2"])
 def test_no_call_shows_a_secret(options: dict[str, Any], more: Any, caplog: pytest.LogCaptureFixture) -> None:
     """Through the fast lane's signed URLs and boto3 alike; each kind of call, and errors of each kind."""
     fs = RegistryS3FileSystem(**options, **more, useragent="secrets")
     text = shown(fs, FAILING, caplog)
     assert fast_lane(fs.parameters)._proven
-    assert {"urllib3.connectionpool", "botocore.auth", "botocore.endpoint"} <= {each.name for each in caplog.records}
+    assert {each.name for each in caplog.records} >= SPEAKING
     assert re.search(r"Authorization.*(Signature=|AWS \S+:)\*\*\*", text)
     check(text, fs)
 
@@ -231,7 +236,7 @@ def test_no_logger_that_logs_is_without_the_filter(options: dict[str, Any], capl
     fs = RegistryS3FileSystem(**options, useragent="loggers")
     shown(fs, FAILING, caplog)
     ours = {name for each in caplog.records if (name := each.name).partition(".")[0] in redaction.LOGGERS}
-    assert {"botocore.auth", "botocore.endpoint", "urllib3.connectionpool"} <= ours
+    assert ours >= SPEAKING
     assert [name for name in ours if not logging.getLogger(name).filters] == []
 
 
