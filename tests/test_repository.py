@@ -13,7 +13,8 @@ import pytest
 from registry_s3fs import errors
 
 HERE = Path(__file__).parents[1]
-MODULES = sorted((HERE / "registry_s3fs").glob("*.py"))
+PACKAGE = HERE / "registry_s3fs"
+MODULES = sorted(PACKAGE.rglob("*.py"))
 MAX_FILE_LINES = 450
 MAX_FUNCTION_LINES = 45
 
@@ -47,23 +48,36 @@ def test_every_promise_has_its_test() -> None:
 
 
 def test_the_architecture_page_names_every_module() -> None:
-    """Each file of the package has its line, and no line is left of one that is gone."""
+    """Each file of the package has its line, by its path below the package, and no line is left of one that is gone."""
     page = (HERE / "docs" / "architecture.md").read_text()
-    named = {
-        name for row in re.findall(r"^\| (`[^|]+) \|", page, re.MULTILINE) for name in re.findall(r"`(\w+\.py)`", row)
-    }
-    assert named == {path.name for path in MODULES} - {"__init__.py", "__main__.py"}
+    rows = re.findall(r"^\| (`[^|]+) \|", page, re.MULTILINE)
+    named = [name for row in rows for name in re.findall(r"`([\w/]+\.py)`", row)]
+    modules = [path.relative_to(PACKAGE).as_posix() for path in MODULES if path.name != "__init__.py"]
+    assert sorted(named) == sorted(set(modules) - {"__main__.py"})
 
 
 def test_every_module_has_its_import_layer() -> None:
-    """A new module is placed before it can import what it likes."""
+    """A new module is placed before it can import what it likes: by its own name, or by a folder's that it lies in."""
     config = ConfigParser()
     config.read(HERE / "setup.cfg")
-    layers = set(re.findall(r"\w+", config["importlinter:contract:layers"]["layers"]))
-    assert layers == {path.stem for path in MODULES} - {"__init__"}
+    layers = re.findall(r"[\w.]+", config["importlinter:contract:layers"]["layers"])
+    modules = [_dotted(path) for path in MODULES if path.name != "__init__.py"]
+    placed = {module: [layer for layer in layers if f"{module}.".startswith(f"{layer}.")] for module in modules}
+    assert {module: found for module, found in placed.items() if len(found) != 1} == {}
+    assert set(layers) == {layer for found in placed.values() for layer in found}
 
 
-@pytest.mark.parametrize("path", MODULES, ids=lambda path: path.name)
+def _dotted(path: Path) -> str:
+    return ".".join(path.relative_to(PACKAGE).with_suffix("").parts)
+
+
+@pytest.mark.parametrize("folder", sorted({path.parent for path in MODULES}), ids=lambda path: path.name)
+def test_every_folder_is_a_package_with_a_docstring(folder: Path) -> None:
+    """Else it is left out of the wheel, and nobody says what it is for."""
+    assert ast.get_docstring(ast.parse((folder / "__init__.py").read_text()))
+
+
+@pytest.mark.parametrize("path", MODULES, ids=_dotted)
 def test_files_and_functions_are_short(path: Path) -> None:
     """At most 450 lines a file, and 45 a function without its docstring."""
     text = path.read_text()

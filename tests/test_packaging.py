@@ -1,0 +1,60 @@
+"""The wheel is built from the sources and installed elsewhere, and the whole package is there."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from zipfile import ZipFile
+
+import pytest
+
+HERE = Path(__file__).parents[1]
+SOURCES = ("LICENSE", "README.md", "pyproject.toml", "setup.cfg", "setup.py")
+PACKAGE = "registry_s3fs"
+FILES = {path.relative_to(HERE).as_posix() for path in (HERE / PACKAGE).rglob("*.py")} | {f"{PACKAGE}/py.typed"}
+IMPORT_ALL = """
+import importlib, json, sys
+target, *names = sys.argv[1:]
+sys.path.insert(0, target)
+print(json.dumps({name: importlib.import_module(name).__file__ for name in names}))
+"""
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Built from a copy of the sources, so that nothing an earlier build left behind gets in."""
+    folder = tmp_path_factory.mktemp("wheel")
+    sources = folder / "sources"
+    shutil.copytree(HERE / PACKAGE, sources / PACKAGE, ignore=shutil.ignore_patterns("__pycache__"))
+    for name in SOURCES:
+        shutil.copy(HERE / name, sources)
+    pip("wheel", "--no-build-isolation", "--wheel-dir", folder, sources)
+    (built,) = folder.glob("*.whl")
+    return built
+
+
+def pip(command: str, *arguments: str | Path) -> None:
+    """Run pip without an index, and show what it says where it fails."""
+    options = ("--no-deps", "--no-index", "--disable-pip-version-check", "--quiet")
+    done = subprocess.run([sys.executable, "-m", "pip", command, *options, *arguments], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+
+
+def test_the_wheel_has_every_file_of_the_package(wheel: Path) -> None:
+    """Those of its folders too, and `py.typed`; and nothing else beside its metadata."""
+    with ZipFile(wheel) as archive:
+        assert {name for name in archive.namelist() if ".dist-info/" not in name} == FILES
+
+
+def test_every_module_is_imported_from_where_the_wheel_was_installed(wheel: Path, tmp_path: Path) -> None:
+    """None misses another that only the checkout has."""
+    pip("install", "--target", tmp_path, wheel)
+    modules = FILES - {f"{PACKAGE}/py.typed", f"{PACKAGE}/__main__.py"}  # whose import runs the command
+    files = {name.removesuffix(".py").removesuffix("/__init__").replace("/", "."): name for name in modules}
+    command = [sys.executable, "-I", "-c", IMPORT_ALL, str(tmp_path), *files]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout) == {name: str(tmp_path / file) for name, file in files.items()}
