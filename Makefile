@@ -28,7 +28,7 @@ newest: $(VENV)/newest/done
 oldest: $(VENV)/oldest/done
 	$(VENV)/oldest/bin/python $(PYTEST) $(TESTS_OF_DEPENDENCIES)
 
-# Options by BENCH: make bench BENCH='--profile lan --peer s3fs --workload find'
+# Options by BENCH: make bench BENCH='--profile lan --peer s3fs --workload find --baseline HEAD~1'
 bench: $(VENV)/bench/done
 	$(VENV)/bench/bin/python -m benchmarks $(BENCH)
 

@@ -11,10 +11,12 @@ import os
 import signal
 import sys
 from contextlib import AbstractContextManager
+from dataclasses import replace
 from pathlib import Path
 
-from benchmarks import endpoints, report, results, runner
-from benchmarks.peers import PEERS
+from benchmarks import baseline, endpoints, report, results, runner
+from benchmarks.baseline import Baseline
+from benchmarks.peers import OURS, PEERS
 from benchmarks.peers.base import Access
 from benchmarks.profiles import LAN, MOTO, PROFILES, QUICK, WAN, Profile
 from benchmarks.results import Results
@@ -31,9 +33,10 @@ def main() -> None:
     signal.signal(signal.SIGTERM, lambda *_: sys.exit("terminated"))  # local files are deleted, as at ctrl-C
     args = _arguments()
     folder = endpoints.simulator_folder()
-    is_complete = bool(folder) and not (args.endpoint or args.peer or args.workload)
+    is_complete = bool(folder) and not (args.endpoint or args.peer or args.workload or args.baseline or args.tls)
+    earlier = _baseline(args.baseline) if args.baseline else None
     for profile in _profiles(args, folder):
-        plan = runner.Plan(profile, args.peer or list(PEERS), args.workload or list(BY_NAME), args.rounds)
+        plan = runner.Plan(profile, _peers(args, earlier), args.workload or list(BY_NAME), args.rounds, earlier)
         measured = measure(plan, _endpoint(args, folder))
         print(report.report(measured), flush=True)
         if args.json:
@@ -45,8 +48,10 @@ def main() -> None:
 
 def measure(plan: runner.Plan, server: AbstractContextManager[endpoints.Endpoint]) -> Results:
     """All records of a plan, and what they need to be understood."""
-    distributions = [name for peer in plan.peers for name in PEERS[peer].distributions]
+    distributions = [name for peer in plan.peers if peer in PEERS for name in PEERS[peer].distributions]
     surroundings = about("benchmarks", distributions) | {"rounds": f"{plan.rounds}, of which the median is shown"}
+    if plan.baseline:
+        surroundings["baseline"] = baseline.describe(plan.baseline)
     titles = {name: BY_NAME[name].title(plan.profile.sizes) for name in plan.workloads}
     with server as endpoint:
         records = runner.run(plan, endpoint)
@@ -77,6 +82,10 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--profile", action="append", choices=PROFILES, help="default: lan and wan, or quick")
     parser.add_argument("--peer", action="append", choices=PEERS, help="again for more; default: all")
     parser.add_argument("--workload", action="append", choices=BY_NAME, help="again for more; default: all")
+    parser.add_argument(
+        "--baseline", metavar="COMMIT", help="of this repository: a further peer, which ours is compared with"
+    )
+    parser.add_argument("--tls", action="store_true", help="the simulator speaks https")
     parser.add_argument("--rounds", type=int, default=3, help="default: %(default)s")
     parser.add_argument("--json", type=Path, help="a file for the results, too")
     parser.add_argument("--endpoint", help="URL of an S3 server, instead of the simulator or moto's")
@@ -87,7 +96,22 @@ def _arguments() -> argparse.Namespace:
     args = parser.parse_args()
     if args.endpoint and not (args.bucket and args.accesskey and args.secretkey):
         parser.error("--endpoint needs --bucket, --accesskey and --secretkey")
+    if args.tls and (args.endpoint or not endpoints.simulator_folder()):
+        parser.error("--tls is of the simulator, whose folder S3SIM names; an --endpoint says https itself")
     return args
+
+
+def _baseline(commit: str) -> Baseline:
+    try:
+        return baseline.prepare(commit)
+    except baseline.BaselineError as error:
+        sys.exit(f"--baseline {commit}: {error}")
+
+
+def _peers(args: argparse.Namespace, earlier: Baseline | None) -> list[str]:
+    """Those asked for; an earlier commit stands beside ours, whoever else is asked for."""
+    asked = args.peer or list(PEERS)
+    return [OURS, earlier.name, *(name for name in asked if name != OURS)] if earlier else asked
 
 
 def _profiles(args: argparse.Namespace, folder: Path | None) -> list[Profile]:
@@ -96,7 +120,12 @@ def _profiles(args: argparse.Namespace, folder: Path | None) -> list[Profile]:
         return [_only_sizes(name, f"on {args.endpoint}") for name in args.profile or [LAN.name]]
     if not folder:
         return [_only_sizes(name, f"on moto's server. {MOTO}") for name in args.profile or [QUICK.name]]
-    return [PROFILES[name] for name in args.profile or [LAN.name, WAN.name]]
+    found = [PROFILES[name] for name in args.profile or [LAN.name, WAN.name]]
+    return (
+        [replace(each, name=f"{each.name} tls", title=f"{each.title}, over https") for each in found]
+        if args.tls
+        else found
+    )
 
 
 def _only_sizes(name: str, where: str) -> Profile:
@@ -106,6 +135,8 @@ def _only_sizes(name: str, where: str) -> Profile:
 def _endpoint(args: argparse.Namespace, folder: Path | None) -> AbstractContextManager[endpoints.Endpoint]:
     if args.endpoint:
         return endpoints.other(Access(args.endpoint, args.bucket, args.region, args.accesskey, args.secretkey))
+    if args.tls and folder:
+        return endpoints.simulator_over_tls(folder)
     return endpoints.simulator(folder) if folder else endpoints.moto()
 
 

@@ -1,4 +1,7 @@
-"""What the objects of a benchmark hold and how they are named. Pure; both sides of a measurement know it."""
+"""What the objects of a benchmark hold and how they are named. Pure; both sides of a measurement know it.
+
+Nothing of `registry_s3fs` is imported: an earlier commit of it, whose modules have other names, is measured alike.
+"""
 
 from __future__ import annotations
 
@@ -7,8 +10,6 @@ import random
 from collections.abc import Iterable, Iterator, Sequence
 from functools import cache
 from typing import Any
-
-from registry_s3fs import layout
 
 KIB = 1024
 MIB = 1024 * KIB
@@ -26,6 +27,10 @@ DOOMED = f"{ROOT}/doomed"
 MISSING = f"{ROOT}/missing"
 ANY = f"{SMALL}/000000"
 """An object that is always there."""
+
+REGISTRY = "docker/registry/v2"
+REPOSITORIES = f"{REGISTRY}/repositories"
+"""Where a registry keeps its repositories, below its root directory."""
 
 TILE_BYTES = 17 * MIB
 """Contents repeat after this much: a prime number of MiB, so that a part or piece in a wrong place is seen."""
@@ -101,22 +106,20 @@ def registry_keys(images: int, repositories: int) -> Iterator[str]:
 
 
 def _blobs(number: int) -> list[str]:
-    return ["sha256:" + hashlib.sha256(f"{number}/{part}".encode()).hexdigest() for part in range(5)]
+    return [hashlib.sha256(f"{number}/{part}".encode()).hexdigest() for part in range(5)]
 
 
 def _image_keys(repository: str, tag: str, blobs: Sequence[str]) -> Iterator[str]:
-    manifest, *layers = blobs
-    links = (
-        layout.revision_link(repository, manifest),
-        layout.tag_link(repository, tag),
-        layout.tag_index_link(repository, tag, manifest),
-        *(layout.layer_link(repository, layer) for layer in layers[:2]),
-    )
-    yield from (path.lstrip("/") for path in (*map(layout.blob_path, blobs), *links))
+    at, (manifest, *layers) = f"{REPOSITORIES}/{repository}", blobs
+    yield from (f"{REGISTRY}/blobs/sha256/{blob[:2]}/{blob}/data" for blob in blobs)
+    yield f"{at}/_manifests/revisions/sha256/{manifest}/link"
+    yield f"{at}/_manifests/tags/{tag}/current/link"
+    yield f"{at}/_manifests/tags/{tag}/index/sha256/{manifest}/link"
+    yield from (f"{at}/_layers/sha256/{layer}/link" for layer in layers[:2])
 
 
 def walked_directories(repositories: int) -> int:
-    """How many directories are seen three levels below `layout.REPOSITORIES`: teams, repositories, two in each.
+    """How many directories are seen three levels below `REPOSITORIES`: teams, repositories, two in each.
 
     >>> walked_directories(60)
     200

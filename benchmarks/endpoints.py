@@ -9,12 +9,14 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from io import BytesIO
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import boto3
 from botocore.config import Config
 
-from benchmarks import data
+from benchmarks import certificates, data
+from benchmarks.certificates import Certificate
 from benchmarks.peers.base import Access
 from tests import servers
 
@@ -38,6 +40,7 @@ class Endpoint:
         self.client = boto3.client(
             "s3", endpoint_url=access.endpoint, region_name=access.region, config=config,
             aws_access_key_id=access.access_key, aws_secret_access_key=access.secret_key,
+            verify=access.authority or None,
         )  # fmt: skip
 
     @contextmanager
@@ -93,10 +96,10 @@ class Simulator(Endpoint):
 
     can_drop_bodies = True
 
-    def __init__(self, simulator: Any) -> None:
+    def __init__(self, simulator: Any, authority: str = "") -> None:
         keys = simulator.credentials
         names = (keys["region_name"], keys["aws_access_key_id"], keys["aws_secret_access_key"])
-        super().__init__(Access(simulator.endpoint, BUCKET, *names))
+        super().__init__(Access(simulator.endpoint, BUCKET, *names, authority))
         self.control = simulator
 
     @contextmanager
@@ -121,15 +124,26 @@ class Simulator(Endpoint):
 
 
 @contextmanager
-def simulator(folder: Path, **knobs: Any) -> Iterator[Simulator]:
-    """The simulator in a folder, by its ``s3sim.py``; by default it checks no digest, which costs it too much."""
+def simulator(folder: Path, certificate: Certificate | None = None, **knobs: Any) -> Iterator[Simulator]:
+    """The simulator in a folder, by its ``s3sim.py``; by default it checks no digest, which costs it too much.
+
+    With a certificate it speaks https.
+    """
     spec = importlib.util.spec_from_file_location("s3sim", folder / "s3sim.py")
     assert spec
     assert spec.loader
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
-    with module.S3Sim([BUCKET], **{"etag": "fast", "verify": False, "logLimit": 0, **knobs}) as running:
-        yield Simulator(running)
+    tls = (str(certificate.certificate), str(certificate.key)) if certificate else None
+    with module.S3Sim([BUCKET], tls=tls, **{"etag": "fast", "verify": False, "logLimit": 0, **knobs}) as running:
+        yield Simulator(running, str(certificate.authority) if certificate else "")
+
+
+@contextmanager
+def simulator_over_tls(folder: Path) -> Iterator[Simulator]:
+    """The simulator behind a certificate that is made for it."""
+    with TemporaryDirectory() as scratch, simulator(folder, certificates.make(Path(scratch))) as running:
+        yield running
 
 
 @contextmanager

@@ -7,15 +7,19 @@ from collections.abc import Callable, Iterable, Sequence
 
 from benchmarks import targets
 from benchmarks.data import MIB
-from benchmarks.peers import OURS
+from benchmarks.peers import OURS, is_baseline
 from benchmarks.results import Record, Results, Summary, summarise
 
 BEGIN = "<!-- results: written by `python -m benchmarks` -->"
 END = "<!-- end of results -->"
+PROGRESS = "ours / baseline"
 MET = {True: "met", False: "**missed**", None: "not known"}
 
 Cell = Callable[[Record, "Record | None"], str]
 """A peer's record and ours, if ours worked."""
+
+Column = tuple[str, Callable[[dict[str, Record]], str]]
+"""The head of a column, and what it says of a workload's records by peer."""
 
 
 def inserted(page: str, text: str, begin: str = BEGIN) -> str:
@@ -38,7 +42,8 @@ def report(results: Results, plot: str = "") -> str:
         "\n".join(f"- {name}: {value}" for name, value in results.about.items()),
         *([f"![Seconds of each peer, profile {results.profile}]({plot})"] if plot else []),
         "### Wall seconds",
-        "In brackets how many times the time of ours: above 1, ours is faster. The last column is the fastest peer's.",
+        "In brackets how many times the time of ours: above 1, ours is faster. The last column is the fastest peer's."
+        + (f" `{PROGRESS}`: below 1, ours takes less than the earlier commit." if _has_baseline(summary) else ""),
         _times(results, summary, lambda record: record.seconds),
         "### Targets",
         target_table(targets.judged(results.profile, summary)),
@@ -69,11 +74,24 @@ def _times(results: Results, summary: Summary, of: Callable[[Record], float]) ->
         return f"{seconds(of(record))}{ratio}"
 
     def best(peers: dict[str, Record]) -> str:
-        working = [of(each) for each in peers.values() if each.peer != OURS and not each.failure]
-        ours = peers.get(OURS)
-        return f"{min(working) / of(ours):.2f}" if working and ours and not ours.failure and of(ours) else ""
+        others = [each for name, each in peers.items() if name != OURS and not is_baseline(name) and not each.failure]
+        return _ratio(of, min(others, key=of, default=None), peers.get(OURS))
 
-    return _table(results, summary, cell, ("best / ours", best))
+    def progress(peers: dict[str, Record]) -> str:
+        return _ratio(of, peers.get(OURS), next((each for name, each in peers.items() if is_baseline(name)), None))
+
+    columns: list[Column] = [(PROGRESS, progress)] if _has_baseline(summary) else []
+    return _table(results, summary, cell, [*columns, ("best / ours", best)])
+
+
+def _has_baseline(summary: Summary) -> bool:
+    return any(map(is_baseline, peers_of(summary)))
+
+
+def _ratio(of: Callable[[Record], float], one: Record | None, other: Record | None) -> str:
+    if one is None or other is None or one.failure or other.failure or not of(other):
+        return ""
+    return f"{of(one) / of(other):.2f}"
 
 
 def seconds(value: float) -> str:
@@ -101,7 +119,7 @@ def _table(
     results: Results,
     summary: Summary,
     cell: Cell,
-    last: tuple[str, Callable[[dict[str, Record]], str]] | None = None,
+    last: Sequence[Column] = (),
 ) -> str:
     names = peers_of(summary)
     rows = []
@@ -109,14 +127,14 @@ def _table(
         ours = peers.get(OURS)
         working = ours if ours and not ours.failure else None
         cells = [_shown(peers[name], working, cell) if name in peers else "" for name in names]
-        rows.append([f"**{workload}**: {results.workloads[workload]}", *cells, *([last[1](peers)] if last else [])])
-    return markdown(["workload", *names, *([last[0]] if last else [])], rows)
+        rows.append([f"**{workload}**: {results.workloads[workload]}", *cells, *(of(peers) for _, of in last)])
+    return markdown(["workload", *names, *(head for head, _ in last)], rows)
 
 
 def peers_of(summary: Summary) -> list[str]:
-    """All peers, in the order of their first record, ours first."""
+    """All peers, in the order of their first record; but ours first, and then an earlier commit of it."""
     names = dict.fromkeys(name for peers in summary.values() for name in peers)
-    return sorted(names, key=lambda name: name != OURS)
+    return sorted(names, key=lambda name: (name != OURS, not is_baseline(name)))
 
 
 def _shown(record: Record, ours: Record | None, cell: Cell) -> str:

@@ -17,8 +17,11 @@ from typing import IO, Any
 from botocore.exceptions import ClientError
 
 from benchmarks import data
+from benchmarks.baseline import Baseline
 from benchmarks.endpoints import Endpoint
 from benchmarks.measure import READY, Task
+from benchmarks.peers import OURS
+from benchmarks.peers.base import Access
 from benchmarks.profiles import Profile, Sizes
 from benchmarks.results import Record
 from benchmarks.stored import check_stored, fill
@@ -35,13 +38,15 @@ class Plan:
     peers: Sequence[str]
     workloads: Sequence[str]
     rounds: int
+    baseline: Baseline | None = None
+    """Which of the peers is an earlier commit, if one is."""
 
 
 def run(plan: Plan, endpoint: Endpoint) -> list[Record]:
     """All records, in the order of measuring. A peer that failed at a workload is not asked again."""
     with _scratch(plan.profile.sizes) as case:
         fill(endpoint, plan.profile.sizes)
-        bench, records = Bench(endpoint, case, plan.profile.knobs), list[Record]()
+        bench, records = Bench(endpoint, case, plan.profile.knobs, plan.baseline), list[Record]()
         for number in range(plan.rounds):
             for name in plan.workloads:
                 for peer in turns(plan.peers, number):
@@ -77,6 +82,7 @@ class Bench:
     endpoint: Endpoint
     case: Case
     knobs: Mapping[str, float]
+    baseline: Baseline | None = None
 
     def record(self, peer: str, workload: Workload, *, is_first: bool) -> Record:
         """Measure once.
@@ -95,13 +101,20 @@ class Bench:
     def _run(self, peer: str, workload: Workload, knobs: Mapping[str, float]) -> Record:
         if workload.deletes:
             self.endpoint.store_flat(data.DOOMED, self.case.sizes.small)
-        task = Task(peer, workload.name, self.endpoint.access, self.case.sizes, str(self.case.scratch), BOUND_SECONDS)
+        name, command = self._started(peer)
+        task = Task(name, workload.name, self.endpoint.access, self.case.sizes, str(self.case.scratch), BOUND_SECONDS)
         requests: dict[str, int] = {}
-        answer = _answer(task, self.endpoint.measured(knobs, requests))
+        answer = _answer(command, task, self.endpoint.measured(knobs, requests))
         if "failure" not in answer:
             answer |= self._failure(workload, is_kept=knobs.get("keepBodies", True) is True)
         self.endpoint.delete([data.WRITTEN, *self.endpoint.keys(data.WRITTEN), *self.endpoint.keys(data.DOOMED)])
         return Record(peer=peer, workload=workload.name, requests=requests, **answer)
+
+    def _started(self, peer: str) -> tuple[str, list[str]]:
+        """Which client a peer is, and the command that measures it."""
+        if self.baseline and peer == self.baseline.name:
+            return OURS, self.baseline.command()
+        return peer, [sys.executable, "-m", "benchmarks.measure"]
 
     def _failure(self, workload: Workload, *, is_kept: bool) -> dict[str, str]:
         try:
@@ -111,19 +124,18 @@ class Bench:
         return {}
 
 
-def _answer(task: Task, started: AbstractContextManager[Any]) -> dict[str, Any]:
+def _answer(command: list[str], task: Task, started: AbstractContextManager[Any]) -> dict[str, Any]:
     """What a new process answers; `started` is entered when it is ready to be measured."""
-    with tempfile.TemporaryFile("w+") as errors, _process(errors) as process:
+    with tempfile.TemporaryFile("w+") as errors, _process(command, task.access, errors) as process:
         lines = _talk(process, task, started)
         status = process.wait()
         errors.seek(0)
         return _read(status, lines, errors.read(), task)
 
 
-def _process(errors: IO[str]) -> subprocess.Popen[str]:
-    command = [sys.executable, "-m", "benchmarks.measure"]
-    pipe = subprocess.PIPE
-    return subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=errors, text=True, env=environment())
+def _process(command: list[str], access: Access, errors: IO[str]) -> subprocess.Popen[str]:
+    pipe, env = subprocess.PIPE, environment(access.authority)
+    return subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=errors, text=True, env=env)
 
 
 def _talk(process: subprocess.Popen[str], task: Task, started: AbstractContextManager[Any]) -> list[str]:
@@ -147,7 +159,11 @@ def _read(status: int, lines: list[str], errors: str, task: Task) -> dict[str, A
     return answer
 
 
-def environment() -> dict[str, str]:
-    """Without what would give one peer other settings than the next."""
+def environment(authority: str = "") -> dict[str, str]:
+    """Without what would give one peer other settings than the next.
+
+    A certificate authority's file is named for the peers that are built on botocore; the others' modules tell them.
+    """
     kept = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
-    return {**kept, "AWS_EC2_METADATA_DISABLED": "true", "AWS_CONFIG_FILE": os.devnull}
+    trusted = {"AWS_CA_BUNDLE": authority} if authority else {}
+    return {**kept, **trusted, "AWS_EC2_METADATA_DISABLED": "true", "AWS_CONFIG_FILE": os.devnull}

@@ -12,7 +12,6 @@ from benchmarks import data
 from benchmarks.data import KIB, MIB
 from benchmarks.peers.base import Peer
 from benchmarks.profiles import Sizes
-from registry_s3fs import layout
 
 STEP = MIB
 """Of streams: the bytes of a read, and of a write."""
@@ -172,8 +171,6 @@ def _lookups(case: Case) -> list[str]:
     return data.flat_keys(data.SMALL, case.sizes.small)[: case.sizes.lookups]
 
 
-REPOSITORIES = layout.REPOSITORIES
-
 WORKLOADS = (
     Workload(
         "write stream",
@@ -266,7 +263,7 @@ WORKLOADS = (
     Workload(
         "walk",
         lambda s: f"walk {s.repositories} repositories",
-        lambda peer, case, _: peer.walk(data.WALKED + REPOSITORIES, WALK_DEPTH),
+        lambda peer, case, _: peer.walk(f"{data.WALKED}/{data.REPOSITORIES}", WALK_DEPTH),
         _counts(lambda sizes: data.walked_directories(sizes.repositories)),
     ),
     Workload(

@@ -9,6 +9,7 @@ from typing import cast
 from benchmarks.peers.base import Access, Peer
 
 OURS = "registry-s3fs"
+BASELINE = "baseline"
 
 
 @dataclass(frozen=True)
@@ -27,6 +28,20 @@ PEERS = {
     "pyarrow": Entry("pyarrow_s3:PyarrowPeer", ("pyarrow",)),
     "boto3": Entry("plain_boto3:Boto3Peer", ("boto3", "s3transfer")),
 }
+
+
+def baseline_name(commit: str) -> str:
+    """How an earlier commit of ours is called.
+
+    >>> baseline_name("4b7bd15f00")
+    'baseline 4b7bd15'
+    """
+    return f"{BASELINE} {commit[:7]}"
+
+
+def is_baseline(name: str) -> bool:
+    """Whether it is a name by `baseline_name`."""
+    return name.startswith(f"{BASELINE} ")
 
 
 def connect(name: str, access: Access) -> Peer:

@@ -17,6 +17,8 @@ class Access:
     region: str
     access_key: str
     secret_key: str = field(repr=False)
+    authority: str = ""
+    """The file of the certificate authority that signed for an https endpoint; empty: one that every client knows."""
 
 
 def folders_below(top: str, depth: int, inside: Callable[[str], list[str]], threads: int) -> int:

@@ -32,11 +32,13 @@ def obstore(access: Access) -> FsspecPeer:
     """obstore's fsspec face."""
     from obstore.fsspec import FsspecStore
 
+    from benchmarks.peers.native_obstore import client_options
+
     config = {
         "endpoint": access.endpoint, "region": access.region, "virtual_hosted_style_request": False,
         "access_key_id": access.access_key, "secret_access_key": access.secret_key,
     }  # fmt: skip
-    return FsspecPeer(FsspecStore("s3", config=config, client_options={"allow_http": True}), f"{access.bucket}/")
+    return FsspecPeer(FsspecStore("s3", config=config, client_options=client_options(access)), f"{access.bucket}/")
 
 
 class FsspecPeer:

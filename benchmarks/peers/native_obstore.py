@@ -20,7 +20,7 @@ class ObstorePeer:
     def __init__(self, access: Access) -> None:
         self.store = S3Store(
             access.bucket, endpoint=access.endpoint, region=access.region, virtual_hosted_style_request=False,
-            access_key_id=access.access_key, secret_access_key=access.secret_key, client_options={"allow_http": True},
+            access_key_id=access.access_key, secret_access_key=access.secret_key, client_options=client_options(access),
         )  # fmt: skip
 
     def write_stream(self, key: str, blocks: Iterable[memoryview]) -> None:
@@ -97,6 +97,11 @@ class ObstorePeer:
 
     def copy(self, source: str, target: str) -> None:
         obstore.copy(self.store, source, target)
+
+
+def client_options(access: Access) -> Any:
+    """It refuses http unless it is allowed, and asks no environment whom to trust."""
+    return {"root_certificate": Path(access.authority).read_text()} if access.authority else {"allow_http": True}
 
 
 def _together(call: Callable[[Any], Awaitable[Any]], arguments: Iterable[Any]) -> list[Any]:

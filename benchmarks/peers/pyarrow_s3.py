@@ -25,6 +25,7 @@ class PyarrowPeer:
             endpoint_override=host, scheme=scheme,
             request_timeout=30,  # its 3 s are too few for a copy in the server
             allow_delayed_open=True,  # else each small object is a multipart upload
+            **({"tls_ca_file_path": access.authority} if access.authority else {}),
         )  # fmt: skip
         self.root = f"{access.bucket}/"
 

@@ -10,8 +10,9 @@ from types import ModuleType
 import pytest
 
 from benchmarks import data, report, results, targets
-from benchmarks.peers import OURS
+from benchmarks.peers import OURS, baseline_name
 from benchmarks.results import Record, Results
+from registry_s3fs import layout
 
 PAGE = Path(__file__).parents[2] / "docs" / "performance.md"
 
@@ -24,7 +25,7 @@ def verdict(target: targets.Target, *records: Record) -> targets.Verdict:
     return target.judge({record.peer: record for record in records})
 
 
-@pytest.mark.parametrize("name", ["data", "report", "runner", "surroundings"])
+@pytest.mark.parametrize("name", ["data", "peers", "report", "runner", "surroundings"])
 def test_the_examples_of_the_modules_hold(name: str) -> None:
     """They are no decoration."""
     module: ModuleType = importlib.import_module(f"benchmarks.{name}")
@@ -128,6 +129,34 @@ def test_the_tables_have_ratios_to_ours() -> None:
     assert "| find | 7x as fast as s3fs | 1.50x | **missed** |" in text
 
 
+def test_an_earlier_commit_stands_beside_ours() -> None:
+    """With a ratio of its own, in wall and CPU seconds; it is no peer that could be the fastest."""
+    old = baseline_name("0123456789")
+    peers = [Record("s3fs", "find", 3.0, 2.0), Record(old, "find", 1.6, 1.0), Record(OURS, "find", 2.0, 0.5)]
+    text = report.report(measured(*peers))
+    assert "| workload | registry-s3fs | baseline 0123456 | s3fs | ours / baseline | best / ours |" in text
+    assert "| **find**: find all | 2.00 | 1.60 (0.80) | 3.00 (1.50) | 1.25 | 1.50 |" in text
+    assert "| **find**: find all | 0.500 | 1.00 (2.00) | 2.00 (4.00) | 0.50 | 4.00 |" in text
+
+
+@pytest.mark.parametrize("failed", [OURS, baseline_name("0123456789")])
+def test_no_ratio_where_ours_or_the_earlier_commit_failed(failed: str) -> None:
+    """The other's seconds are shown alone."""
+    old = baseline_name("0123456789")
+    records = [Record(name, "find", 2.0, failure="over 30 s" if name == failed else "") for name in (OURS, old)]
+    assert f"| **find**: find all | {' | '.join(cells(records))} |  |  |" in report.report(measured(*records))
+
+
+def cells(records: list[Record]) -> list[str]:
+    """What the table says of records that no ratio can be made of."""
+    return [record.failure or "2.00" for record in records]
+
+
+def test_no_column_for_an_earlier_commit_that_is_not_there() -> None:
+    """The page stays as it is."""
+    assert "baseline" not in report.report(measured(Record(OURS, "find", 1.0), Record("s3fs", "find", 1.0)))
+
+
 def test_no_ratio_to_a_failure_of_ours() -> None:
     """The others' seconds are shown alone."""
     text = report.report(measured(Record(OURS, "find", 30.0, failure="over 30 s"), Record("s3fs", "find", 3.0, 1.0)))
@@ -156,8 +185,10 @@ def test_large_contents_differ_wherever_a_part_could_be_mistaken() -> None:
 
 
 def test_the_registry_is_one() -> None:
-    """Its keys are those that the glob of tags and the walk are counted by."""
+    """Its keys are a registry's, and those that the glob of tags and the walk are counted by."""
     keys = list(data.registry_keys(images=50, repositories=25))
+    assert sum(layout.blob_digest(f"/{key}") is not None for key in keys) == 5 * 50
+    assert {layout.tag_of(f"/{key}") for key in keys} > {layout.Tag("team-03/app-0003", "v1")}
     assert sum(key.endswith("/current/link") for key in keys) == 50
     folders = {
         "/".join(parts[4 : 4 + depth])
