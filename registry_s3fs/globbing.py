@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
 from glob import has_magic
 from itertools import chain, takewhile
 from operator import itemgetter
 
-from fsspec.utils import glob_translate
-
 from registry_s3fs import listing
 from registry_s3fs.bucket import Bucket
 from registry_s3fs.concurrency import Pool
 from registry_s3fs.listing import Info
+from registry_s3fs.model.glob_pattern import GlobPattern
 from registry_s3fs.paths import parent
 from registry_s3fs.records import Page
 
@@ -36,7 +34,7 @@ class Pattern:
         literal = next(index for index, each in enumerate(components) if has_magic(each))
         self.base = "/" + "/".join(components[:literal])
         self.parts = components[literal:]
-        self._match = re.compile(glob_translate(path + "/" * only_directories)).match
+        self._glob = GlobPattern(path + "/" * only_directories)
         self._slash = "/" if only_directories or self.parts[-1] == "**" else ""
         self.tells_directories_apart = bool(self._slash)
         literal_end = list(takewhile(lambda each: not has_magic(each), reversed(self.parts)))
@@ -50,7 +48,7 @@ class Pattern:
     def means(self, path: str, *, is_directory: bool) -> bool:
         """As `matches`, of a path."""
         name = path + self._slash if is_directory else path
-        return name.endswith(self._end) and bool(self._match(name))
+        return name.endswith(self._end) and self._glob.matches(name)
 
     def may_mean_above(self, path: str) -> bool:
         """False where none of the directories that a path lies in can be meant, without a look at each."""
@@ -95,8 +93,8 @@ class Search:
         if first.last:
             return self._flat(path, [first])
         infos = listing.children(self._bucket, path) or []
-        means = re.compile(glob_translate(part)).match
-        wanted = [info for info in infos if means(info["name"].rpartition("/")[2])]
+        child = GlobPattern(part)
+        wanted = [info for info in infos if child.matches(info["name"].rpartition("/")[2])]
         directories = [info["name"] for info in wanted if info["type"] == "directory"]
         if len(infos) / self._count_children(path, first) < len(directories):
             return self._flat(path, chain([first], pages))

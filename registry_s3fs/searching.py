@@ -24,8 +24,7 @@ class Searching(OnBucket):
         self, path: Any, maxdepth: int | None = None, withdirs: bool = False, detail: bool = False, **kwargs: Any
     ) -> Any:
         """All files below a path, by name, and itself where it is a file; none where there is nothing."""
-        if maxdepth is not None and maxdepth < 1:
-            raise ValueError("maxdepth must be at least 1")
+        _check_depth(maxdepth)
         path = self._path(path)
         if maxdepth is None and not withdirs:
             # No records are kept: infos and names, unlike those, are nothing to Python's garbage collector.
@@ -64,13 +63,23 @@ class Searching(OnBucket):
             return []
 
     def glob(self, path: Any, maxdepth: int | None = None, **kwargs: Any) -> Any:
-        """Paths that match a pattern, as fsspec's; only what can match is listed."""
+        """Paths that match a pattern, as fsspec's; only what can match is listed.
+
+        Of `**`, `maxdepth` is how many levels it may mean, where it is the first.
+        """
         given = stringify_path(path)
         path = self._path(given)
-        if not has_magic(path) or maxdepth is not None:
+        if not has_magic(path):
             return super().glob(given, maxdepth=maxdepth, **kwargs)
+        _check_depth(maxdepth)
         detail, withdirs = kwargs.get("detail", False), kwargs.get("withdirs", True)
-        found = Search(self.bucket, self.pool, Pattern(path, only_directories=given.endswith("/"))).matches()
+        pattern = Pattern(path, only_directories=given.endswith("/"))
+        if maxdepth is None or "**" not in pattern.parts:
+            found = Search(self.bucket, self.pool, pattern).matches()
+        else:
+            levels = pattern.parts.index("**") + maxdepth
+            infos = self.find(pattern.base, maxdepth=levels, withdirs=True, detail=True)
+            found = {name: info for name, info in infos.items() if pattern.matches(info)}
         if not withdirs:
             found = {name: info for name, info in found.items() if info["type"] != "directory"}
         return found if detail else list(found)
@@ -85,8 +94,7 @@ class Searching(OnBucket):
         **kwargs: Any,
     ) -> Iterator[tuple[str, Any, Any]]:
         """Directory by directory, as fsspec's and `os.walk`, from one listing that goes on with the walk."""
-        if maxdepth is not None and maxdepth < 1:
-            raise ValueError("maxdepth must be at least 1")
+        _check_depth(maxdepth)
         path = self._path(path)
         if kwargs.get("refresh"):
             self.invalidate_cache(path)
@@ -126,6 +134,11 @@ class Searching(OnBucket):
         found = self.find(path, maxdepth=maxdepth, withdirs=withdirs, detail=True)
         sizes = {name: info["size"] for name, info in found.items()}
         return sum(sizes.values()) if total else sizes
+
+
+def _check_depth(maxdepth: int | None) -> None:
+    if maxdepth is not None and maxdepth < 1:
+        raise ValueError("maxdepth must be at least 1")
 
 
 def _last(info: Info) -> str:

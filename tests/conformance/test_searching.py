@@ -171,8 +171,15 @@ def test_any_pattern_means_what_it_means_to_fsspec(
 
 
 def test_a_pattern_with_a_depth_means_what_it_means_to_fsspec(odd: Watched) -> None:
-    """`maxdepth` counts from the first double star."""
+    """`maxdepth` counts from the first double star, and is nothing to a pattern without one."""
     odd.page_keys = 1000
+    for pattern, maxdepth in itertools.product(PATTERNS, (1, 2)):
+        expected = AbstractFileSystem.glob(odd.fs, pattern, maxdepth=maxdepth, detail=True)
+        assert odd.fs.glob(pattern, maxdepth=maxdepth, detail=True) == expected, (pattern, maxdepth)
+    files = AbstractFileSystem.glob(odd.fs, "/b/**", maxdepth=2, withdirs=False)
+    assert odd.fs.glob("/b/**", maxdepth=2, withdirs=False) == files
+    with pytest.raises(ValueError, match="maxdepth"):
+        odd.fs.glob("/*", maxdepth=0)
     assert odd.fs.glob("/b/**", maxdepth=1) == AbstractFileSystem.glob(odd.fs, "/b/**", maxdepth=1)
     assert odd.fs.glob("/b/**", maxdepth=1) == ["/b", "/b/a", "/b/x", "/b/y", "/b/z"]
 

@@ -1,0 +1,1 @@
+"""Values and rules, by the standard library alone."""
