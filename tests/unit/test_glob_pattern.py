@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import doctest
 import re
 import signal
 import warnings
@@ -16,7 +15,6 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from registry_s3fs import RegistryS3FileSystem
-from registry_s3fs.model import glob_pattern
 from registry_s3fs.model.glob_pattern import GlobPattern
 
 patterns = st.lists(
@@ -138,10 +136,3 @@ def test_a_level_of_a_pattern_is_matched_without_trying_all_ways(
     fs.pipe({f"/{LONG}/{number}": b"" for number in range(1100)})
     with within_a_minute():
         assert fs.glob(HARD[0][0] + "/*") == []
-
-
-def test_the_examples_hold() -> None:
-    """They are no decoration."""
-    done = doctest.testmod(glob_pattern)
-    assert done.attempted > 0
-    assert done.failed == 0
