@@ -32,7 +32,8 @@ oldest: $(VENV)/oldest/done
 bench: $(VENV)/bench/done
 	$(VENV)/bench/bin/python -m benchmarks $(BENCH)
 
-# Options by FAULTS: make faults FAULTS='--operation rm --fault 503'. S3SIM names the simulator's folder.
+# Options by FAULTS: make faults FAULTS='--odd', or '--soak 200000'. S3SIM names the simulator's folder; without one, what needs
+# it is left out.
 faults: $(VENV)/bench/done
 	$(VENV)/bench/bin/python -m reliability $(FAULTS)
 

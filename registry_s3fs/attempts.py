@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import errno
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
 from typing import Any
 
@@ -11,47 +11,72 @@ from registry_s3fs.concurrency import Pool
 from registry_s3fs.errors import BulkError
 
 
-def do_all(
+def do_all(pool: Pool, what: str, call: Callable[[Any], Any], pairs: Sequence[tuple[Any, Any]]) -> None:
+    """Call with each pair, side by side.
+
+    Raises:
+        BulkError: some failed, which are named by their first. Of one pair alone, its error is raised as it is.
+    """
+    raise_failed(what, errors_of(pool, call, pairs), len(pairs))
+
+
+def errors_of(
     pool: Pool,
-    what: str,
     call: Callable[[Any], Any],
     pairs: Sequence[tuple[Any, Any]],
     *,
     named: int = 0,
     done: Callable[[], Any] = lambda: None,
-) -> None:
-    """Call with each pair, side by side; `done` after each that succeeded. An error names a pair by one of its two.
-
-    Raises:
-        BulkError: some failed. Of one pair alone, its error is raised as it is.
-    """
+) -> dict[str, Exception]:
+    """Call with each pair, side by side; `done` after each that succeeded. Return the errors of the others, each by one
+    of its pair."""
     failed: dict[str, Exception] = {}
     with closing(pool.each(_until_hopeless(call), pairs, pool.threads)) as errors:
         for pair, error in zip(pairs, errors, strict=True):
             if error is None:
                 done()
-            elif len(pairs) == 1:
-                raise error
             else:
                 failed[str(pair[named])] = error
+    return failed
+
+
+def raise_failed(what: str, failed: Mapping[str, Exception], count: int) -> None:
+    """Raise what tells of those of `count` that failed, if any did: of one alone, its error as it is."""
+    if failed and count == 1:
+        raise next(iter(failed.values()))
     if failed:
         raise BulkError(what, failed)
 
 
 def _until_hopeless(call: Callable[[Any], Any]) -> Callable[[Any], Exception | None]:
-    """`call`, with its error given back; once the server cannot be reached or is silent, that error without a call:
-    each of them takes up to minutes."""
-    ends: list[Exception] = []
+    """`call`, with its error given back; without a call once an error has been the last word."""
+    last = LastWord()
 
     def attempt(item: Any) -> Exception | None:
-        if ends:
-            return ends[0]
         try:
+            last.check()
             call(item)
         except (OSError, ValueError) as error:
-            if isinstance(error, TimeoutError) or getattr(error, "errno", 0) == errno.EHOSTUNREACH:
-                ends.append(error)
+            last.note(error)
             return error
         return None
 
     return attempt
+
+
+class LastWord:
+    """An error after which nothing more is tried: where the server cannot be reached or is silent, each further call
+    would take up to minutes."""
+
+    def __init__(self) -> None:
+        self._error: Exception | None = None
+
+    def note(self, error: Exception | None) -> None:
+        """Take note of what a call raised, if it raised anything."""
+        if isinstance(error, TimeoutError) or getattr(error, "errno", 0) == errno.EHOSTUNREACH:
+            self._error = error
+
+    def check(self) -> None:
+        """Raise it, if there is one."""
+        if self._error is not None:
+            raise self._error

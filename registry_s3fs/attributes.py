@@ -5,6 +5,7 @@ The names are s3fs's, which users of S3 through fsspec know.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 from contextlib import suppress
 from datetime import datetime, timedelta, timezone
@@ -14,6 +15,8 @@ from registry_s3fs import listing, multipart
 from registry_s3fs.base import OnBucket
 from registry_s3fs.paths import check_fields
 from registry_s3fs.records import Upload
+
+logger = logging.getLogger("registry_s3fs")
 
 
 class Attributes(OnBucket):
@@ -76,7 +79,8 @@ class Attributes(OnBucket):
         """Uploads that were begun and neither completed nor aborted: no listing shows them, but their parts
         cost money.
 
-        Each has `name` (the path of the file it would become), `UploadId` and `Initiated` (an aware datetime).
+        Each has `name` (the path of the file it would become), `UploadId` and `Initiated` (an aware datetime; None
+        where a store does not tell).
         A registry's own pushes in progress are among them.
         """
         return [info for info, _ in self._uploads(prefix)]
@@ -84,10 +88,18 @@ class Attributes(OnBucket):
     def clear_multipart_uploads(self, prefix: Any = "/", *, older_than: timedelta) -> list[dict[str, Any]]:
         """Abort the unfinished uploads begun longer ago than `older_than`; gives what was aborted.
 
-        A push that a registry still works on fails when its upload is aborted, so there is no default age.
+        A push that a registry still works on fails when its upload is aborted, so there is no default age. Uploads of
+        which a store does not tell when they were begun stay, and a warning names each.
         """
         limit = datetime.now(timezone.utc) - older_than
-        found = [(info, upload) for info, upload in self._uploads(prefix) if upload.initiated < limit]
+        found = []
+        for info, upload in self._uploads(prefix):
+            if upload.initiated is None:
+                logger.warning(
+                    "%s: upload %s is left: the server does not tell its age", info["name"], upload.upload_id
+                )
+            elif upload.initiated < limit:
+                found.append((info, upload))
         self.pool.map(self._abort, [upload for _, upload in found])
         return [info for info, _ in found]
 

@@ -7,16 +7,14 @@ import os
 import random
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
-from functools import partial
 from glob import has_magic
 from typing import Any, NamedTuple
 
-from fsspec.callbacks import DEFAULT_CALLBACK
-from fsspec.implementations.local import LocalFileSystem, make_path_posix, trailing_sep
+from fsspec.implementations.local import make_path_posix, trailing_sep
 from fsspec.spec import AbstractFileSystem
-from fsspec.utils import other_paths
+from fsspec.utils import other_paths, stringify_path
 
-from registry_s3fs import attempts, interruption, listing, ranges
+from registry_s3fs import attempts, interruption, listing
 from registry_s3fs.base import OnBucket
 from registry_s3fs.bucket import MAX_DELETE_KEYS, Bucket
 from registry_s3fs.concurrency import Pool
@@ -40,7 +38,7 @@ class Paired(NamedTuple):
 
 
 class ManyPaths(OnBucket):
-    """fsspec's `copy`, `get`, `put`, `mv` and `rm`, with its rules for names, on the thread pool."""
+    """fsspec's `copy`, `mv` and `rm`, with its rules for names, on the thread pool."""
 
     def copy(
         self,
@@ -89,44 +87,6 @@ class ManyPaths(OnBucket):
         left = {self.bucket.space.key(source) for source, _ in moved} | {marker.key for marker, _ in markers}
         self._delete(sorted(left - {target for _, target in markers}))
 
-    def get(
-        self,
-        rpath: Any,
-        lpath: Any,
-        recursive: bool = False,
-        callback: Any = DEFAULT_CALLBACK,
-        maxdepth: int | None = None,
-        **kwargs: Any,
-    ) -> None:
-        """Fetch files to local ones. The callback counts files, its branches bytes.
-
-        Raises:
-            BulkError: some of several failed; all others are fetched.
-        """
-        self._check(rpath)
-        lpath = make_path_posix(lpath) if isinstance(lpath, str) else lpath
-        paired = pair_up(self, rpath, lpath, recursive, maxdepth, lambda: LocalFileSystem().isdir(lpath))
-        self._transfer("get", self.get_file, paired.files, callback, kwargs)
-
-    def put(
-        self,
-        lpath: Any,
-        rpath: Any,
-        recursive: bool = False,
-        callback: Any = DEFAULT_CALLBACK,
-        maxdepth: int | None = None,
-        **kwargs: Any,
-    ) -> None:
-        """Store local files. The callback counts files, its branches bytes.
-
-        Raises:
-            BulkError: some of several failed, which are named by their targets; all others are stored.
-        """
-        lpath = make_path_posix(lpath) if isinstance(lpath, str) else lpath
-        rpath = self._target(rpath)
-        paired = pair_up(LocalFileSystem(), lpath, rpath, recursive, maxdepth, lambda: self.isdir(rpath))
-        self._transfer("put", self.put_file, paired.files, callback, kwargs)
-
     def rm(self, path: Any, recursive: bool = False, maxdepth: int | None = None) -> None:
         """Delete a file; a list or pattern of files; with `recursive`, all below a directory.
 
@@ -148,47 +108,6 @@ class ManyPaths(OnBucket):
             else:
                 keys.append(self._key(each))
         self._delete(keys)
-
-    def cat(self, path: Any, recursive: bool = False, on_error: str = "raise", **kwargs: Any) -> Any:
-        """The bytes of a file; of several, or a pattern or directory, ``{path: bytes}``, read side by side.
-
-        `on_error`: ``"raise"``, ``"omit"``, or ``"return"`` exceptions as values. Further options are `cat_file`'s.
-        """
-        cat_file = partial(self.cat_file, **kwargs)
-        self._check(path)
-        kinds = expand(self, path, recursive, None)
-        wanted = [name for name, kind in kinds.items() if not recursive or kind != "directory"]
-        if len(wanted) == 1 and not isinstance(path, list) and wanted[0] == self._path(path):
-            return cat_file(wanted[0])
-        read = cat_file if on_error == "raise" else _returning_errors(cat_file)
-        found = dict(zip(wanted, self.pool.map(read, wanted), strict=True))
-        if on_error == "omit":
-            return {each: data for each, data in found.items() if not isinstance(data, Exception)}
-        return found
-
-    def cat_ranges(
-        self,
-        paths: list[Any],
-        starts: Any,
-        ends: Any,
-        max_gap: int | None = None,
-        on_error: str = "return",
-        **kwargs: Any,
-    ) -> list[Any]:
-        """The bytes of many ranges, fetched side by side; ranges of one file at most `max_gap` bytes apart
-        come in one request."""
-        if not isinstance(paths, list):
-            raise TypeError("paths must be a list")
-        starts = starts if isinstance(starts, Iterable) else [starts] * len(paths)
-        ends = ends if isinstance(ends, Iterable) else [ends] * len(paths)
-        requests = ranges.requests(list(zip(paths, starts, ends, strict=True)), max_gap)
-        read = self.cat_file if on_error == "raise" else _returning_errors(self.cat_file)
-        answers = self.pool.map(lambda request: read(request.name, request.start, request.end), requests)
-        results: list[Any] = [None] * len(paths)
-        for request, data in zip(requests, answers, strict=True):
-            for index, cut in request.serves.items():
-                results[index] = data if isinstance(data, Exception) else data[cut]
-        return results
 
     def _key_of_file(self, path: Any) -> str:
         found = self.info(path)
@@ -239,39 +158,17 @@ class ManyPaths(OnBucket):
 
     def _target(self, path: Any) -> Any:
         """A target as a path of this bucket; a trailing slash, which asks for a directory, is kept."""
-        if isinstance(path, (list, tuple)):
+        path = as_text(path)
+        if isinstance(path, list):
             return [self._path(each) for each in path]
         return self._path(path).rstrip("/") + ("/" if trailing_sep(path) else "") or "/"
 
     def _pairs_within(self, source: Any, target: Any, recursive: bool, maxdepth: int | None) -> Paired:
         self._check(source)
         target = self._target(target)
-        paired = pair_up(self, source, target, recursive, maxdepth, lambda: self.isdir(target))
+        paired = pair_up(self, as_text(source), target, recursive, maxdepth, lambda: self.isdir(target))
         check_apart(paired.files)
         return paired
-
-    def _transfer(
-        self, what: str, call: Callable[..., None], pairs: list[Pair], callback: Any, options: dict[str, Any]
-    ) -> None:
-        callback.set_size(len(pairs))
-
-        def one(pair: Pair) -> None:
-            with callback.branched(*pair) as child:
-                call(*pair, callback=child, **options)
-
-        attempts.do_all(
-            self.pool, what, one, pairs, named=1 if what == "put" else 0, done=lambda: callback.relative_update(1)
-        )
-
-
-def _returning_errors(call: Callable[..., Any]) -> Callable[..., Any]:
-    def attempt(*args: Any) -> Any:
-        try:
-            return call(*args)
-        except (OSError, ValueError) as error:
-            return error
-
-    return attempt
 
 
 def expand(fs: AbstractFileSystem, path: Any, recursive: bool, maxdepth: int | None) -> dict[str, str]:
@@ -297,6 +194,17 @@ def expand(fs: AbstractFileSystem, path: Any, recursive: bool, maxdepth: int | N
 
 def _kinds(infos: dict[str, dict[str, Any]]) -> dict[str, str]:
     return {name: info.get("type", "file") for name, info in infos.items()}
+
+
+def as_text(path: Any) -> Any:
+    """Return a path of any kind, or each of a sequence of them, as text: fsspec's rules for names are about that."""
+    return [stringify_path(each) for each in path] if isinstance(path, (list, tuple)) else stringify_path(path)
+
+
+def local_path(path: Any) -> Any:
+    """As `as_text`, of local paths, with slashes."""
+    path = as_text(path)
+    return make_path_posix(path) if isinstance(path, str) else path
 
 
 def pair_up(

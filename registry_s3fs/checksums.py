@@ -99,7 +99,7 @@ def _begin(algorithm: str) -> Callable[[], Hash] | None:
     return step and partial(_Crc, step, size)
 
 
-def crc32(data: bytes | bytearray) -> str:
+def crc32(data: bytes | bytearray | memoryview) -> str:
     """As the field ChecksumCRC32 of a request.
 
     >>> crc32(b"abc")

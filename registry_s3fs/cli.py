@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import argparse
 import shutil
+import signal
 import sys
-from collections.abc import Sequence
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import registry_s3fs
@@ -13,11 +16,17 @@ from registry_s3fs.filesystem import RegistryS3FileSystem
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run the command; gives the exit status: 0, or 1 with a message on standard error."""
+    """Run the command; gives the exit status: 0, or 1 with a message on standard error, or 130 if interrupted.
+
+    SIGTERM and SIGHUP are as Ctrl-C: what is half done is cleaned up.
+    """
     arguments = _parser().parse_args(argv)
     try:
-        fs = _filesystem(arguments)
-        arguments.run(fs, arguments)
+        with _interrupted_by_signals():
+            arguments.run(_filesystem(arguments), arguments)
+    except KeyboardInterrupt:
+        print("registry-s3fs: interrupted", file=sys.stderr)
+        return 130
     except BrokenPipeError:
         sys.stderr.close()
         return 1
@@ -25,6 +34,34 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(f"registry-s3fs: {error}", file=sys.stderr)
         return 1
     return 0
+
+
+@contextmanager
+def _interrupted_by_signals() -> Iterator[None]:
+    """In the block, SIGTERM and SIGHUP raise `KeyboardInterrupt`, once.
+
+    Further ones (timeout(1) sends two) are ignored until the process, which cleans up, has ended. A signal that was
+    ignored from the start, as nohup(1) has it, stays so.
+    """
+    if threading.current_thread() is not threading.main_thread():  # no other may set handlers
+        yield
+        return
+    numbers = [getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
+    taken = [number for number in numbers if signal.getsignal(number) is signal.SIG_DFL]
+
+    def interrupt(number: int, frame: object) -> None:
+        for each in taken:
+            signal.signal(each, signal.SIG_IGN)
+        raise KeyboardInterrupt
+
+    for number in taken:
+        signal.signal(number, interrupt)
+    try:
+        yield
+    finally:
+        for number in taken:
+            if signal.getsignal(number) is interrupt:
+                signal.signal(number, signal.SIG_DFL)
 
 
 def _parser() -> argparse.ArgumentParser:

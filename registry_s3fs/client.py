@@ -1,117 +1,195 @@
-"""From `DriverParameters` to a boto3 client and the fields of each request. The only place that imports boto3."""
+"""From `DriverParameters` to a boto3 client and the fields of each request."""
 
 from __future__ import annotations
 
 import logging
-import os
 import threading
-from collections.abc import Callable
+from collections import OrderedDict
+from contextlib import suppress
 from functools import cache
 from importlib.metadata import version
-from typing import Any
+from ssl import SSLError
+from typing import Any, Protocol
+from weakref import WeakSet, WeakValueDictionary
 
-from registry_s3fs import interruption, pages, sdk
-from registry_s3fs.connections import Connections
-from registry_s3fs.lane import Lane
+from registry_s3fs import interruption, regions
 from registry_s3fs.parameters import DriverParameters
-from registry_s3fs.patience import repeats_damaged
-from registry_s3fs.redaction import guard_loggers
-from registry_s3fs.signing import Signer
+from registry_s3fs.redaction import guard_loggers, show_log
+from registry_s3fs.s3 import botocore_private, events, retry
+from registry_s3fs.s3.botocore_private import Listeners
+from registry_s3fs.s3.fast_path.client import FastPath
+from registry_s3fs.s3.fast_path.connection import Connections, Endpoint
+from registry_s3fs.s3.fast_path.signer import signer_like_boto3
+from registry_s3fs.threads import fork
 
 CONNECT_TIMEOUT_S = 5
 READ_TIMEOUT_S = 30
-ATTEMPTS = 4
-"""Of each request, the first one included: a dead endpoint answers within 4 x 5 s and the pauses between."""
-LANE_CONNECT_TIMEOUT_S = 2
-"""What comes before all those, so that the sum stays below 30 s."""
+MOST_CLIENTS = 64
+"""Kept at a time; where filesystems use more, the one that was made first is let go, and made anew when it is used."""
 WHEN_SUPPORTED = "when_supported"
 """Of the SDK's settings of checksums: more than S3 demands."""
 
-_Key = tuple[DriverParameters, str]
-_clients: dict[_Key, Any] = {}
-_lanes: dict[DriverParameters, Lane] = {}
-_lock = threading.Lock()
+
+class S3Client:
+    """A boto3 client and the fast path beside it, for all filesystems with the same parameters."""
+
+    def __init__(self, parameters: DriverParameters) -> None:
+        self.parameters = parameters
+        self.client: Any = None
+        self._fast_path: FastPath | None = None
+        self._presigning: Any = None
+        self._registrations: tuple[object, ...] = ()
+        self._lock = threading.RLock()
+
+    def prepared(self) -> S3Client:
+        """Return it with its client made, and made anew where what users have registered on their session is other.
+
+        Raises:
+            RefusedParameterError: through `errors.translated`, where boto3 refuses a parameter such as `profile`.
+        """
+        found = _registrations(self.parameters)
+        if not _are_same(found, self._registrations):
+            with self._lock:
+                if not _are_same(found, self._registrations):
+                    self.client, self._fast_path = s3_client(self.parameters), None
+                    self._registrations = _registrations(self.parameters)
+        return self
+
+    @property
+    def fast_path(self) -> FastPath:
+        """The fast path beside the client.
+
+        Raises:
+            botocore's errors, where there are no credentials.
+        """
+        found = self._fast_path
+        if found is None:
+            with self._lock:
+                found = self._fast_path = self._fast_path or _fast_path(self.client, self.parameters)
+        return found
+
+    @property
+    def presigning_client(self) -> Any:
+        """The client that signs URLs: this one, or, with `redirectendpoint`, one for that endpoint."""
+        if not self.parameters.redirectendpoint:
+            return self.client
+        if self._presigning is None:
+            self._presigning = s3_client(self.parameters, self.parameters.redirectendpoint)
+        return self._presigning
+
+    @property
+    def compares_checksums(self) -> bool:
+        """Whether S3 is asked for the checksums of what is read: the SDK's ``response_checksum_validation``. (A store
+        that takes only signatures of version 2 has none.)"""
+        return self.parameters.v4auth and self.client.meta.config.response_checksum_validation == WHEN_SUPPORTED
 
 
-def _forget_parents_clients() -> None:
-    """A forked child must not write to its parent's sockets."""
-    global _lock
-    _clients.clear()
-    _lanes.clear()
-    _lock = threading.Lock()
+class Clients:
+    """The clients of this process. They live as long as a filesystem uses them; threads may share it."""
+
+    def __init__(self) -> None:
+        self._by_parameters: WeakValueDictionary[DriverParameters, S3Client] = WeakValueDictionary()
+        self._users: OrderedDict[DriverParameters, WeakSet[ClientUser]] = OrderedDict()
+        self._lock = threading.RLock()  # a finaliser may come while it is held, and ask for a client, too
+
+    def of(self, user: ClientUser) -> S3Client:
+        """Give a user its client, which it keeps alive, and return it."""
+        parameters = user.parameters
+        with self._lock:
+            found = self._by_parameters.get(parameters)
+            if found is None:
+                found = self._by_parameters[parameters] = S3Client(parameters)
+            user.s3_client = found
+            self._users.setdefault(parameters, WeakSet()).add(user)
+            self._users.move_to_end(parameters)
+            self._let_go()
+        return found
+
+    def _let_go(self) -> None:
+        """Of clients that are many, take those that were made first away from their users."""
+        for parameters in [each for each, users in self._users.items() if not users]:
+            del self._users[parameters]
+        while len(self._users) > MOST_CLIENTS:
+            _, users = self._users.popitem(last=False)
+            for user in users:
+                user.s3_client = None
+
+    def forget(self) -> None:
+        """Begin anew: a forked child must not write to its parent's sockets."""
+        for users in self._users.values():
+            for user in list(users):
+                user.s3_client = None
+        self.__init__()  # type: ignore[misc]
 
 
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_forget_parents_clients)
+class ClientUser(Protocol):
+    """Whoever has a client: a bucket."""
+
+    parameters: DriverParameters
+    s3_client: S3Client | None
+
+    def __hash__(self) -> int: ...
 
 
-def s3_client(parameters: DriverParameters, endpoint_url: str | None = None) -> Any:
-    """The process's one boto3 S3 client for these parameters, made at its first use.
+CLIENTS = Clients()
 
-    `endpoint_url` stands in for the parameters' own endpoint (`redirectendpoint`, which is only signed for).
-
-    Raises:
-        RefusedParameterError: through `errors.translated`, where boto3 refuses a parameter such as `profile`.
-    """
-    endpoint_url = endpoint_url or parameters.endpoint_url
-    key = (parameters, endpoint_url or "")
-    client = _clients.get(key)
-    if client is None:
-        with _lock:
-            client = _clients.get(key) or _make(parameters, endpoint_url)
-            _clients[key] = client
-    return client
+fork.in_child(CLIENTS.forget)
 
 
-def fast_lane(parameters: DriverParameters) -> Lane:
-    """The process's one fast lane beside `s3_client`."""
-    lane = _lanes.get(parameters)
-    if lane is None:
-        client = s3_client(parameters)
-        connect = None if sdk.has_foreign_handlers(client) or not sdk.connects_plainly(client) else _connecting(client)
-        made = Lane(
-            Signer(client, parameters.bucket),
-            _user_agent(parameters),
-            connect,
-            signs_headers=parameters.v4auth and not parameters.anon,
-            sends_checksums=client.meta.config.request_checksum_calculation == WHEN_SUPPORTED,
-        )
-        lane = _lanes.setdefault(parameters, made)
-    return lane
+def _registrations(parameters: DriverParameters) -> tuple[object, ...]:
+    import boto3
+
+    return botocore_private.registrations(None if parameters.profile else boto3.DEFAULT_SESSION)
 
 
-def compares_checksums(parameters: DriverParameters) -> bool:
-    """Whether S3 is asked for the checksums of what is read: the SDK's ``response_checksum_validation``. (A store that
-    takes only signatures of version 2 has none.)"""
-    return parameters.v4auth and s3_client(parameters).meta.config.response_checksum_validation == WHEN_SUPPORTED
+def _are_same(some: tuple[object, ...], others: tuple[object, ...]) -> bool:
+    """Objects by their identity, numbers by their value."""
+    pairs = list(zip(some, others, strict=False))
+    return len(some) == len(others) and all(one is other or (type(one) is int and one == other) for one, other in pairs)
 
 
-def _connecting(client: Any) -> Callable[[str], Connections]:
+def _fast_path(client: Any, parameters: DriverParameters) -> FastPath:
     config = client.meta.config
-
-    def connect(origin: str) -> Connections:
-        return Connections(
-            origin,
-            context=sdk.tls_context(client) if origin.startswith("https:") else None,
-            most_idle=config.max_pool_connections,
-            connect_timeout=min(config.connect_timeout, LANE_CONNECT_TIMEOUT_S),
-            read_timeout=config.read_timeout,
-        )
-
-    return connect
+    is_wanted = parameters.fast_path and parameters.v4auth and not parameters.anon
+    signer = connections = None
+    if is_wanted and botocore_private.connects_plainly(client) and not Listeners(client).are_foreign():
+        signer = signer_like_boto3(client, parameters.bucket)
+    if signer is not None:
+        with suppress(FileNotFoundError, PermissionError, SSLError):  # of certificates, which boto3 tells better
+            url = signer.place.origin
+            endpoint = Endpoint(
+                url,
+                context=botocore_private.tls_context(client) if url.startswith("https:") else None,
+                connect_timeout_s=config.connect_timeout,
+                read_timeout_s=config.read_timeout,
+            )
+            connections = Connections(endpoint, config.max_pool_connections)
+    return FastPath(
+        client,
+        signer,
+        connections,
+        user_agent=_user_agent(parameters),
+        sends_checksums=config.request_checksum_calculation == WHEN_SUPPORTED,
+        signs_payloads=(config.s3 or {}).get("payload_signing_enabled"),
+    )
 
 
 def _user_agent(parameters: DriverParameters) -> str:
     return f"registry-s3fs/{version('registry-s3fs')} {parameters.useragent}".strip()
 
 
-def _make(parameters: DriverParameters, endpoint_url: str | None) -> Any:
+def s3_client(parameters: DriverParameters, endpoint_url: str | None = None) -> Any:
+    """Return a new boto3 client for these parameters, for their endpoint or another one, which may be only signed for.
+
+    Raises:
+        botocore's errors, where it refuses a parameter such as `profile`.
+    """
     from botocore.config import Config
 
     client = _session(parameters.profile).client(
         "s3",
-        region_name=parameters.region,
-        endpoint_url=endpoint_url,
+        region_name=regions.as_host_label(parameters.region),
+        endpoint_url=endpoint_url or parameters.endpoint_url,
         use_ssl=parameters.secure,
         verify=False if parameters.skipverify else None,
         aws_access_key_id=parameters.accesskey or None,
@@ -119,16 +197,16 @@ def _make(parameters: DriverParameters, endpoint_url: str | None) -> Any:
         aws_session_token=parameters.sessiontoken or None,
         config=Config(**config_options(parameters)),
     )
-    # The wildcard comes before botocore's own handler, which parses each body once more to look for an <Error>.
-    client.meta.events.register("before-parse.*.ListObjectsV2", pages.fill)
+    events.register(client, parameters.region, is_aws=not parameters.regionendpoint)
     for event in ("before-send.s3", "needs-retry.s3"):
         client.meta.events.register_first(event, interruption.check)
-    client.meta.events.register("needs-retry.s3", repeats_damaged)
-    sdk.watch_connections(client, interruption.uses)
+    client.meta.events.register_first("needs-retry.s3", retry.limiting_attempts(client))
+    client.meta.events.register("needs-retry.s3", retry.repeating_damaged(client))
+    botocore_private.check_connections(client, interruption.uses)
     guard_loggers()
     if parameters.loglevel != "off":
         for name in ("registry_s3fs", "botocore"):
-            logging.getLogger(name).setLevel(logging.DEBUG)
+            show_log(logging.getLogger(name))
     return client
 
 
@@ -166,7 +244,7 @@ def config_options(parameters: DriverParameters) -> dict[str, Any]:
         "s3": s3,
         "user_agent_extra": _user_agent(parameters),
         # "adaptive" takes at least eight times as long where S3 throttles one request in ten; see docs/performance.md.
-        "retries": {"mode": "standard", "total_max_attempts": ATTEMPTS},
+        "retries": {"mode": "standard", "total_max_attempts": retry.ATTEMPTS},
         "connect_timeout": CONNECT_TIMEOUT_S,
         "read_timeout": READ_TIMEOUT_S,
         "max_pool_connections": parameters.max_concurrency,

@@ -12,6 +12,7 @@ What callers may catch::
     ├── TimeoutError                 it was reached and did not answer in time
     ├── FileExpired                  the object was replaced while it was being read
     ├── DigestMismatch               a registry's blob that was read has another digest than its path says
+    ├── InvalidResponseError         an answer that is none of S3's, such as a proxy's page
     ├── BulkError                    some keys of a call on many failed: ``.errors`` has each
     ├── RefusedParameterError        the server refused a parameter (is a ValueError too)
     └── StorageDriverError           (storage driver) any other failure; ``__cause__`` is one of the above
@@ -33,6 +34,7 @@ from datetime import datetime, timedelta, timezone
 from email.utils import parsedate_to_datetime
 from typing import Any, NamedTuple
 
+from registry_s3fs import shortages
 from registry_s3fs.redaction import MASK, redact, scrub
 
 DRIVER_NAME = "s3aws"
@@ -49,6 +51,10 @@ class FileExpired(OSError):  # noqa: N818  # the name s3fs gave it, which users 
 
 class DigestMismatch(OSError):  # noqa: N818  # as FileExpired
     """The bytes of a registry's blob, read with ``verify``, have another digest than its path says."""
+
+
+class InvalidResponseError(OSError):
+    """An answer that is none of S3's: it lacks what S3 always sends, or says what S3 never says."""
 
 
 class BulkError(OSError):
@@ -163,7 +169,20 @@ _NO_REASON = Meaning(
 )
 _TOO_LONG = Meaning(RefusedParameterError, errno.ENAMETOOLONG, "the key is longer than the server allows")
 _TOO_LARGE = Meaning(OSError, errno.EFBIG, "the object or part is larger than S3 allows")
-_BAD_PART = Meaning(OSError, errno.EIO, "the server does not accept the uploaded parts; write the file again")
+_BAD_PART = Meaning(
+    OSError,
+    errno.EIO,
+    "the server does not accept the uploaded parts; write the file again, with a larger chunksize where the server "
+    "wants all parts but the last of one size",
+)
+_FULL = Meaning(OSError, errno.ENOSPC, "the server's storage is full")
+_QUOTA = Meaning(OSError, errno.EDQUOT, "a quota of the bucket or account is used up; raise it, or delete something")
+_READ_ONLY = Meaning(
+    OSError, errno.EROFS, "the bucket or object may not be changed now: it is read-only, retained or held"
+)
+_BAD_NAME = Meaning(
+    RefusedParameterError, errno.EINVAL, "the server takes no such name, or has a file where a directory must be"
+)
 _CORRUPT = Meaning(OSError, errno.EIO, "the bytes changed on their way; try again")
 _BUSY = Meaning(OSError, errno.EBUSY, "the server is busy or limits the request rate; try again later")
 _SERVER = Meaning(OSError, errno.EREMOTEIO, "the server failed; try again, or ask whoever runs it")
@@ -181,6 +200,9 @@ _TLS = Meaning(
     ConnectionError,
     errno.EPROTO,
     "the TLS handshake failed; check secure and the server's certificate (skipverify turns the check off)",
+)
+_INVALID = Meaning(
+    InvalidResponseError, errno.EPROTO, "the answer is none of S3's; a proxy, gateway or cache may have given it"
 )
 _SDK = Meaning(OSError, errno.EIO, "boto3 could not carry out the request")
 
@@ -211,8 +233,8 @@ _CODES_BY_MEANING = (
     (_BAD_PARAMETER, "AccessControlListNotSupported InvalidEncryptionAlgorithmError EncryptionTypeMismatch"),
     (_BAD_PARAMETER, "IdempotencyParameterMismatch InvalidWriteOffset InvalidRange 416 InvalidPrefix"),
     (_BAD_PARAMETER, "AnnotationNameTooLong InvalidAnnotationName NoSuchAnnotation UnsupportedMediaType"),
-    (_TOO_LONG, "KeyTooLongError"),
-    (_TOO_LARGE, "EntityTooLarge MaxMessageLengthExceeded TooManyParts AnnotationLimitExceeded"),
+    (_TOO_LONG, "KeyTooLongError KeyTooLong"),
+    (_TOO_LARGE, "EntityTooLarge MaxMessageLengthExceeded TooManyParts AnnotationLimitExceeded MetadataTooLarge 413"),
     (_BAD_PART, "EntityTooSmall InvalidPart InvalidPartOrder"),
     (_CORRUPT, "BadDigest InvalidDigest XAmzContentSHA256Mismatch IncompleteBody"),
     (_BUSY, "SlowDown 503 ServiceUnavailable Throttling ThrottlingException RequestLimitExceeded 429"),
@@ -220,6 +242,30 @@ _CODES_BY_MEANING = (
     (_SERVER, "InternalError 500 502 InternalServerError"),
     (_UNSUPPORTED, "NotImplemented 501 MethodNotAllowed 405"),
     (_TIMEOUT, "RequestTimeout 408 504 GatewayTimeout"),
+    # Other stores': https://github.com/minio/minio/blob/master/cmd/api-errors.go,
+    # https://docs.ceph.com/en/latest/radosgw/s3/ and rgw_common.cc, https://developers.cloudflare.com/r2/api/error-codes/,
+    # https://www.alibabacloud.com/help/en/oss/error-codes, https://cloud.google.com/storage/docs/xml-api/reference-status
+    (_FULL, "XMinioStorageFull InsufficientStorage StorageFull NoSpaceLeft InsufficientCapacity 507"),
+    (_QUOTA, "QuotaExceeded XMinioAdminBucketQuotaExceeded StorageQuotaExceeded InsufficientQuota StorageCapExceeded"),
+    (_QUOTA, "StorageLimitExceeded TransactionCapExceeded DownloadCapExceeded BucketQuotaExceeded UserQuotaExceeded"),
+    (_READ_ONLY, "ReadOnly XMinioBackendReadOnly FileImmutable ObjectUnderActiveHold RetentionPolicyNotMet"),
+    (_READ_ONLY, "ObjectLocked InvalidRetentionPeriod BucketInReadOnlyMode"),
+    (_BAD_NAME, "XMinioInvalidObjectName XMinioInvalidResourceName XMinioObjectExistsAsDirectory XMinioParentIsObject"),
+    (_BAD_NAME, "InvalidObjectName InvalidURI InvalidKeyName InvalidKey"),
+    (
+        _BUSY,
+        "SlowDownRead SlowDownWrite XMinioServerNotInitialized XMinioBackendDown TooMuchConcurrency RateLimitExceeded",
+    ),
+    (_BUSY, "rateLimitExceeded QpsLimitExceeded DownloadTrafficRateLimitExceeded UploadTrafficRateLimitExceeded Busy"),
+    (_BUSY, "OperationTimedOut ServiceUnavailableException 425"),
+    (_CORRUPT, "XAmzContentChecksumMismatch XMinioObjectTampered XAmzChecksumMismatch"),
+    (_BAD_PART, "InvalidPartNumber UploadBroken"),
+    (_DENIED, "UserSuspended UserDisable UserProjectAccountProblem"),
+    (_EXPIRED_TOKEN, "ExpiredRequest InvalidSecurityToken SecurityTokenExpired ExpiredTokenException"),
+    (_EXISTS, "FileAlreadyExists"),
+    (_UNSUPPORTED, "UnsupportedOperation NotSupported"),
+    (_BAD_PARAMETER, "MissingArgument MissingContentLength MissingContentMD5 InvalidTag UserKeyMustBeSpecified"),
+    (_BAD_PARAMETER, "MissingRequestBodyError UnexpectedContent MalformedPOSTRequest"),
 )
 
 S3_CODES = {code: meaning for meaning, codes in _CODES_BY_MEANING for code in codes.split()}
@@ -246,6 +292,7 @@ _SDK_ERRORS_BY_MEANING = (
     (_BAD_PARAMETER, "InvalidEndpointConfigurationError InvalidChecksumConfigError InvalidRetryConfigurationError"),
     (_BAD_PARAMETER, "InvalidMaxRetryAttemptsError InvalidRetryModeError InvalidS3AddressingStyleError"),
     (_BAD_PARAMETER, "InvalidProxiesConfigError InvalidDefaultsMode UnknownClientMethodError"),
+    (_INVALID, "ResponseParserError"),
     (_SDK, "BotoCoreError"),
 )
 
@@ -274,6 +321,9 @@ def translate(error: Exception, path: str, *, precondition: type[OSError] = File
 
 
 def _of_sdk(error: Exception, path: str) -> Meaning | None:
+    lacking = shortages.of(error)
+    if lacking is not None:
+        return Meaning(OSError, lacking, shortages.TEXTS[lacking])
     if type(error).__module__.startswith(("botocore.", "boto3.", "urllib3.")):
         rows = (SDK_ERRORS[base.__name__] for base in type(error).__mro__ if base.__name__ in SDK_ERRORS)
         return next(rows, _SDK)
@@ -289,6 +339,8 @@ def _from_answer(error: Exception, response: dict[str, Any], path: str, precondi
     code, message = str(said.get("Code", "")), str(said.get("Message", ""))
     if code == "403" and _is_skewed(metadata.get("HTTPHeaders", {})):
         code = "RequestTimeTooSkewed"
+    if code in ("405", "MethodNotAllowed") and metadata.get("HTTPHeaders", {}).get("x-amz-delete-marker") == "true":
+        code = "NoSuchVersion"  # the version asked for is the mark that the object was deleted
     if S3_CODES.get(code) in _QUOTE_CREDENTIALS and message:
         error.args = tuple(str(arg).replace(message, MASK) for arg in error.args)
         said["Message"] = MASK
@@ -310,7 +362,7 @@ def from_code(
     code: str, message: str, path: str, status: str = "", precondition: type[OSError] = FileExistsError
 ) -> OSError:
     """The exception for an error code of S3; one that is not known counts as its HTTP `status`."""
-    meaning = S3_CODES.get(code) or S3_CODES.get(status) or _SERVER
+    meaning = S3_CODES.get(code) or (_BAD_PARAMETER if status == "400" else S3_CODES.get(status)) or _SERVER
     if meaning is _EXISTS and precondition is FileExpired:
         meaning = _REPLACED
     if not message or meaning in _QUOTE_CREDENTIALS:
@@ -331,6 +383,28 @@ def copied_nothing(path: str) -> OSError:
     return OSError(errno.ENOTSUP, text, path)
 
 
+def invalid_response(operation: str, what: str, path: str) -> InvalidResponseError:
+    """For an answer that is none of S3's; `what` tells by which field that shows."""
+    text = f"the answer to {operation} is none of S3's: {redact(what)}; a proxy, gateway or cache may have given it"
+    return InvalidResponseError(errno.EPROTO, text, path)
+
+
+def ignores_range(path: str) -> OSError:
+    """For a server that answers with a whole object where a part of it was asked for."""
+    return OSError(errno.ENOTSUP, "the server ignores the Range header, so parts of files cannot be read", path)
+
+
+def copied_too_little(stored_bytes: int, size: int, path: str) -> OSError:
+    """For a server that says yes to CopyObject and does not do it, which the copy's size shows."""
+    text = f"the server's CopyObject stored {stored_bytes} bytes of {size}; the source is as it was"
+    return OSError(errno.ENOTSUP, text, path)
+
+
+def not_supported(what: str, path: str) -> OSError:
+    """For what a store cannot do, and what cannot be done by other means."""
+    return OSError(errno.ENOTSUP, f"the server has no {what}", path)
+
+
 def damaged(what: str, path: str) -> OSError:
     """For bytes that do not have the checksum that they should have; `what` tells both."""
     return _exception(_CORRUPT, what, path)
@@ -344,21 +418,6 @@ def uncertain(error: OSError, path: str) -> OSError:
         f"again if it is another one ({error.strerror})"
     )
     return kind(errno.EIO if kind is OSError else error.errno, text, path)
-
-
-@contextmanager
-def translated(path: str, *, precondition: type[OSError] = FileExistsError) -> Iterator[None]:
-    """Run the body with boto3's exceptions replaced as `translate` does, the cause kept."""
-    try:
-        yield
-    except Exception as error:
-        better = translate(error, path, precondition=precondition)
-        if better is error:
-            raise
-        try:
-            raise better from error
-        finally:
-            del better  # whose traceback holds this frame
 
 
 @contextmanager

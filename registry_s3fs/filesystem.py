@@ -4,35 +4,33 @@ from __future__ import annotations
 
 import errno
 import os
-from collections.abc import Mapping
-from contextlib import nullcontext
 from datetime import datetime
 from typing import Any
 
-from fsspec.callbacks import DEFAULT_CALLBACK
 from fsspec.core import get_compression
-from fsspec.utils import isfilelike, stringify_path, tokenize
+from fsspec.utils import stringify_path, tokenize
 
-from registry_s3fs import attempts, digests, layers, listing, multipart, parsers, paths, ranges, reader, transfers
+from registry_s3fs import layers, listing, multipart, parsers, paths, reader
 from registry_s3fs.attributes import Attributes
 from registry_s3fs.bucket import Bucket
 from registry_s3fs.bulk import ManyPaths
-from registry_s3fs.checks import Check
 from registry_s3fs.concurrency import Pool, pool
+from registry_s3fs.downloads import Downloads
 from registry_s3fs.errors import BucketNotFoundError
 from registry_s3fs.listing import Info
 from registry_s3fs.parameters import NAMES, SECRETS, DriverParameters, read_config, unknown
 from registry_s3fs.paths import RegistryPath
-from registry_s3fs.records import PLAIN, Description, ObjectInfo, Pin
+from registry_s3fs.records import ObjectInfo
 from registry_s3fs.searching import Searching
 from registry_s3fs.transactions import PublishingTransaction
+from registry_s3fs.uploads import Uploads, described
 from registry_s3fs.writer import WriteFile
 
 FSSPEC_OPTIONS = frozenset(("use_listings_cache", "listings_expiry_time", "max_paths", "asynchronous", "loop"))
 """Storage options that are fsspec's own; the last two are accepted, as every filesystem does for zarr, and ignored."""
 
 
-class RegistryS3FileSystem(ManyPaths, Searching, Attributes):
+class RegistryS3FileSystem(Downloads, Uploads, ManyPaths, Searching, Attributes):
     """A Docker/OCI registry's S3 storage, or any prefix of a bucket, as a filesystem.
 
     Storage options are the registry's own S3 driver parameters, see `DriverParameters` and
@@ -215,25 +213,6 @@ class RegistryS3FileSystem(ManyPaths, Searching, Attributes):
 
     # Reading
 
-    def cat_file(
-        self,
-        path: Any,
-        start: int | None = None,
-        end: int | None = None,
-        version_id: str = "",
-        verify: bool | None = None,
-        **kwargs: Any,
-    ) -> bytes:
-        """The bytes of a file, or of a Python slice of them; of a whole blob, `verify` as in `open`."""
-        key, pin, whole = self._key(path), Pin(version_id=version_id), not start and end is None
-        check = self._digest_check(path, verify, whole=whole)
-        if whole:
-            return reader.read_whole(self.bucket, self.pool, key, pin, check)
-        return reader.read(self.bucket, self.pool, key, start, end, pin).data
-
-    def _digest_check(self, path: Any, verify: bool | None, *, whole: bool = True) -> Check | None:
-        return digests.check(self._path(path), verify, by_default=self.parameters.verify_digests, whole=whole)
-
     def head(self, path: Any, size: int = 1024) -> bytes:
         """The first `size` bytes."""
         return self.cat_file(path, 0, size)
@@ -294,7 +273,12 @@ class RegistryS3FileSystem(ManyPaths, Searching, Attributes):
         if kwargs.pop("verify", None):
             raise ValueError(f"verify: {path}: compares what is read; leave it out for writing")
         return WriteFile(
-            self, path, mode, block_size=self._chunk_bytes(block_size), autocommit=autocommit, **_described(**kwargs)
+            self,
+            path,
+            mode,
+            block_size=self._chunk_bytes(block_size),
+            autocommit=autocommit,
+            description=described(**kwargs),
         )
 
     def _is_stored(self, path: str) -> bool:
@@ -313,51 +297,6 @@ class RegistryS3FileSystem(ManyPaths, Searching, Attributes):
         return int(row.metadata["parse"]("block_size", block_size))
 
     # Writing
-
-    def pipe_file(self, path: Any, value: Any, mode: str = "overwrite", **kwargs: Any) -> None:
-        """Store bytes; with ``mode="create"`` an existing file is a `FileExistsError`, atomically."""
-        view = memoryview(value).cast("B")
-        self._upload(path, len(view), lambda extent: nullcontext(view[slice(*extent)]), mode=mode, **kwargs)
-
-    def pipe(self, path: Any, value: Any = None, **kwargs: Any) -> None:
-        """Store bytes at a path, or each of ``{path: bytes}``, side by side; `BulkError` as of `put`."""
-        pairs = path if isinstance(path, Mapping) else {path: value}
-        attempts.do_all(self.pool, "pipe", lambda pair: self.pipe_file(*pair, **kwargs), list(pairs.items()))
-
-    def put_file(
-        self, lpath: Any, rpath: Any, callback: Any = DEFAULT_CALLBACK, mode: str = "overwrite", **kwargs: Any
-    ) -> None:
-        """Store a local file, its parts side by side. A local directory: nothing to store."""
-        rpath = self._path(rpath)
-        if not os.path.isdir(lpath):
-            size = os.path.getsize(lpath)
-            callback.set_size(size)
-            self._upload(rpath, size, transfers.local_reader(lpath, callback), mode=mode, **kwargs)
-
-    def get_file(
-        self,
-        rpath: Any,
-        lpath: Any = None,
-        callback: Any = DEFAULT_CALLBACK,
-        outfile: Any = None,
-        version_id: str = "",
-        verify: bool | None = None,
-        **kwargs: Any,
-    ) -> None:
-        """Fetch a file to a local one, which appears when it is whole, or into a file object. `verify` as in
-        `open`: a blob with another digest does not appear, but its bytes may be in the file object."""
-        key, pin, check = self._key(rpath), Pin(version_id=version_id), self._digest_check(rpath, verify)
-        outfile = lpath if outfile is None and isfilelike(lpath) else outfile
-        if outfile is not None:
-            transfers.download(self.bucket, self.pool, key, outfile.write, callback, pin, check)
-            return
-        try:
-            with transfers.replacing(lpath) as file:
-                transfers.fetch(self.bucket, self.pool, key, file, callback, pin, check)
-        except FileNotFoundError:
-            if not self.isdir(rpath):
-                raise
-            os.makedirs(lpath, exist_ok=True)
 
     def cp_file(self, path1: Any, path2: Any, **kwargs: Any) -> None:
         """Copy one file within the bucket, in the server; metadata is kept."""
@@ -380,22 +319,6 @@ class RegistryS3FileSystem(ManyPaths, Searching, Attributes):
         for cached in list(self.dircache):
             if cached.startswith(below) or f"{changed}/".startswith(cached.rstrip("/") + "/"):
                 self.dircache.pop(cached, None)
-
-    def _upload(self, path: Any, size: int, lend: Any, *, mode: str = "overwrite", **kwargs: Any) -> None:
-        if mode not in ("overwrite", "create"):
-            raise ValueError(f"mode: {mode!r} is neither 'overwrite' nor 'create'")
-        if self._intrans:  # it appears at the transaction's end, with the files that were opened
-            with self.open(path, "xb" if mode == "create" else "wb", **kwargs) as file:
-                for extent in ranges.split(0, size, self.parameters.chunksize):
-                    with lend(extent) as data:
-                        file.write(data)
-            return
-        chunk_bytes = self._chunk_bytes(kwargs.pop("block_size", None))
-        multipart.upload(
-            self.bucket, self.pool, self._key(path), size, lend,
-            chunk_bytes=chunk_bytes, exclusive=mode == "create", **_described(**kwargs),
-        )  # fmt: skip
-        self.invalidate_cache(path)
 
     def touch(self, path: Any, truncate: bool = True, **kwargs: Any) -> None:
         """An empty file; with ``truncate=False`` an existing one keeps its bytes and gets a new LastModified."""
@@ -426,16 +349,6 @@ class RegistryS3FileSystem(ManyPaths, Searching, Attributes):
             self.invalidate_cache(path)
         elif self.isfile(path):
             raise NotADirectoryError(errno.ENOTDIR, "it is a file", path)
-
-
-def _described(content_type: str | None = None, metadata: Mapping[str, str] | None = None) -> dict[str, Description]:
-    """What callers say of the object they write, as request fields."""
-    described = dict(PLAIN)
-    if content_type:
-        described["ContentType"] = content_type
-    if metadata:
-        described["Metadata"] = dict(metadata)
-    return {"description": described}
 
 
 def _missing(path: str) -> FileNotFoundError:

@@ -2,6 +2,9 @@
 
 Both stdlib layers leave a ``with`` block through C code that only calls ``close()``; these
 have an ``__exit__`` in Python, which `abandonment` can see.
+
+Where one is collected that nobody closed, the file below is told first, and takes what the layer still writes for
+nothing.
 """
 
 from __future__ import annotations
@@ -43,6 +46,8 @@ class CompressedWriter(io.BufferedIOBase):
         """Finish the compressed stream, then close the file; where the first fails, discard it."""
         if self.closed:
             return
+        if self.__dict__.get("_finalizing"):  # set by the finaliser of `io`'s classes, which calls this
+            self._dealloc_warn(self)
         try:
             super().close()
             self._compressor.close()
@@ -53,3 +58,7 @@ class CompressedWriter(io.BufferedIOBase):
 
     def __exit__(self, *exc_info: object) -> None:
         self.close()
+
+    def _dealloc_warn(self, source: object) -> None:
+        """Python's `io` calls this of what a collected layer wraps, as `io.FileIO` has it, before ``close()``."""
+        self._raw._dealloc_warn(source)

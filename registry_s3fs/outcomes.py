@@ -7,6 +7,7 @@ import re
 from collections.abc import Sequence
 from datetime import datetime, timedelta, timezone
 
+from registry_s3fs.errors import InvalidResponseError
 from registry_s3fs.records import Body, ObjectInfo, Part
 
 CLOCKS_DIFFER = timedelta(minutes=15)
@@ -19,8 +20,11 @@ _MD5_OF_PARTS = re.compile(r'"[0-9a-f]{32}-[0-9]+"')
 def is_in_doubt(error: BaseException) -> bool:
     """Whether the request that failed may have been carried out: an answer was lost, or the server failed.
 
-    A refusal of the first try is none. One of a later try may be the answer to what an earlier one has done.
+    An answer that is none of S3's tells nothing. A refusal of the first try is no doubt. One of a later try may be the
+    answer to what an earlier one has done.
     """
+    if isinstance(error, InvalidResponseError):
+        return True
     cause = error.__cause__
     response = getattr(cause, "response", None)
     if not isinstance(response, dict):

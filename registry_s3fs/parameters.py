@@ -62,7 +62,7 @@ class DriverParameters:
     accesskey: str = _row("", parsers.text(), "access key id; empty: boto3's own chain", secret=True)
     secretkey: str = _row("", parsers.text(), "secret access key", secret=True)
     sessiontoken: str = _row("", parsers.text(), "session token of temporary credentials", secret=True)
-    region: str = _row("", parsers.matching(r"[A-Za-z0-9_-]*", "a region's name"), "AWS region of the bucket")
+    region: str = _row("", parsers.matching(r"[^\s/\x00-\x20\x7f]*", "a region's name"), "AWS region of the bucket")
     bucket: str = _row("", parsers.bucket, "the bucket, which must exist")
     encrypt: bool = _row(False, parsers.boolean, "server-side encryption of every object written")
     keyid: str = _row("", parsers.text(), "KMS key to encrypt with; empty: AES256")
@@ -90,6 +90,7 @@ class DriverParameters:
     anon: bool = _row(False, parsers.boolean, "send unsigned requests")
     profile: str = _row("", parsers.text(), "profile of the AWS configuration files")
     max_concurrency: int = _row(64, parsers.integer(1, None), "requests in flight, and connections kept")
+    fast_path: bool = _row(True, parsers.boolean, "small requests may go past boto3's own machinery")
     verify_digests: bool = _row(False, parsers.boolean, "compare blobs that are read with their digests")
     config_kwargs: Mapping[str, Any] = field(
         default_factory=dict,
@@ -137,6 +138,12 @@ class DriverParameters:
         if not self.regionendpoint or "://" in self.regionendpoint:
             return self.regionendpoint or None
         return f"{'https' if self.secure else 'http'}://{self.regionendpoint}"
+
+    @property
+    def is_directory_bucket(self) -> bool:
+        """Whether it is one of S3 Express: its listings have no order and start after no key, prefixes end in a slash,
+        and ETags are no MD5s (https://docs.aws.amazon.com/AmazonS3/latest/userguide/s3-express-differences.html)."""
+        return self.bucket.endswith("--x-s3")
 
     def __repr__(self) -> str:
         shown = ", ".join(f"{name}={value!r}" for name, value in self._masked().items() if value != _default(name))

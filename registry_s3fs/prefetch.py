@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from concurrent.futures import Future
 from typing import Any, NamedTuple
 
 from fsspec.caching import BaseCache, register_cache
 
+from registry_s3fs.abandonment import must_not_wait
 from registry_s3fs.bodies import Memory
-from registry_s3fs.concurrency import leave, pool
+from registry_s3fs.concurrency import LeftBehindError, leave, leave_later, pool
 
 RANGES_AHEAD = 8
 """In flight at once: a connection to S3 gives some 90 MB/s, less the wait for its first byte."""
@@ -67,7 +68,7 @@ class PrefetchCache(BaseCache):
         self._spare: list[bytearray] = []
         self._next: int | None = None
         """Where the last read ended."""
-        self.forget()
+        self._forget()
 
     def _fetch(self, start: int | None, stop: int | None) -> bytes:
         start = start or 0
@@ -76,15 +77,25 @@ class PrefetchCache(BaseCache):
             return b""
         try:
             data = self._serve(start, stop)
+        except LeftBehindError:  # this process was forked while ranges were being fetched
+            self._forget()
+            data = self._serve(start, stop)
         except BaseException:
-            self.forget()
+            self._forget()
             raise
         self._next = stop
         return data
 
     def forget(self) -> None:
-        """Give up what was fetched and is being fetched."""
-        leave(held.filled for held in self._held)
+        """Give up what was fetched and is being fetched. A file that is collected calls this, too."""
+        self._forget(leave_later if must_not_wait() else leave)
+
+    def close(self) -> None:
+        """As `forget`; fsspec's files call it when they are closed, and let go of the cache."""
+        self.forget()
+
+    def _forget(self, give_up: Callable[[Iterable[Future[Any]]], object] = leave) -> None:
+        give_up(held.filled for held in self._held)
         self._held.clear()
         self._spare.clear()
         self._ahead = 1
@@ -100,7 +111,7 @@ class PrefetchCache(BaseCache):
         return self._single(start, stop)
 
     def _single(self, start: int, stop: int) -> bytes:
-        self.forget()
+        self._forget()
         end = max(stop, min(start + LEAST_BYTES, self.size))
         data: bytes = self.fetcher(start, end)
         if end - start <= self.blocksize:  # a larger one would only stand in memory twice

@@ -80,6 +80,17 @@ def uniform_part_bytes(size: int, chunk_bytes: int) -> int:
     return max(chunk_bytes, -(-smallest // MIB) * MIB)
 
 
+def split_for_upload(size: int, chunk_bytes: int) -> list[Range]:
+    """The parts of an upload whose size is known; a single one, which may be empty, is stored in one request.
+
+    >>> [(b - a) // MIB for a, b in split_for_upload(25 * MIB, 10 * MIB)]
+    [10, 10, 5]
+    >>> split_for_upload(10, 10 * MIB), split_for_upload(0, 10 * MIB)
+    ([(0, 10)], [(0, 0)])
+    """
+    return split(0, size, uniform_part_bytes(size, chunk_bytes)) or [(0, 0)]
+
+
 def streamed_part_bytes(number: int, chunk_bytes: int) -> int:
     """Size of part `number` (from 1) of an upload whose size is not known beforehand.
 
@@ -91,6 +102,15 @@ def streamed_part_bytes(number: int, chunk_bytes: int) -> int:
     """
     doublings = max(0, -(-(number - STEADY_PARTS) // _PARTS_PER_DOUBLING))
     return min(int(chunk_bytes * 2**doublings), MAX_PART_BYTES)
+
+
+def split_whole(size: int, part_bytes: int) -> list[Range]:
+    """Cut as much as can be cut into parts of the very size.
+
+    >>> split_whole(25, 10), split_whole(9, 10)
+    ([(0, 10), (10, 20)], [])
+    """
+    return split(0, size - size % part_bytes, part_bytes)
 
 
 def header(start: int, end: int | None) -> str:

@@ -1,83 +1,19 @@
-"""Reading: large ranges fetched as parallel pieces, and the file open for reading."""
+"""The file open for reading."""
 
 from __future__ import annotations
 
-from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
 from fsspec.spec import AbstractBufferedFile
 
 from registry_s3fs import checksums, digests, listing, ranges
-from registry_s3fs.bodies import Memory
-from registry_s3fs.bucket import Bucket
-from registry_s3fs.checks import Check
-from registry_s3fs.concurrency import Pool
 from registry_s3fs.prefetch import PrefetchCache
-from registry_s3fs.records import ANY, Content, Pin
+from registry_s3fs.records import Pin
+from registry_s3fs.transfer.download import Download, carry_out_one
+from registry_s3fs.transfer.targets import IntoMemory, IntoView
 
 if TYPE_CHECKING:
     from registry_s3fs.filesystem import RegistryS3FileSystem
-
-
-def read(bucket: Bucket, pool: Pool, key: str, start: int | None, end: int | None, pin: Pin = ANY) -> Content:
-    """The bytes of a Python slice of an object, all of one version (the one pinned, or seen first)."""
-    start = start or 0
-    if start < 0 and end is None:
-        return bucket.get(key, start, pin=pin)
-    if start < 0 or (end is not None and end <= start):  # of an empty range, too, a missing file is an error
-        found = bucket.head(key, version_id=pin.version_id)
-        pin = pin if pin.etag else pin._replace(etag=found.etag)
-        start, end = ranges.resolve(start, end, found.size)
-        if end <= start:
-            return Content(b"", pin, found.size)
-    reach = start + ranges.PIECE_BYTES
-    first = bucket.get(key, start, reach if end is None else min(end, reach), pin)
-    end = first.size if end is None else min(end, first.size)
-    if not first.data or start + len(first.data) >= end:
-        return first
-    return Content(_gather(bucket, pool, key, start, end, first.pin, first.data), first.pin, first.size)
-
-
-def read_whole(bucket: Bucket, pool: Pool, key: str, pin: Pin, check: Check | None) -> bytes:
-    """All bytes of an object, of one version, compared by `check`, or else with the checksum that S3 has of them."""
-    first = bucket.begin(key, pin)
-    check = check or checksums.check(bucket.path(key), first.checksum)
-    if check:
-        check.take(0, first.data, first.size)
-    if len(first.data) == first.size:
-        return first.data
-    return _gather(bucket, pool, key, 0, first.size, first.pin, first.data, check)
-
-
-def _gather(
-    bucket: Bucket, pool: Pool, key: str, start: int, end: int, pin: Pin, begun: bytes = b"", check: Check | None = None
-) -> bytes:
-    """A range that the object is known to have, of which `begun` is there."""
-    memory = Memory(end - start)
-    with memory.view() as view:
-        view[: len(begun)] = begun
-        with view[len(begun) :] as rest:
-            _gather_into(bucket, pool, key, rest, start + len(begun), pin, check)
-    return memory.data()
-
-
-def _gather_into(
-    bucket: Bucket, pool: Pool, key: str, view: memoryview, start: int, pin: Pin, check: Check | None = None
-) -> None:
-    """Fill a view with what the object is known to have from `start` on, in pieces fetched side by side."""
-
-    def fetch(extent: ranges.Range) -> None:
-        with view[slice(*extent)] as piece:
-            bucket.get_into(key, piece, start + extent[0], pin)
-
-    pieces = list(ranges.split_for_reading(0, len(view)))
-    if check is None:
-        pool.map(fetch, pieces)
-        return
-    with closing(pool.each(fetch, pieces, pool.threads)) as fetched:
-        for extent, _ in zip(pieces, fetched, strict=True):
-            with view[slice(*extent)] as piece:
-                check.take(start + extent[0], piece, start + len(view))
 
 
 class ReadFile(AbstractBufferedFile):
@@ -110,7 +46,7 @@ class ReadFile(AbstractBufferedFile):
             found = fs.file_head(path, version_id=version_id, checksum=True)
             self._details, etag, size = listing.file(path, found), found.etag, found.size
             self._check = self._check or checksums.check(path, checksums.stored(found.head))
-        self._pin = Pin(etag, version_id)
+        self._pin = Pin(etag, version_id, size)
         if cache_type == PrefetchCache.name:
             ours = {"submit": fs.pool.submit, "fetch_into": self._fetch_into}
             cache_options = {**ours, **(cache_options or {})}
@@ -130,10 +66,16 @@ class ReadFile(AbstractBufferedFile):
         return data
 
     def _fetch_range(self, start: int, end: int) -> bytes:
-        return _gather(self.fs.bucket, self.fs.pool, self._key, start, end, self._pin)
+        target = IntoMemory()
+        self._fetch(Download(self.fs.bucket, self._key, target, start=start, end=end, version=self._pin))
+        return target.data()
 
     def _fetch_into(self, view: memoryview, start: int) -> None:
-        _gather_into(self.fs.bucket, self.fs.pool, self._key, view, start, self._pin)
+        target, end = IntoView(view, start), start + len(view)
+        self._fetch(Download(self.fs.bucket, self._key, target, start=start, end=end, version=self._pin))
+
+    def _fetch(self, download: Download) -> None:
+        carry_out_one(self.fs.bucket, self.fs.pool, download)
 
     def close(self) -> None:
         """Close; what was fetched ahead is given up."""

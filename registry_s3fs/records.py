@@ -25,6 +25,8 @@ class Pin(NamedTuple):
 
     etag: str = ""
     version_id: str = ""
+    size: int | None = None
+    """Of that version, in bytes, where it is known: an answer that tells another one is not believed."""
 
 
 ANY = Pin()
@@ -49,7 +51,7 @@ class ObjectInfo:
     @property
     def description(self) -> Description:
         """What a copy keeps. Only from a HEAD."""
-        return {name: self.head[name] for name in DESCRIBING if name in self.head}
+        return {name: self.head[name] for name in DESCRIBING if self.head.get(name) is not None}
 
 
 @dataclass(frozen=True)
@@ -60,6 +62,8 @@ class Page:
     prefixes: list[str]
     last: bool = False
     """Whether it is known that no page follows."""
+    ignores_start: bool = False
+    """Whether the server listed keys from before the one to start after; they are left out here."""
 
 
 class Checksum(NamedTuple):
@@ -95,4 +99,5 @@ class Upload:
 
     key: str
     upload_id: str
-    initiated: datetime
+    initiated: datetime | None
+    """None where the server does not tell."""

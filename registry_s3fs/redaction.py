@@ -60,15 +60,17 @@ def _end(key: str) -> str:
 
 def scrub(error: BaseException) -> None:
     """Redact the texts of an exception and of those that led to it, in place: tracebacks show them all."""
-    for each in _chain(error):
+    for each in chain(error):
         each.args = tuple(redact(arg) if isinstance(arg, str) else arg for arg in each.args)
 
 
-def _chain(error: BaseException) -> Iterator[BaseException]:
+def chain(error: BaseException, until: BaseException | None = None) -> Iterator[BaseException]:
+    """An exception, and all that led to it, but for `until` and what led to that."""
     found = [error]
     for each in found:
         yield each
-        found += [led for led in (each.__cause__, each.__context__) if led is not None and led not in found]
+        led = (each.__cause__, each.__context__)
+        found += [one for one in led if one is not None and one is not until and one not in found]
 
 
 class RedactingFilter(logging.Filter):
@@ -82,6 +84,16 @@ class RedactingFilter(logging.Filter):
 
 
 _FILTER = RedactingFilter()
+
+
+def show_log(logger: logging.Logger) -> None:
+    """Have a logger speak at DEBUG: on standard error, where the program has no handler for it."""
+    logger.setLevel(logging.DEBUG)
+    if not logger.hasHandlers():
+        handler = logging.StreamHandler()
+        handler.addFilter(_FILTER)
+        handler.setFormatter(logging.Formatter("%(asctime)s %(name)s %(levelname)s %(message)s"))
+        logger.addHandler(handler)
 
 
 def guard_loggers() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from functools import lru_cache
 from typing import Any
 
@@ -24,6 +25,16 @@ def _signatures() -> dict[str, tuple[str, ...]]:
 def known() -> frozenset[str]:
     """The names of all AWS regions, of every partition."""
     return frozenset(_signatures())
+
+
+def as_host_label(region: str) -> str:
+    """A region that botocore makes a client for. It takes no other names than AWS could have; those of other stores,
+    which are only words to sign with, are put into the signatures.
+
+    >>> as_host_label("auto"), as_host_label("zg_x"), as_host_label("eu.dc1")
+    ('auto', 'us-east-1', 'us-east-1')
+    """
+    return region if re.fullmatch(r"(?![0-9]+$)(?!-)[a-zA-Z0-9-]{1,63}(?<!-)", region) else "us-east-1"
 
 
 def takes_only_v4(region: str) -> bool:

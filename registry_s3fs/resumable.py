@@ -10,6 +10,7 @@ import errno
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, nullcontext
+from datetime import datetime, timezone
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
@@ -33,6 +34,8 @@ class State(enum.Enum):
     FAILED = "failed; open it again with append=True to go on from what was stored"
 
 
+UNKNOWN_AGE = datetime.min.replace(tzinfo=timezone.utc)
+"""Where a server does not tell when uploads were begun, the last one listed is gone on with."""
 ALLOWED = {"write": {State.OPEN}, "commit": {State.OPEN}, "cancel": {State.OPEN, State.FAILED}}
 """The states in which each call is allowed; `close` always is, and does something in OPEN alone."""
 
@@ -42,8 +45,8 @@ class FileWriter:
 
     `commit` publishes it, `cancel` throws it away, and `close` without either stores what was written such that
     ``StorageDriver.writer(path, append=True)`` goes on with it. A ``with`` block closes it. Parts go up one
-    after the other, so that what is stored has no gap whenever the process ends; at most two of them,
-    and 5 MiB, are in memory.
+    after the other, so that what is stored has no gap whenever the process ends; at most two of them
+    are in memory. All have `chunksize` but the last, which is smaller.
 
     Raises:
         StorageDriverError: a request failed, or the writer is no longer open.
@@ -78,13 +81,10 @@ class FileWriter:
                 self._begin_again()
             at = 0
             while at < len(view):
-                # A part is sent when 5 MiB more are there, so that the last one is never too small to go on after
-                # (Go 2.x: ``readyPart`` and ``pendingPart``).
-                full_bytes = self._part_bytes + ranges.MIN_PART_BYTES
-                taken = view[at : at + full_bytes - len(self._buffer)]
+                taken = view[at : at + self._part_bytes - len(self._buffer)]
                 self._buffer += taken
                 at += len(taken)
-                if len(self._buffer) == full_bytes:
+                if len(self._buffer) == self._part_bytes:
                     self._send(self._part_bytes)
         self._size += len(view)
         return len(view)
@@ -143,11 +143,13 @@ class FileWriter:
             raise
 
     def _multipart(self, resume: tuple[str, Sequence[Part]] | None = None) -> MultipartUpload:
-        return MultipartUpload(self._fs.bucket, self._fs.pool, self._key, resume=resume)
+        upload = MultipartUpload(self._fs.bucket, self._fs.pool, self._key, resume=resume, outlives=True)
+        upload.begin()
+        return upload
 
     @property
     def _part_bytes(self) -> int:
-        return part_bytes(self._upload.next_number, self._fs.parameters.chunksize)
+        return ranges.streamed_part_bytes(self._upload.next_number, self._fs.parameters.chunksize)
 
     def _send(self, size: int) -> None:
         chunk = self._buffer[:size]
@@ -163,7 +165,7 @@ class FileWriter:
         self._fs.invalidate_cache(self.path)
 
     def _begin_again(self) -> None:
-        """Complete the upload, and begin another one with the object that it made: copied, or, where it
+        """Complete the upload, and begin another one with the object that it made: copied, and what
         is too small for a part, read (Go: ``writer.Write``; unlike there, all of ``encrypt``, ``keyid``,
         ``storageclass`` and ``objectacl`` go with the new upload).
         """
@@ -178,21 +180,11 @@ class FileWriter:
         committed = bucket.head(self._key)
         if committed.size != self._size:
             raise _refused(errno.ESTALE, "write: somebody else wrote this file meanwhile", self.path)
-        if committed.size < ranges.MIN_PART_BYTES:
-            self._buffer += bucket.get(self._key, pin=Pin(committed.etag)).data
-        else:
-            self._upload.add_object(committed)
+        copied = self._upload.add_object(committed, self._fs.parameters.chunksize)
+        if copied < committed.size:
+            pin = Pin(committed.etag, size=committed.size)
+            self._buffer += bucket.get(self._key, copied, committed.size, pin).data
         self._begins_again = False
-
-
-def part_bytes(number: int, chunk_bytes: int) -> int:
-    """Size of part `number`, from 1, of a writer; it and the 5 MiB held back behind it make one part at most.
-
-    >>> part_bytes(1, 10 * ranges.MIB) // ranges.MIB, part_bytes(1, 5 * ranges.GIB) // ranges.MIB
-    (10, 5115)
-    """
-    most = ranges.MAX_PART_BYTES - ranges.MIN_PART_BYTES
-    return min(ranges.streamed_part_bytes(number, chunk_bytes), most)
 
 
 def _pending(bucket: Bucket, key: str, path: str) -> Upload | None:
@@ -204,7 +196,7 @@ def _pending(bucket: Bucket, key: str, path: str) -> Upload | None:
     """
     found = [upload for upload in bucket.list_uploads(key) if upload.key == key]
     if found:
-        return sorted(found, key=lambda upload: upload.initiated)[-1]
+        return sorted(found, key=lambda upload: upload.initiated or UNKNOWN_AGE)[-1]
     size = bucket.head(key).size
     if size:
         text = f"append: the file is committed, with {size} bytes, and S3 cannot add to an object"

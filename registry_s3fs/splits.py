@@ -253,7 +253,7 @@ class Plan:
         self._requests += 1
         self._waited_s, self._worked_s = min(self._waited_s, waited_s), min(self._worked_s, worked_s)
         names = _names(page)
-        if names and names[0] <= max(part.after, part.last):
+        if page.ignores_start or (names and names[0] <= max(part.after, part.last)):
             self._ordered = False
             if len(self._parts) > 1 or part.after:
                 raise OutOfOrderError

@@ -36,10 +36,12 @@ class Walk:
 
     def __iter__(self) -> Iterator[Entry]:
         pages = self._bucket.list(self._prefix, start_after=self._start_after)
+        can_skip = True
         while (page := next(pages, None)) is not None:
             self.found = self.found or bool(page.objects)
+            can_skip = can_skip and not page.ignores_start  # else each listing begins anew, and the pages at hand go on
             yield from self._entries(page)
-            if not page.last and page.objects and self._is_skipped(page.objects[-1].key):
+            if can_skip and not page.last and page.objects and self._is_skipped(page.objects[-1].key):
                 pages = self._bucket.list(self._prefix, start_after=self._skipped + LAST)
 
     def _entries(self, page: Page) -> Iterator[Entry]:

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import atexit
+import concurrent.futures.thread  # noqa: F401  # boto3 needs it for a client, and at the interpreter's end it is too late
 import enum
-import os
-import warnings
+import errno
+import logging
 import weakref
+from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from fsspec.spec import AbstractBufferedFile
@@ -15,9 +18,12 @@ from registry_s3fs import abandonment, interruption, ranges
 from registry_s3fs.bodies import Spare
 from registry_s3fs.multipart import MultipartUpload
 from registry_s3fs.records import Description, Pin
+from registry_s3fs.threads import background, fork
 
 if TYPE_CHECKING:
     from registry_s3fs.filesystem import RegistryS3FileSystem
+
+logger = logging.getLogger("registry_s3fs")
 
 
 class State(enum.Enum):
@@ -27,6 +33,8 @@ class State(enum.Enum):
     HELD = "closed, waiting for commit or discard"
     PUBLISHED = "published"
     DISCARDED = "discarded"
+    COLLECTED = "collected, and discarded, without having been closed"
+    ENDED = "discarded, as the interpreter ended before it was closed"
 
 
 AFTER = {
@@ -34,10 +42,18 @@ AFTER = {
     (State.OPEN, "hold"): State.HELD,
     (State.OPEN, "commit"): State.PUBLISHED,
     (State.OPEN, "discard"): State.DISCARDED,
+    (State.OPEN, "collect"): State.COLLECTED,
+    (State.OPEN, "end"): State.ENDED,
     (State.HELD, "commit"): State.PUBLISHED,
     (State.HELD, "discard"): State.DISCARDED,
+    (State.HELD, "collect"): State.COLLECTED,
+    (State.HELD, "end"): State.ENDED,
 }
 """What an event leads to; one that is not listed changes nothing."""
+
+CLOSED_LATER = (State.COLLECTED, State.ENDED)
+"""Not closed before somebody closes it: layers above say nothing to a file that is closed, and would lose in silence
+what they hold, or complain of it."""
 
 
 _open_files: weakref.WeakSet[WriteFile] = weakref.WeakSet()
@@ -52,6 +68,9 @@ class WriteFile(AbstractBufferedFile):
     fewer than two) are in memory.
     """
 
+    closed: bool
+    _state = State.DISCARDED  # until it is known that the file can be opened
+
     def __init__(
         self,
         fs: RegistryS3FileSystem,
@@ -62,7 +81,6 @@ class WriteFile(AbstractBufferedFile):
         description: Description,
         autocommit: bool = True,
     ) -> None:
-        self._state = State.DISCARDED  # until it is known that the file can be opened
         super().__init__(fs, path, "wb" if mode == "xb" else mode, block_size, autocommit)
         self.mode = mode
         self._key = fs.bucket.space.key(path)
@@ -73,6 +91,7 @@ class WriteFile(AbstractBufferedFile):
         """Of the chunk."""
         self._spare = Spare()
         self._handled_at_open = abandonment.being_handled()
+        background.start()
         self._state = State.OPEN
         _open_files.add(self)
         if mode == "ab":
@@ -80,16 +99,38 @@ class WriteFile(AbstractBufferedFile):
 
     def write(self, data: Any) -> int:
         """Take bytes; raises the error of an earlier chunk's upload, after which the file is discarded."""
-        if self._state is not State.OPEN:
-            raise ValueError(f"{self.path}: the file is {self._state.value}; it takes no more bytes")
         view = memoryview(data).cast("B")
-        at = 0
-        while at < len(view):
-            if self._filled == self._chunk_bytes:
-                self._send_chunk()
+        at = 0 if self._takes_bytes() else len(view)
+        while at < len(view) and self._has_room():
             at += self._take(view[at:])
         self.loc += len(view)
         return len(view)
+
+    def _takes_bytes(self) -> bool:
+        """False for a file that was collected: the finalisers of layers above still write, and nobody hears an error.
+
+        Raises:
+            ValueError: the file is not open.
+            OSError: it was open when the interpreter's end discarded it.
+        """
+        if self._state is State.ENDED:
+            raise self._too_late()
+        if self._state not in (State.OPEN, State.COLLECTED):
+            raise ValueError(f"{self.path}: the file is {self._state.value}; it takes no more bytes")
+        return self._state is State.OPEN
+
+    def _too_late(self) -> OSError:
+        text = "the interpreter ended while the file was open, and what was written is discarded; close it earlier"
+        return OSError(errno.EBADF, text, self.path)
+
+    def _has_room(self) -> bool:
+        """Send the chunk where it is full. A finaliser must not wait for that: there, the file is discarded."""
+        if self._filled == self._chunk_bytes:
+            if abandonment.by_finaliser():
+                self._collect()
+            else:
+                self._send_chunk()
+        return self._state is State.OPEN
 
     def flush(self, force: bool = False) -> None:
         """Nothing: S3 has no object that grows. What is written appears at the close."""
@@ -97,15 +138,25 @@ class WriteFile(AbstractBufferedFile):
             raise ValueError("I/O operation on closed file")
 
     def close(self) -> None:
-        """Publish the object, or discard it where an exception is leaving the block; see `abandonment`."""
+        """Publish the object, or discard it where an exception is leaving the block or a finaliser closes it; see
+        `abandonment`."""
         if self.closed:
             return
-        if self._state is State.OPEN and abandonment.left_by_exception(self._handled_at_open):
-            self.discard()
+        if self._state is State.ENDED:
+            self.closed = True
+            raise self._too_late()
+        if self._state is State.OPEN:
+            if abandonment.by_finaliser():
+                self._collect()
+            elif abandonment.left_by_exception(self._handled_at_open):
+                self.discard()
         self._do("close" if self.autocommit else "hold")
+        self.closed = True
 
     def commit(self) -> None:
         """Publish what was written. After a discard: nothing."""
+        if self._state is State.ENDED:
+            raise self._too_late()
         self._do("commit")
 
     def discard(self) -> None:
@@ -121,15 +172,29 @@ class WriteFile(AbstractBufferedFile):
     __eq__ = object.__eq__
 
     def __del__(self) -> None:
-        self.abandon()
+        self._collect()
 
-    def abandon(self) -> None:
-        """Discard what nobody published, with a `ResourceWarning`."""
-        if self._state in (State.OPEN, State.HELD):
-            missed = "closed" if self._state is State.OPEN else "committed"
-            self.discard()  # first, since a warning may be an error
+    def _dealloc_warn(self, source: object) -> None:
+        """Discard, since a layer of Python's `io` above is collected that nobody closed: before it closes what it
+        wraps, it calls this, as `io.FileIO` has it."""
+        self._collect()
+
+    def _collect(self) -> None:
+        """Discard what nobody published. This may be at any point of any thread: nothing waits, or takes a lock."""
+        self._lose("collect", lambda text: background.later(partial(logger.warning, "%s", text)))
+
+    def discard_at_exit(self) -> None:
+        """Discard what nobody published, where the interpreter's end would leave its upload behind. A file without
+        one may still be closed, in a handler of that end that runs later."""
+        if self._upload is not None:
+            self._lose("end", partial(logger.warning, "%s"))
+
+    def _lose(self, event: str, log: Callable[[str], object]) -> None:
+        missed = "closed" if self._state is State.OPEN else "committed"
+        if self._do(event):
             text = f"{self.path} was never {missed}; what was written is discarded"
-            warnings.warn(text, ResourceWarning, stacklevel=2, source=self)
+            log(text)
+            abandonment.warn(text, self)
 
     def disown(self) -> None:
         """Forget an upload that is another process's."""
@@ -138,17 +203,20 @@ class WriteFile(AbstractBufferedFile):
 
     # How it is done
 
-    def _do(self, event: str) -> None:
+    def _do(self, event: str) -> bool:
+        """Carry out an event; gives whether it changed anything."""
         after = AFTER.get((self._state, event), self._state)
         if after is self._state:
-            return
+            return False
         self._state = after
-        self.closed = True
+        if after not in CLOSED_LATER:
+            self.closed = True
         self._handled_at_open = []
         if after is State.PUBLISHED:
             self._discarding_on_error(self._publish)
-        elif after is State.DISCARDED:
+        elif after is not State.HELD:
             self._throw_away()
+        return True
 
     def _publish(self) -> None:
         exclusive = self.mode == "xb"
@@ -167,8 +235,10 @@ class WriteFile(AbstractBufferedFile):
 
     def _throw_away(self) -> None:
         self._forget()
-        if self._upload is not None:
-            upload, self._upload = self._upload, None
+        upload, self._upload = self._upload, None
+        if upload is not None and (self._state is State.COLLECTED or abandonment.must_not_wait()):
+            background.later(upload.abort)
+        elif upload is not None:
             upload.abort()
 
     def _discarding_on_error(self, act: Any, *args: Any) -> None:
@@ -182,6 +252,8 @@ class WriteFile(AbstractBufferedFile):
 
     @property
     def _chunk_bytes(self) -> int:
+        if self._upload is None and interruption.is_ending():  # one PutObject takes no thread, and leaves no upload
+            return ranges.MAX_PART_BYTES
         number = self._upload.next_number if self._upload else 1
         return ranges.streamed_part_bytes(number, self.blocksize)
 
@@ -214,26 +286,28 @@ class WriteFile(AbstractBufferedFile):
         except FileNotFoundError:
             return
         self._description = committed.description
-        if committed.size < ranges.MIN_PART_BYTES:
-            self._take(memoryview(self.fs.bucket.get(self._key, pin=Pin(committed.etag)).data))
-        else:
-            self._discarding_on_error(lambda: self._multipart().add_object(committed))
+        is_one_part = committed.size < (self.blocksize if self._at_another_store else ranges.MIN_PART_BYTES)
+        copied = 0 if is_one_part else self._multipart().add_object(committed, self.blocksize)
+        if copied < committed.size:
+            pin = Pin(committed.etag, size=committed.size)
+            self._take(memoryview(self.fs.bucket.get(self._key, copied, committed.size, pin).data))
         self.loc = committed.size
+
+    @property
+    def _at_another_store(self) -> bool:
+        return bool(self.fs.parameters.regionendpoint)
 
 
 @atexit.register
-def _discard_open_files() -> None:
+def _end_open_files() -> None:
     """At the interpreter's end, while requests can still be sent."""
     interruption.end()
     for file in list(_open_files):
-        file.abandon()
+        file.discard_at_exit()
 
 
+@fork.in_child
 def _disown_open_files() -> None:
     """A forked child must not abort its parent's uploads."""
     for file in list(_open_files):
         file.disown()
-
-
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_disown_open_files)

@@ -11,7 +11,7 @@ import stat
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
@@ -46,11 +46,16 @@ ENDING_SECONDS = 60.0
 MOST_THREADS = THREADS + MAX_CONCURRENCY + 2
 """Those of the load, the filesystem's own, this one and the executor's."""
 MOST_SOCKETS = 2 * (THREADS + MAX_CONCURRENCY) + 16
-"""A connection of each kind (the lane's and boto3's) for each thread; the rest are pipes to the parent."""
+"""A connection of each kind (the fast path's and boto3's) for each thread; the rest are pipes to the parent."""
 MOST_GROWTH_BYTES = 64 * MIB
 """Calls in flight differ by so much from one time to another; a leak would go on growing."""
 MOST_LEFT_BYTES = 96 * MIB
 """After the end: stacks of the filesystem's threads, connections, caches."""
+WEIGHTS = {
+    "read a range": 24, "read a blob": 24, "read its own file": 16, "read its own large file": 4, "write": 12,
+    "copy": 8, "rm": 6, "ls": 4, "stream in": 4, "stream out": 4,
+}  # fmt: skip
+"""How often each call comes, beside the others."""
 LISTED = 200
 FOLDER = f"{data.ROOT}/listed"
 STREAM_BYTES = 6 * MIB
@@ -123,30 +128,35 @@ class Tally:
 class Worker:
     """One thread's user: it does one thing after the other."""
 
-    def __init__(self, fs: RegistryS3FileSystem, number: int) -> None:
-        self._fs = fs
+    def __init__(self, fs: RegistryS3FileSystem, number: int, weights: Mapping[str, float] = WEIGHTS) -> None:
+        self._fs, self._weights = fs, weights
         self._random = random.Random(number)
         folder = f"/{data.WRITTEN}/{number:03}"
         self._small, self._copied, self._large = (File(f"{folder}/{name}") for name in ("small", "copied", "large"))
-        self._choices: dict[str, tuple[Callable[[], int], int]] = {
-            "read a range": (self._read_range, 24),
-            "read a blob": (self._read_blob, 24),
-            "read its own file": (self._read_own, 16),
-            "read its own large file": (self._few(lambda: self._read(self._large)[0]), 4),
-            "write": (self._write, 12),
-            "copy": (self._copy, 8),
-            "rm": (self._remove, 6),
-            "ls": (self._list, 4),
-            "stream in": (self._few(self._stream_in), 4),
-            "stream out": (self._few(self._stream_out), 4),
+        self._calls: dict[str, Callable[[], int]] = {
+            "read a range": self._read_range,
+            "read a blob": self._read_blob,
+            "read its own file": self._read_own,
+            "read its own large file": self._few(lambda: self._read(self._large)[0]),
+            "look up": self._look_up,
+            "write": self._write,
+            "copy": self._copy,
+            "rm": self._remove,
+            "ls": self._list,
+            "open, read": self._open_and_read,
+            "stream in": self._few(self._stream_in),
+            "stream out": self._few(self._stream_out),
         }
 
     def work(self, tally: Tally, until: float) -> None:
         """Until the time has come."""
-        names, weights = list(self._choices), [weight for _, weight in self._choices.values()]
         while time.monotonic() < until:
-            (name,) = self._random.choices(names, weights)
-            tally.attempt(name, self._choices[name][0])
+            self.call(tally)
+
+    def call(self, tally: Tally, name: str = "") -> None:
+        """One call; by chance, unless its name is given."""
+        chosen = name or self._random.choices(list(self._weights), list(self._weights.values()))[0]
+        tally.attempt(chosen, self._calls[chosen])
 
     def _few(self, call: Callable[[], int]) -> Callable[[], int]:
         """The call, but a small read where there are enough of them."""
@@ -169,6 +179,15 @@ class Worker:
     def _read_blob(self) -> int:
         path = self._random.choice(list(contents.small_blobs()))
         return wrong_bytes(contents.small_blobs()[path], self._fs.cat_file(path))
+
+    def _look_up(self) -> int:
+        path = self._random.choice(list(contents.small_blobs()))
+        return abs(int(self._fs.info(path)["size"]) - len(contents.small_blobs()[path]))
+
+    def _open_and_read(self) -> int:
+        path = self._random.choice(list(contents.small_blobs()))
+        with self._fs.open(path, "rb") as file:
+            return wrong_bytes(contents.small_blobs()[path], file.read())
 
     def _read_own(self) -> int:
         return self._read(self._random.choice([self._small, self._copied]))[0]
@@ -224,7 +243,7 @@ def run(options: dict[str, Any], seconds: float) -> Load:
     fs = RegistryS3FileSystem(**options, max_concurrency=MAX_CONCURRENCY)
     fs.info(contents.large_path())
     contents.small_blobs()
-    _give_back()
+    give_back()
     tally, before, started = Tally(), resident("VmRSS"), time.monotonic()
     workers = [Worker(fs, number) for number in range(THREADS)]
     threads = [threading.Thread(target=worker.work, args=(tally, started + seconds), daemon=True) for worker in workers]
@@ -237,7 +256,7 @@ def run(options: dict[str, Any], seconds: float) -> Load:
     for thread in threads:
         thread.join(max(0.0, started + seconds + ENDING_SECONDS - time.monotonic()))
     gc.collect()
-    _give_back()
+    give_back()
     return Load(
         THREADS, seconds, MOST_THREADS, MOST_SOCKETS, MOST_GROWTH_BYTES, MOST_LEFT_BYTES,
         calls=dict(tally.calls), raised=dict(tally.raised), foreign=tuple(sorted(tally.foreign)), wrong=tally.wrong,
@@ -247,11 +266,11 @@ def run(options: dict[str, Any], seconds: float) -> Load:
 
 
 def _sample(second: float) -> Sample:
-    _give_back()
+    give_back()
     return Sample(round(second, 1), resident("VmRSS"), threading.active_count(), _sockets())
 
 
-def _give_back() -> None:
+def give_back() -> None:
     """Have glibc return the memory that nobody uses, which it keeps in case; what is left is in use."""
     trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
     if trim is not None:

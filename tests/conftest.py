@@ -41,8 +41,7 @@ def _nothing_is_kept() -> Iterator[None]:
     yield
     boto3.DEFAULT_SESSION = None
     RegistryS3FileSystem.clear_instance_cache()
-    client._clients.clear()
-    client._lanes.clear()
+    client.CLIENTS.forget()
 
 
 def _running(start: Callable[[], AbstractContextManager[Server]]) -> Iterator[Server]:

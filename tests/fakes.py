@@ -11,7 +11,7 @@ import threading
 import uuid
 from bisect import bisect_left
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timezone
@@ -23,12 +23,17 @@ import pytest
 from registry_s3fs import ranges
 from registry_s3fs.bucket import MAX_DELETE_KEYS, Bucket
 from registry_s3fs.client import object_fields
+from registry_s3fs.concurrency import Pool
 from registry_s3fs.errors import FileExpired, from_code
 from registry_s3fs.parameters import DriverParameters
 from registry_s3fs.paths import MAX_KEY_BYTES, KeySpace
 from registry_s3fs.records import ANY, PLAIN, Body, Content, Description, ObjectInfo, Page, Part, Pin, Upload
+from registry_s3fs.s3.puts import Put
+from registry_s3fs.s3.read_body import Read
+from registry_s3fs.s3.reads import Due
 
 PAGE_KEYS = 1000
+
 """Keys and prefixes of a page (https://docs.aws.amazon.com/AmazonS3/latest/API/API_ListObjectsV2.html)."""
 
 on_both = pytest.mark.parametrize("backend", ["moto", "fake"], indirect=True)
@@ -198,13 +203,40 @@ class FakeBucket:
             return Content(b"", pin, 0)
         data = found.data[first:end]
         assert isinstance(data, bytes), "these bytes were never sent; only their number is known"
-        return Content(data, pin if pin.etag else pin._replace(etag=found.info.etag), size)
+        return Content(data, (pin if pin.etag else pin._replace(etag=found.info.etag))._replace(size=size), size)
 
-    def begin(self, key: str, pin: Pin = ANY) -> Content:
-        return self.get(key, 0, ranges.PIECE_BYTES, pin)
+    def compares_checksums(self, key: str) -> bool:
+        return False
 
-    def get_into(self, key: str, view: memoryview, start: int, pin: Pin) -> None:
-        view[:] = self.get(key, start, start + len(view), pin).data
+    def read(self, read: Read) -> None:
+        end = None if read.end is None else max(read.end, read.start + 1)
+        content = self.get(read.key, read.start, end, read.version)
+        if not content.data and (read.start or read.end is not None):
+            read.is_past_end = True
+            return
+        first = max(content.size + read.start, 0) if read.start < 0 else read.start
+        said = {"ETag": content.pin.etag, "ContentLength": len(content.data)}
+        if content.data:
+            said["ContentRange"] = f"bytes {first}-{first + len(content.data) - 1}/{content.size}"
+        place = read.accept(said)
+        place[:] = content.data[: len(place)]
+        read.received = len(place)
+
+    def read_many(self, due: Due, pool: Pool) -> Generator[Read, None, None]:
+        while True:
+            count = 0
+            for read in pool.each(self._attempt, iter(due, None), pool.threads):
+                count += 1
+                yield read
+            if not count:
+                return
+
+    def _attempt(self, read: Read) -> Read:
+        try:
+            self.read(read)
+        except (OSError, ValueError) as error:
+            read.error = error
+        return read
 
     # Writing
 
@@ -213,6 +245,16 @@ class FakeBucket:
             self._check_absent(key, exclusive)
             self._check_size(key, len(body), ranges.MAX_PART_BYTES)
             self._keep(key, _kept(body), description)
+
+    def put_many(self, puts: Iterable[Put], pool: Pool) -> Generator[Put, None, None]:
+        def attempt(put: Put) -> Put:
+            try:
+                self.put(put.key, put.body, description=put.description)
+            except (OSError, ValueError) as error:
+                put.error = error
+            return put
+
+        yield from pool.each(attempt, puts, pool.threads)
 
     def _check_absent(self, key: str, exclusive: bool) -> None:
         if exclusive and key in self.store.objects:

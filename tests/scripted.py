@@ -14,6 +14,8 @@ from urllib.parse import unquote
 
 Answer = tuple[int, bytes, dict[str, str]]
 """Status, body and headers."""
+LEFT_OUT = "left out"
+"""In place of a header's value: that it is not sent."""
 WHEN = "Tue, 24 Nov 2026 07:57:54 GMT"
 
 
@@ -27,7 +29,8 @@ class Handler(BaseHTTPRequestHandler):
         status, body, headers = self.server.answer(self, sent)
         self.send_response_only(status)
         for name, value in {"Date": formatdate(usegmt=True), "Content-Length": str(len(body)), **headers}.items():
-            self.send_header(name, value)
+            if value != LEFT_OUT:
+                self.send_header(name, value)
         self.end_headers()
         self.wfile.write(b"" if self.command == "HEAD" else body)
 

@@ -113,6 +113,8 @@ ERRORS = {
 }
 TELLING = ERRORS | {"Meaning", "kind", "__init__", "warn", "warning", "error"}
 """Whose arguments are messages; and so are those of any call in a `raise`."""
+WITHIN = ("from_code", "refused", "NotPlainError", "_BrokenError", "RemoteDisconnected", "SizeUnknownError")
+"""Whose arguments are no messages, but stand within one: S3's own words, and by which field an answer is none."""
 SAYING = ("unknown", "_problem")
 """Functions that give a message for others to raise."""
 
@@ -137,7 +139,7 @@ def _said_in(scope: ast.Module | ast.FunctionDef) -> list[str]:
     named = {node.targets[0].id: node.value for node in assigned}
     raised = [node.exc for node in nodes if isinstance(node, ast.Raise)]
     calls = [node for node in nodes if isinstance(node, ast.Call) and (_name(node.func) in TELLING or node in raised)]
-    said = [argument for call in calls if _name(call.func) != "from_code" for argument in call.args]  # S3's own words
+    said = [argument for call in calls if _name(call.func) not in WITHIN for argument in call.args]
     if isinstance(scope, ast.FunctionDef) and scope.name in SAYING:
         said += [node.value for node in nodes if isinstance(node, ast.Return)]
     return [_template(named.get(node.id, node) if isinstance(node, ast.Name) else node) for node in said]

@@ -1,4 +1,4 @@
-"""The fast lane's connections: kept, renewed, never confused by a body that broke off; TLS as strict as boto3's."""
+"""The fast path's connections: kept, renewed, never confused by a body that broke off; TLS as strict as boto3's."""
 
 from __future__ import annotations
 
@@ -12,7 +12,6 @@ from pathlib import Path
 import pytest
 
 from registry_s3fs import RegistryS3FileSystem
-from registry_s3fs.connections import Connections
 
 HEAD = b'HTTP/1.1 206 Partial Content\r\nETag: "e"\r\nContent-Length: %d\r\nContent-Range: bytes %d-%d/10\r\n\r\n'
 DATA = b"0123456789"
@@ -39,9 +38,12 @@ class Scripted:
             self.connections += 1
             with connection:
                 try:
-                    plain = self._context.wrap_socket(connection, server_side=True) if self._context else connection
-                    self._serve(plain, self.connections)
-                    plain.close()
+                    with (
+                        self._context.wrap_socket(connection, server_side=True)
+                        if self._context
+                        else connection as plain
+                    ):
+                        self._serve(plain, self.connections)
                 except OSError:
                     pass
 
@@ -113,18 +115,6 @@ def test_a_connection_that_the_server_closed_meanwhile_is_renewed(scripted: Call
     assert server.connections == 5
 
 
-def test_a_connection_is_renewed_without_the_sdks_help(scripted: Callable[..., Scripted]) -> None:
-    """Every other request would go twice otherwise."""
-    server = scripted(lambda connection, number: answer(connection))
-    connections = Connections(
-        f"http://127.0.0.1:{server.port}", context=None, most_idle=4, connect_timeout=5, read_timeout=5
-    )
-    for _ in range(3):
-        found = connections.exchange("GET", "/f", {"Range": "bytes=0-3"})
-        assert found.read() == b"0123"
-    assert server.connections == 3
-
-
 def test_a_body_that_breaks_off_is_taken_up_where_it_stopped(scripted: Callable[..., Scripted]) -> None:
     """The rest is asked for on another connection."""
 
@@ -171,9 +161,10 @@ def test_tls_trusts_whom_boto3_trusts(
     once = {"secure": True, "config_kwargs": {"retries": {"total_max_attempts": 1}}}
     with pytest.raises(ConnectionError, match="certificate"):
         filesystem(server, **once).cat_file("/f")
-    assert filesystem(server, skipverify=True, **once).cat_file("/f") == DATA
+    assert filesystem(server, secure=True, skipverify=True, useragent="unverified").cat_file("/f") == DATA
     monkeypatch.setenv("AWS_CA_BUNDLE", str(tmp_path / "missing.pem"))
     with pytest.raises(OSError, match=r"missing\.pem|certificate"):
         filesystem(server, useragent="no bundle", **once).cat_file("/f")
     monkeypatch.setenv("AWS_CA_BUNDLE", str(cert))
-    assert filesystem(server, useragent="bundle", **once).cat_file("/f") == DATA
+    for attempts in (once, {"secure": True}):  # boto3's connections, and those of the fast path
+        assert filesystem(server, useragent="bundle", **attempts).cat_file("/f") == DATA

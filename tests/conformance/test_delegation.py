@@ -113,12 +113,11 @@ def test_the_server_sees_the_signature_and_plain_http(
     )  # fmt: skip
     with pytest.raises(FileNotFoundError):
         fs.cat_file("/a b")
-    with pytest.raises(FileNotFoundError):
-        fs.bucket.delete("a b")
-    assert recorder.requests[-1].startswith("DELETE /demo/a%20b HTTP/1.1\r\n")
-    assert re.search("\r\nAuthorization: " + authorization, recorder.requests[-1])
+    fs.bucket.delete("a b")
+    (deletion,) = [each for each in recorder.requests if each.startswith("DELETE /demo/a%20b HTTP/1.1\r\n")]
+    assert re.search("\r\nAuthorization: " + authorization, deletion)
     for request in recorder.requests:
-        assert re.search("\r\nUser-Agent: .*registry-s3fs/.* mirror/1.0", request)
+        assert re.search("\r\nUser-Agent: .*registry-s3fs/.* mirror/1.0", request, re.IGNORECASE)
 
 
 def test_anonymous_requests_carry_no_signature(recorder: Recorder) -> None:
@@ -229,17 +228,14 @@ def test_the_other_stores_ways_are_understood(rclone_server: Server) -> None:
 
 
 def test_a_server_that_copies_no_parts_is_told_before_anything_is_lost(rclone_server: Server) -> None:
-    """rclone says yes to UploadPartCopy and stores nothing: copy, move and append fail, and all stays as it was."""
+    """rclone says yes to UploadPartCopy and stores nothing: copy and move fail, and all stays as it was. An append
+    reads what is there, and sends it."""
     rclone_server.create_bucket("no-copies")
     copying = {"multipartcopythresholdsize": 5 * MIB, "multipartcopychunksize": 5 * MIB}
     fs = RegistryS3FileSystem(**rclone_server.options("no-copies"), **copying)
     fs.pipe_file("/f", data := bytes(range(256)) * 4096 * 12)
 
-    def append(source: str, target: str) -> None:
-        with fs.open(source, "ab") as file:
-            file.write(b"x")
-
-    for call in (fs.cp_file, fs.mv, append):
+    for call in (fs.cp_file, fs.mv):
         with pytest.raises(OSError, match="UploadPartCopy stored nothing; set multipartcopythresholdsize") as failed:
             call("/f", "/g")
         assert failed.value.filename == "/f"
@@ -247,4 +243,6 @@ def test_a_server_that_copies_no_parts_is_told_before_anything_is_lost(rclone_se
     assert fs.cat_file("/f") == data
     assert fs.list_multipart_uploads() == []
     RegistryS3FileSystem(**rclone_server.options("no-copies")).mv("/f", "/g")
-    assert fs.cat_file("/g") == data
+    with fs.open("/g", "ab") as file:
+        file.write(b"x")
+    assert fs.cat_file("/g") == data + b"x"

@@ -11,8 +11,6 @@ import pytest
 from botocore.parsers import create_parser
 
 from registry_s3fs import RegistryS3FileSystem, listing, pages
-from registry_s3fs.client import fast_lane
-from registry_s3fs.lane import Lane
 from registry_s3fs.splits import STREAMS, Plan
 from tests.listening import listen
 from tests.servers import Server
@@ -79,22 +77,22 @@ def test_pages_are_parsed_as_by_botocore(store: RegistryS3FileSystem) -> None:
 
 
 @pytest.mark.parametrize("how", [{}, {"delimiter": "/"}, {"start_after": "reg/d/a b"}, {"limit": 3}])
-def test_the_fast_lane_lists_what_boto3_lists(
+def test_the_fast_path_lists_what_boto3_lists(
     store: RegistryS3FileSystem, how: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Names with all characters, page after page."""
     fill(store, NAMES + ODD)
-    lane, sent = fast_lane(store.parameters), []
+    fast_path, sent = store.bucket._fast_path, []
 
     def few(fields: dict[str, Any]) -> Any:
         sent.append(fields)
-        return Lane.list(lane, {"MaxKeys": 7, **fields})
+        return type(fast_path).list_objects(fast_path, {"MaxKeys": 7, **fields})
 
-    monkeypatch.setattr(lane, "list", few)
+    monkeypatch.setattr(fast_path, "list_objects", few)
     listed = list(store.bucket.list("reg/d/", **how))
     assert len(sent) > (2 if "limit" not in how else 0)
     monkeypatch.undo()
-    monkeypatch.setattr(lane, "_open", False)
+    monkeypatch.setattr(fast_path, "is_open", lambda operation: False)
     expected = list(store.bucket.list("reg/d/", **how))
     for part in ("objects", "prefixes"):
         found, wanted = ([each for page in by for each in getattr(page, part)] for by in (listed, expected))

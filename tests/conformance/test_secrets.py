@@ -20,7 +20,6 @@ import fsspec
 import pytest
 
 from registry_s3fs import RegistryS3FileSystem, StorageDriver, errors, layout, redaction
-from registry_s3fs.client import fast_lane
 from tests.scripted import Answer, Handler, object_of, refusal, scripted, signatures, text_of
 from tests.servers import Server
 
@@ -83,10 +82,10 @@ SPEAKING = {"urllib3.connectionpool", "botocore.endpoint", *([] if find_spec("aw
 
 @pytest.mark.parametrize("more", [{}, {"sessiontoken": TOKEN}, {"v4auth": False}], ids=["v4", "token", "v2"])
 def test_no_call_shows_a_secret(options: dict[str, Any], more: Any, caplog: pytest.LogCaptureFixture) -> None:
-    """Through the fast lane's signed URLs and boto3 alike; each kind of call, and errors of each kind."""
+    """By the fast path and boto3 alike; each kind of call, and errors of each kind."""
     fs = RegistryS3FileSystem(**options, **more, useragent="secrets")
     text = shown(fs, FAILING, caplog)
-    assert fast_lane(fs.parameters)._proven
+    assert fs.bucket._fast_path.is_open("GetObject") == fs.parameters.v4auth
     assert {each.name for each in caplog.records} >= SPEAKING
     assert re.search(r"Authorization.*(Signature=|AWS \S+:)\*\*\*", text)
     check(text, fs)
@@ -127,6 +126,8 @@ class Quoting:
         if "blobs" in path or ("given" in path and (request.command == "HEAD" or "If-Match" not in request.headers)):
             return object_of(b"abc")
         said = f"{request.command} {request.path} {request.headers}"
+        if path.endswith("page"):
+            return 200, said.encode(), {}
         more = "".join(f"<{name}>{value}</{name}>" for name, value in self._elements(request, said))
         if request.command == "POST" and query == "delete":
             error = f"<Error><Key>registry/a</Key><Code>AccessDenied</Code><Message>{escape(said)}</Message></Error>"
@@ -148,7 +149,11 @@ def quoted(request: pytest.FixtureRequest) -> Iterator[tuple[RegistryS3FileSyste
     quoting = Quoting()
     with scripted(quoting) as server:
         keys = {"accesskey": "AKIDOFTHISTEST000042", "secretkey": SECRET, "sessiontoken": TOKEN}
-        yield RegistryS3FileSystem(**server.options(**keys, **request.param, rootdirectory="registry")), quoting
+        tries = {"config_kwargs": {"retries": {"total_max_attempts": 2}}}
+        yield (
+            RegistryS3FileSystem(**server.options(**keys, **request.param, **tries, rootdirectory="registry")),
+            quoting,
+        )
 
 
 def no_secret_in(text: str, quoting: Quoting) -> None:
@@ -177,6 +182,7 @@ PROVOKED: dict[str, Callable[[RegistryS3FileSystem], Any]] = {
     "BucketNotFoundError": lambda fs: fs.cat_file("/NoSuchBucket"),
     "FileExpired": lambda fs: fs.open("/given", "rb").read(),
     "DigestMismatch": lambda fs: fs.cat_file(layout.blob_path(layout.digest(b"others")), verify=True),
+    "InvalidResponseError": lambda fs: fs.pipe_file("/page", b"1"),
     "BulkError": lambda fs: fs.rm(["/a", "/b"]),
     "RefusedParameterError": lambda fs: fs.cat_file("/InvalidArgument"),
     "InvalidPathError": lambda fs: fs.cat_file("/a/../b"),
@@ -215,17 +221,27 @@ def test_no_class_of_errors_shows_a_secret(
 def test_no_object_shows_a_secret(quoted: tuple[RegistryS3FileSystem, Quoting]) -> None:
     """Whatever has been made on the way, printed; nor a warning."""
     fs, quoting = quoted
-    lane = fast_lane(fs.parameters)
+    fast_path = fs.bucket._fast_path
     with warnings.catch_warnings(record=True) as warned:
         warnings.simplefilter("always")
         with suppress(OSError):
             fs.open("/NotImplemented", "wb").write(b"1")
         with fs.open("/given", "rb") as file:
-            made = [fs, file, fs.parameters, fs.bucket, fs.pool, lane, lane._signer, lane._signed, StorageDriver(fs)]
+            made = [
+                fs,
+                file,
+                fs.parameters,
+                fs.bucket,
+                fs.pool,
+                fast_path,
+                fast_path._opened,
+                fast_path._signed,
+                StorageDriver(fs),
+            ]
             made += [fs.get_mapper("/"), fs.transaction, fs.dircache, fs.bucket._client, pickle.loads(pickle.dumps(fs))]
             made += [fsspec.core.OpenFile(fs, "/given"), fs.to_dict(include_password=False), fs.fsid]
         gc.collect()
-    assert lane._signed
+    assert bool(fast_path._signed) == fs.parameters.v4auth
     assert any(issubclass(each.category, ResourceWarning) for each in warned)
     texts = [fs.to_json(include_password=False), *map(repr, made), *map(str, made), *(str(each) for each in warned)]
     no_secret_in("\n".join(texts), quoting)
@@ -240,7 +256,7 @@ def test_no_logger_that_logs_is_without_the_filter(options: dict[str, Any], capl
     assert [name for name in ours if not logging.getLogger(name).filters] == []
 
 
-def test_http_clients_debuglevel_prints_no_signed_url_of_the_lane(
+def test_http_clients_debuglevel_prints_nothing_of_the_fast_path(
     fs: RegistryS3FileSystem, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """What it prints of boto3's own connections nobody can mask; docs/parameters.md says so."""

@@ -14,6 +14,7 @@ import pandas
 import pytest
 
 from registry_s3fs import RegistryS3FileSystem, writer
+from registry_s3fs.threads import background
 from registry_s3fs.writer import State
 from tests import servers
 from tests.fakes import on_both
@@ -134,6 +135,7 @@ def test_a_file_never_closed_is_discarded_with_a_warning(fs: RegistryS3FileSyste
     with pytest.warns(ResourceWarning, match="never closed"):
         del file
         gc.collect()
+    assert background.finish(60)
     assert not fs.exists("/f")
     assert pending(fs) == []
 

@@ -10,7 +10,6 @@ from typing import Any
 import pytest
 
 from registry_s3fs import RegistryS3FileSystem
-from registry_s3fs.lane import Lane
 from tests.faults.conftest import DATA
 from tests.faults.proxy import ALWAYS, Fault, Proxy
 from tests.faults.test_digests import READS, at_once
@@ -34,13 +33,10 @@ def _objects(fs: RegistryS3FileSystem, raw: Any) -> None:
         raw.put_object(Bucket=fs.parameters.bucket, Key=fs.bucket.space.key(path), Body=data, ChecksumAlgorithm="CRC32")
 
 
-@pytest.fixture(params=["lane", "boto3"])
-def asking(request: Any, through: Through, monkeypatch: pytest.MonkeyPatch) -> RegistryS3FileSystem:
+@pytest.fixture(params=[True, False], ids=["fast path", "boto3"])
+def asking(request: Any, through: Through) -> RegistryS3FileSystem:
     """A filesystem that asks for checksums, by either way that requests take."""
-    if request.param == "boto3":
-        for operation in ("get", "head"):
-            monkeypatch.setattr(Lane, operation, lambda *args, **kwargs: None)
-    return through(**ASKED)
+    return through(**ASKED, fast_path=request.param)
 
 
 @READS

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import ssl
 import threading
+import weakref
 from pathlib import Path
 from typing import Any
 
@@ -13,17 +14,12 @@ import botocore
 import pytest
 from botocore.loaders import JSONFileLoader
 
-from registry_s3fs import DriverParameters, sdk
-from registry_s3fs.client import (
-    ATTEMPTS,
-    CONNECT_TIMEOUT_S,
-    LANE_CONNECT_TIMEOUT_S,
-    config_options,
-    fast_lane,
-    object_fields,
-    s3_client,
-)
+from registry_s3fs import DriverParameters
+from registry_s3fs.bucket import Bucket
+from registry_s3fs.client import CONNECT_TIMEOUT_S, MOST_CLIENTS, Clients, config_options, object_fields, s3_client
 from registry_s3fs.redaction import redact
+from registry_s3fs.s3 import botocore_private
+from registry_s3fs.s3.retry import ATTEMPTS
 
 KEYS = {"accesskey": "AKIDEXAMPLE", "secretkey": "secret"}
 
@@ -73,11 +69,11 @@ def test_version_2_urls_carry_a_version_2_signature() -> None:
 
 
 def test_certificates_are_checked_unless_skipverify_says_not_to() -> None:
-    """The fast lane, which has connections of its own, trusts whom the client trusts."""
+    """The fast path, which has connections of its own, trusts whom the client trusts."""
     for skip, mode in ((False, ssl.CERT_REQUIRED), ("true", ssl.CERT_NONE)):
         client = s3_client(parameters(skipverify=skip))
         assert (client._endpoint.http_session._verify is False) == bool(skip)
-        assert sdk.tls_context(client).verify_mode == mode
+        assert botocore_private.tls_context(client).verify_mode == mode
 
 
 def test_without_keys_the_credentials_are_boto3s_own(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -106,14 +102,56 @@ def test_a_loglevel_sets_the_loggers(level: str, expected: int) -> None:
 
 def test_one_client_serves_all_equal_parameters_and_threads() -> None:
     """A process has one client, and one connection pool, for each set of parameters."""
-    found: list[object] = []
-    threads = [threading.Thread(target=lambda: found.append(s3_client(parameters(useragent="x")))) for _ in range(8)]
+    clients, found = Clients(), list[Any]()
+    buckets = [Bucket(parameters(useragent="x")) for _ in range(8)]
+    threads = [
+        threading.Thread(target=lambda bucket=bucket: found.append(clients.of(bucket).prepared().client))
+        for bucket in buckets
+    ]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
     assert len({id(client) for client in found}) == 1
-    assert s3_client(parameters(useragent="y")) is not found[0]
+    assert clients.of(Bucket(parameters(useragent="y"))).prepared().client is not found[0]
+
+
+def test_a_client_that_nobody_uses_any_more_is_let_go() -> None:
+    """With its connections; one that somebody uses stays."""
+    clients, bucket, other = Clients(), Bucket(parameters()), Bucket(parameters())
+    held = weakref.ref(clients.of(bucket))
+    assert clients.of(other) is held()
+    del bucket
+    assert held() is not None
+    del other
+    assert held() is None
+
+
+def test_the_clients_at_a_time_are_bounded() -> None:
+    """Of many credentials, whose filesystems fsspec's cache keeps; what was let go is made anew."""
+    clients = Clients()
+    buckets = [Bucket(parameters(sessiontoken=str(number))) for number in range(2 * MOST_CLIENTS)]
+    held = [weakref.ref(clients.of(bucket)) for bucket in buckets]
+    assert sum(each() is not None for each in held) == MOST_CLIENTS
+    assert buckets[0].s3_client is None
+    assert clients.of(buckets[0]) is buckets[0].s3_client
+
+
+def test_a_client_hears_what_is_registered_on_the_session_later(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Another one is made with it. Where nothing changes, the client stays."""
+    monkeypatch.setattr(boto3, "DEFAULT_SESSION", None)
+    shared = Clients().of(bucket := Bucket(parameters()))
+    first = shared.prepared().client
+    assert shared.prepared().client is first
+    assert shared.fast_path.is_open("GetObject")
+    boto3.setup_default_session()
+    second = shared.prepared().client
+    assert second is not first
+    boto3.DEFAULT_SESSION.events.register("before-send.s3", lambda **event: None)
+    assert shared.prepared().client is not second
+    assert shared.prepared().client is shared.prepared().client
+    assert not shared.fast_path.is_open("GetObject")
+    assert bucket.s3_client is shared
 
 
 def test_checksums_are_the_sdks_own_on_aws_and_gentle_elsewhere() -> None:
@@ -139,11 +177,8 @@ def test_config_kwargs_have_the_last_word() -> None:
 
 
 def test_a_dead_endpoint_is_given_up_within_30_seconds() -> None:
-    """The fast lane's try, then each of boto3's, and the longest pauses between those (standard mode: up to 2^n s)."""
-    pauses = sum(2**retry for retry in range(ATTEMPTS - 1))
-    assert LANE_CONNECT_TIMEOUT_S + ATTEMPTS * CONNECT_TIMEOUT_S + pauses < 30
-    lane = fast_lane(parameters(config_kwargs={"connect_timeout": 20}))
-    assert lane._connect("http://demo.example")._connect_timeout == LANE_CONNECT_TIMEOUT_S
+    """The fast path's try is one of all, between which are the longest pauses (standard mode: up to 2^n s)."""
+    assert ATTEMPTS * CONNECT_TIMEOUT_S + sum(2**retry for retry in range(ATTEMPTS - 1)) < 30
 
 
 def test_the_connection_pool_is_as_wide_as_the_concurrency() -> None:

@@ -2,14 +2,25 @@
 
 from __future__ import annotations
 
+import errno
+import gc
+import socket
 import threading
 import time
+import weakref
+from collections.abc import Callable, Iterator
+from contextlib import closing
 from http.client import HTTPConnection
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
-from registry_s3fs import interruption
-from registry_s3fs.concurrency import Pool, pool
+from registry_s3fs import RegistryS3FileSystem, concurrency, interruption
+from registry_s3fs.concurrency import Pool, Task, clean_up, pool, settle
+from registry_s3fs.threads import background
+
+WAIT_S = 20
 
 
 def test_results_come_in_the_items_order() -> None:
@@ -99,3 +110,254 @@ def test_work_that_has_no_connection_yet_is_given_up() -> None:
         interruption.give_up([work])
         with pytest.raises(interruption.GivenUp):
             interruption.check()
+
+
+# No room for threads
+
+
+@pytest.fixture
+def limit(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[int], None]]:
+    """Sets how many more threads may be started, as a limit of processes does."""
+    start, left = threading.Thread.start, [0]
+
+    def limited(thread: threading.Thread) -> None:
+        if not left[0]:
+            raise RuntimeError("can't start new thread")
+        left[0] -= 1
+        start(thread)
+
+    def set_limit(number: int) -> None:
+        left[0] = number
+        monkeypatch.setattr(threading.Thread, "start", limited)
+
+    yield set_limit
+    background.start()  # where it could not
+
+
+class Call:
+    """What a test looks for once it should be gone."""
+
+    def __call__(self, number: int = 0) -> int:
+        return number + 1
+
+
+CALLS: dict[str, Callable[[Pool, Call], Any]] = {
+    "submit": lambda one, call: [one.submit(call, number).result(WAIT_S) for number in range(5)],
+    "map": lambda one, call: one.map(call, range(5)),
+    "each": lambda one, call: list(one.each(call, range(5), ahead=3)),
+}
+
+
+@pytest.mark.parametrize("name", CALLS)
+def test_where_no_thread_can_be_started_the_error_says_so(
+    limit: Callable[[int], None], monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    """And what to raise. Nothing stays behind, and once there is room, the same pool works."""
+    limit(0)
+    few, call = Pool(4), Call()
+    for _ in range(10):
+        with pytest.raises(OSError, match="no thread can be started .*ulimit -u.*cgroup") as told:
+            CALLS[name](few, call)
+        assert told.value.errno == errno.EAGAIN
+    left = weakref.ref(call)
+    del call, told
+    gc.collect()
+    assert left() is None
+    limit(100)
+    assert CALLS[name](few, Call()) == [1, 2, 3, 4, 5]
+    assert few.submit(threading.current_thread).result(WAIT_S) is not threading.current_thread()
+
+
+@pytest.mark.parametrize("name", CALLS)
+@pytest.mark.parametrize("room", [1, 2])
+def test_the_threads_that_could_be_started_do_all_the_work(limit: Callable[[int], None], name: str, room: int) -> None:
+    """However few they are."""
+    limit(room)
+    assert CALLS[name](Pool(4), Call()) == [1, 2, 3, 4, 5]
+
+
+def test_threads_are_as_many_as_ever_after_a_shortage(limit: Callable[[int], None]) -> None:
+    """Those that could not be started do not count."""
+    few, meeting = Pool(3), threading.Barrier(3)
+    limit(1)
+    few.map(Call(), range(5))
+    limit(100)
+    few.map(lambda _: meeting.wait(WAIT_S), range(3))
+
+
+@pytest.mark.parametrize("is_running", [True, False])
+def test_the_last_request_is_sent_without_a_thread_too(
+    limit: Callable[[int], None], monkeypatch: pytest.MonkeyPatch, is_running: bool
+) -> None:
+    """After Ctrl-C it gets a thread of its own, and where there is none, the background's, or this one."""
+    background.start()
+    if not is_running:
+        monkeypatch.setattr(background, "_thread", None)
+    limit(0)
+    sent = []
+    try:
+        raise KeyboardInterrupt
+    except KeyboardInterrupt:
+        clean_up(lambda: sent.append(threading.current_thread()))
+    assert len(sent) == 1
+    assert (sent[0] is threading.current_thread()) is not is_running
+
+
+def test_the_background_has_its_jobs_done_without_a_thread(
+    limit: Callable[[int], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """At the latest when the interpreter ends; or by the first thread that can be started."""
+    background._forget_parents_jobs()
+    limit(0)
+    done: list[int] = []
+    background.start()
+    background.later(lambda: done.append(1))
+    assert done == []
+    assert background.finish(WAIT_S)
+    assert done == [1]
+    background.later(lambda: done.append(2))
+    limit(1)
+    background.start()
+    assert background.finish(WAIT_S)
+    assert done == [1, 2]
+
+
+def test_a_file_can_be_written_without_a_thread(fs: RegistryS3FileSystem, limit: Callable[[int], None]) -> None:
+    """A small one needs none. A large one says why it cannot, and leaves nothing."""
+    background._forget_parents_jobs()
+    few = RegistryS3FileSystem(**{**fs.storage_options, "max_concurrency": 3}, skip_instance_cache=True)
+    limit(0)
+    few.pipe_file("/small", b"x")
+    with few.open("/also", "wb") as file:
+        file.write(b"x")
+    with pytest.raises(OSError, match="no thread can be started"), few.open("/f", "wb", block_size=5 << 20) as file:
+        file.write(bytes(11 << 20))
+    assert sorted(few.find("/")) == ["/also", "/small"]
+    assert few.bucket.store.uploads == {}
+
+
+# Ctrl-C
+
+
+@pytest.fixture
+def interrupted(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The test runs as on the way out after Ctrl-C."""
+    monkeypatch.setattr(interruption, "is_on", lambda: True)
+
+
+def test_ctrl_c_while_a_thread_starts_leaves_nothing_that_runs(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What has been handed in is known before it begins."""
+    known: list[Any] = []
+    one = Pool(1)
+
+    def start(thread: threading.Thread) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(threading.Thread, "start", start)
+    with pytest.raises(KeyboardInterrupt):
+        one.submit_to(known, int)
+    monkeypatch.undo()
+    assert [future.cancelled() for future in known] == [True]
+    assert one.submit(int).result(WAIT_S) == 0
+
+
+class Connection:
+    """One of http.client's, as far as interruption looks at it."""
+
+    def __init__(self) -> None:
+        self.sock, self.server = socket.socketpair()
+
+
+def running(call: Callable[[Connection], Any]) -> Iterator[tuple[Task[Any], Connection]]:
+    """A task that uses a connection."""
+    connection, begun = Connection(), threading.Event()
+
+    def work() -> Any:
+        interruption.uses(connection)
+        begun.set()
+        return call(connection)
+
+    with closing(connection.sock), closing(connection.server):
+        task = Pool(1).submit(work)
+        assert begun.wait(WAIT_S)
+        yield task, connection  # type: ignore[misc]
+
+
+def receive(connection: Connection) -> bytes:
+    data = connection.sock.recv(10)
+    interruption.check()
+    return data
+
+
+def test_work_that_waits_for_a_server_is_given_up(interrupted: None) -> None:
+    """Its connection is shut down, and the check behind it raises."""
+    for task, _ in running(receive):
+        settle([task])
+        assert isinstance(task.exception(0), interruption.GivenUp)
+
+
+def test_an_answer_that_is_needed_may_still_come(interrupted: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It tells what is to be cleaned up."""
+    monkeypatch.setattr(interruption, "GRACE_S", 2 * WAIT_S)
+    entered = threading.Event()
+
+    def ask(connection: Connection) -> bytes:
+        with interruption.answer_needed():
+            entered.set()
+            return receive(connection)
+
+    for task, connection in running(ask):
+        assert entered.wait(WAIT_S)
+        interruption.give_up([task])
+        connection.server.sendall(b"the id")
+        settle([task])
+        assert task.result(0) == b"the id"
+
+
+def test_an_answer_that_is_needed_is_not_waited_for_for_ever(interrupted: None) -> None:
+    """The server may be silent."""
+
+    def ask(connection: Connection) -> bytes:
+        with interruption.answer_needed():
+            return receive(connection)
+
+    for task, _ in running(ask):
+        settle([task])
+        assert isinstance(task.exception(WAIT_S), interruption.GivenUp)
+
+
+def test_nothing_is_begun_that_would_need_an_answer(interrupted: None) -> None:
+    """Where the work was given up before."""
+    work = interruption.Work()
+    interruption.give_up([work])
+    with interruption.doing(work), pytest.raises(interruption.GivenUp), interruption.answer_needed():
+        raise AssertionError("it was begun")
+
+
+def test_a_connection_that_others_use_now_stays_open(interrupted: None) -> None:
+    """The work that is given up used it before."""
+    first, second, connection = interruption.Work(), interruption.Work(), Connection()
+    with closing(connection.sock), closing(connection.server), interruption.doing(first):
+        interruption.uses(connection)
+        with interruption.doing(second):
+            interruption.uses(connection)
+            interruption.give_up([first])
+            connection.server.sendall(b"x")
+            assert connection.sock.recv(1) == b"x"
+
+
+def test_a_connection_keeps_no_result(fs: RegistryS3FileSystem) -> None:
+    """It may be open for hours after."""
+    connection, one = SimpleNamespace(sock=None, used_by=None), Pool(1)
+    result = weakref.ref(one.submit(lambda: interruption.uses(connection)))
+    one.submit(int).result(WAIT_S)
+    gc.collect()
+    assert connection.used_by is None
+    assert result() is None
+
+
+def test_locks_that_are_held_while_garbage_is_collected_are_reentrant() -> None:
+    """A finaliser may close a file by itself, and that uses the pool."""
+    one = pool(3)
+    with one._lock, concurrency._lock:
+        assert pool(3).submit(int).result(WAIT_S) == 0

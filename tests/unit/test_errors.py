@@ -11,9 +11,17 @@ import botocore.exceptions
 import botocore.session
 import pytest
 from botocore.exceptions import ClientError
+from botocore.parsers import ResponseParserError
 
 from registry_s3fs import errors
-from registry_s3fs.errors import BucketNotFoundError, BulkError, FileExpired, translate, translated
+from registry_s3fs.errors import (
+    BucketNotFoundError,
+    BulkError,
+    FileExpired,
+    InvalidResponseError,
+    translate,
+)
+from registry_s3fs.s3.boundary import translated
 
 SDK_CLASSES = [
     found
@@ -79,6 +87,58 @@ def test_a_code_of_s3_gives_the_built_in_class(code: str, kind: type[Exception],
 def test_an_unknown_code_counts_as_its_status(status: int, kind: type[Exception]) -> None:
     """S3-compatible stores invent codes; the HTTP status still tells."""
     assert isinstance(translate(client_error("Invented", status), "/a"), kind)
+
+
+def test_what_an_unknown_code_says_is_repeated() -> None:
+    """S3's code and message stand in the error; only an answer without any is without a reason."""
+    for status in (400, 403, 404, 409, 500, 599):
+        found = translate(client_error("Invented", status, "the moon is full"), "/a")
+        assert "S3 said Invented: the moon is full" in str(found)
+        assert "without a reason" not in str(found)
+    assert "without a reason" in str(translate(client_error("400", 400, ""), "/a"))
+
+
+@pytest.mark.parametrize(
+    ("code", "status", "number"),
+    [
+        ("QuotaExceeded", 403, errno.EDQUOT),
+        ("XMinioAdminBucketQuotaExceeded", 400, errno.EDQUOT),
+        ("XMinioStorageFull", 507, errno.ENOSPC),
+        ("InsufficientStorage", 507, errno.ENOSPC),
+        ("507", 507, errno.ENOSPC),
+        ("SlowDownRead", 503, errno.EBUSY),
+        ("XMinioServerNotInitialized", 503, errno.EBUSY),
+        ("RateLimitExceeded", 429, errno.EBUSY),
+        ("FileImmutable", 409, errno.EROFS),
+        ("XMinioInvalidObjectName", 400, errno.EINVAL),
+        ("KeyTooLong", 400, errno.ENAMETOOLONG),
+        ("413", 413, errno.EFBIG),
+        ("InvalidPart", 400, errno.EIO),
+        ("XMinioObjectTampered", 422, errno.EIO),
+    ],
+)
+def test_other_stores_codes_have_their_own_meaning(code: str, status: int, number: int) -> None:
+    """A disk that is full, a quota and a store that starts up are neither denials nor mistakes of the caller."""
+    found = translate(client_error(code, status), "/a")
+    assert isinstance(found, OSError)
+    assert found.errno == number
+    assert not isinstance(found, PermissionError)
+
+
+def test_a_delete_marker_is_a_missing_version() -> None:
+    """S3 answers 405 to a GET or HEAD of one by its version id."""
+    for code in ("405", "MethodNotAllowed"):
+        error = client_error(code, 405)
+        assert translate(error, "/a").errno == errno.ENOTSUP  # type: ignore[attr-defined]
+        error.response["ResponseMetadata"]["HTTPHeaders"] = {"x-amz-delete-marker": "true"}
+        assert isinstance(translate(error, "/a"), FileNotFoundError)
+
+
+def test_an_answer_that_is_no_xml_is_none_of_s3s() -> None:
+    """botocore's parser raises where it can make nothing of an answer."""
+    found = translate(ResponseParserError("Unable to parse response"), "/a")
+    assert isinstance(found, InvalidResponseError)
+    assert found.filename == "/a"
 
 
 @pytest.mark.parametrize(

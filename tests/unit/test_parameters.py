@@ -141,6 +141,11 @@ def test_another_stores_region_may_be_anything_or_missing() -> None:
     """With regionendpoint the region is only a word to sign with; it defaults to us-east-1."""
     assert DriverParameters.from_mapping(STORE).region == "us-east-1"
     assert DriverParameters.from_mapping({**STORE, "region": "garage", "v4auth": False}).region == "garage"
+    for word in ("auto", "default", "zg_x", "eu.dc1", "a:b", "-x", "123", "é"):
+        assert DriverParameters.from_mapping({**STORE, "region": word}).region == word
+    for word in ("a b", "a/b", "a\nb", "a\x01b"):
+        with pytest.raises(ValueError, match="region"):
+            DriverParameters.from_mapping({**STORE, "region": word})
 
 
 @pytest.mark.parametrize(

@@ -11,6 +11,8 @@ from fsspec.caching import caches
 from hypothesis import given
 from hypothesis import strategies as st
 
+from registry_s3fs import RegistryS3FileSystem
+from registry_s3fs.concurrency import LeftBehindError
 from registry_s3fs.prefetch import LEAST_BYTES, RANGES_AHEAD, PrefetchCache
 
 MIB = 1024 * 1024
@@ -153,3 +155,40 @@ def test_a_streams_memory_is_used_again() -> None:
     assert b"".join(cache._fetch(*step) for step in steps) == data
     assert len(used) <= RANGES_AHEAD + 1
     assert fetches.ranges == []
+
+
+class Late:
+    """Does the first call at once, and no other one for now."""
+
+    def __init__(self) -> None:
+        self.futures: list[Future[None]] = []
+
+    def submit(self, call: Any, *args: Any) -> Future[None]:
+        future: Future[None] = Future()
+        self.futures.append(future)
+        if len(self.futures) == 1:
+            future.set_result(call(*args))
+        return future
+
+
+def test_a_closed_file_gives_up_what_it_fetches_ahead(fs: RegistryS3FileSystem) -> None:
+    """Whatever fsspec does with the cache of a file that is closed."""
+    fs.pipe_file("/f", bytes(20 * MIB))
+    late = Late()
+    file = fs.open("/f", block_size=MIB, cache_options={"submit": late.submit})
+    file.read(MIB)
+    file.close()
+    assert len(late.futures) > 1
+    assert all(future.cancelled() for future in late.futures[1:])
+
+
+def test_what_was_fetched_ahead_before_a_fork_is_fetched_again() -> None:
+    """The thread that was at it is the parent's."""
+    late, data = Late(), random.Random(3).randbytes(4 * MIB)
+    fetches = Fetches(data)
+    cache = PrefetchCache(MIB, fetches, len(data), submit=late.submit)
+    assert cache._fetch(0, MIB) == data[:MIB]
+    for future in late.futures[1:]:
+        future.set_exception(LeftBehindError())
+    cache._submit = fetches.submit
+    assert cache._fetch(MIB, 4 * MIB) == data[MIB:]

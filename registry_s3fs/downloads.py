@@ -1,0 +1,252 @@
+"""What is read whole or in ranges, one or many: `cat`, `cat_ranges`, `get` and their kin, all by one thread."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import closing
+from functools import partial
+from typing import Any, TypeVar
+
+from fsspec.callbacks import DEFAULT_CALLBACK
+from fsspec.implementations.local import LocalFileSystem
+from fsspec.utils import isfilelike
+
+from registry_s3fs import attempts, bulk, checksums, digests, ranges
+from registry_s3fs.base import OnBucket
+from registry_s3fs.bulk import Pair
+from registry_s3fs.errors import BulkError
+from registry_s3fs.records import Pin
+from registry_s3fs.transfer import local_target
+from registry_s3fs.transfer.download import Download, Target, carry_out, carry_out_one, of_slice
+from registry_s3fs.transfer.targets import IntoFile, IntoMemory, IntoWrite
+
+T = TypeVar("T")
+
+
+class Downloads(OnBucket):
+    """fsspec's `cat_file`, `cat`, `cat_ranges`, `get_file` and `get`."""
+
+    def cat_file(
+        self,
+        path: Any,
+        start: int | None = None,
+        end: int | None = None,
+        version_id: str = "",
+        verify: bool | None = None,
+        **kwargs: Any,
+    ) -> bytes:
+        """The bytes of a file, or of a Python slice of them; of a whole blob, `verify` as in `open`."""
+        target = IntoMemory()
+        carry_out_one(self.bucket, self.pool, self._read(path, target, start, end, version_id, verify))
+        return target.data()
+
+    def cat(self, path: Any, recursive: bool = False, on_error: str = "raise", **kwargs: Any) -> Any:
+        """The bytes of a file; of several, or a pattern or directory, ``{path: bytes}``, read side by side.
+
+        `on_error`: ``"raise"``, ``"omit"``, or ``"return"`` exceptions as values. Further options are `cat_file`'s.
+        """
+        self._check(path)
+        kinds = bulk.expand(self, path, recursive, None)
+        wanted = [name for name, kind in kinds.items() if not recursive or kind != "directory"]
+        if len(wanted) == 1 and not isinstance(path, list) and wanted[0] == self._path(path):
+            return self.cat_file(wanted[0], **kwargs)
+        contents = self._contents(lambda name, target: self._read(name, target, **kwargs), wanted, on_error == "raise")
+        found = dict(zip(wanted, contents, strict=True))
+        if on_error == "omit":
+            return {each: data for each, data in found.items() if not isinstance(data, Exception)}
+        return found
+
+    def cat_ranges(
+        self,
+        paths: list[Any],
+        starts: Any,
+        ends: Any,
+        max_gap: int | None = None,
+        on_error: str = "return",
+        **kwargs: Any,
+    ) -> list[Any]:
+        """The bytes of many ranges, fetched side by side; ranges of one file at most `max_gap` bytes apart
+        come in one request."""
+        if not isinstance(paths, list):
+            raise TypeError("paths must be a list")
+        starts = starts if isinstance(starts, Iterable) else [starts] * len(paths)
+        ends = ends if isinstance(ends, Iterable) else [ends] * len(paths)
+        requests = ranges.requests(list(zip(paths, starts, ends, strict=True)), max_gap)
+        contents = self._contents(
+            lambda request, target: self._read(request.name, target, request.start, request.end),
+            requests,
+            on_error == "raise",
+        )
+        results: list[Any] = [None] * len(paths)
+        for request, data in zip(requests, contents, strict=True):
+            for index, cut in request.serves.items():
+                results[index] = data if isinstance(data, Exception) else data[cut]
+        return results
+
+    def get_file(
+        self,
+        rpath: Any,
+        lpath: Any = None,
+        callback: Any = DEFAULT_CALLBACK,
+        outfile: Any = None,
+        version_id: str = "",
+        verify: bool | None = None,
+        **kwargs: Any,
+    ) -> None:
+        """Fetch a file to a local one, which appears when it is whole (see `local_target.opened`), or into a file
+        object. `verify` as in `open`: a blob with another digest does not appear, but its bytes may be in the file
+        object."""
+        outfile = lpath if outfile is None and isfilelike(lpath) else outfile
+        try:
+            if outfile is not None:
+                target: Target = IntoWrite(local_target.write_all(outfile), callback)
+            else:
+                target = _into_file(lpath, callback)
+            carry_out_one(self.bucket, self.pool, self._read(rpath, target, version_id=version_id, verify=verify))
+        except (FileNotFoundError, IsADirectoryError):
+            if outfile is not None or not self.isdir(rpath):
+                raise
+            os.makedirs(lpath, exist_ok=True)
+
+    def get(
+        self,
+        rpath: Any,
+        lpath: Any,
+        recursive: bool = False,
+        callback: Any = DEFAULT_CALLBACK,
+        maxdepth: int | None = None,
+        **kwargs: Any,
+    ) -> None:
+        """Fetch files to local ones. The callback counts files, its branches bytes. Further options are `get_file`'s.
+
+        Raises:
+            BulkError: some of several failed; all others are fetched.
+        """
+        self._check(rpath)
+        rpath, lpath = bulk.as_text(rpath), bulk.local_path(lpath)
+        paired = bulk.pair_up(self, rpath, lpath, recursive, maxdepth, lambda: LocalFileSystem().isdir(lpath))
+        _Fetching(self, callback, kwargs).fetch(paired.files)
+
+    def _read(
+        self,
+        path: Any,
+        target: Target,
+        start: int | None = None,
+        end: int | None = None,
+        version_id: str = "",
+        verify: bool | None = None,
+        **kwargs: Any,
+    ) -> Download:
+        """The download of a file or of a slice of it."""
+        path, whole = self._path(path), not start and end is None
+        check = digests.check(path, verify, by_default=self.parameters.verify_digests, whole=whole)
+        key, version = self._key(path), Pin(version_id=version_id)
+        if not whole:
+            return of_slice(self.bucket, key, target, start, end, version)
+        compared = lambda stored: check or checksums.check(path, stored)  # noqa: E731  # of two names, one too many
+        return Download(self.bucket, key, target, version=version, compared=compared)
+
+    def _contents(self, begin: Callable[[T, Target], Download], wanted: Sequence[T], raises: bool) -> list[Any]:
+        """The bytes of each, or its error, where it is not raised."""
+        found: list[Any] = [None] * len(wanted)
+        coming: dict[Download, tuple[int, IntoMemory]] = {}
+        last = attempts.LastWord()
+
+        def downloads() -> Iterator[Download]:
+            for index, each in enumerate(wanted):
+                target = IntoMemory()
+                try:
+                    last.check()
+                    download = begin(each, target)
+                except (OSError, ValueError) as error:
+                    if raises:
+                        raise
+                    found[index] = error
+                    continue
+                if download.is_over:
+                    download.end()
+                    found[index] = target.data()
+                else:
+                    coming[download] = index, target
+                    yield download
+
+        with closing(carry_out(self.bucket, self.pool, downloads())) as ended:
+            for download in ended:
+                index, target = coming.pop(download)
+                if download.error is not None and raises:
+                    raise download.error
+                found[index] = download.error or target.data()
+                last.note(download.error)
+        return found
+
+
+def _into_file(lpath: Any, callback: Any) -> IntoFile:
+    local_target.refuse_directory(lpath)  # before anything is fetched
+    return IntoFile(partial(local_target.opened, lpath), callback)
+
+
+class _Fetching:
+    """Files on their way to local ones, each whole or not at all, whatever becomes of the others."""
+
+    def __init__(self, fs: Downloads, callback: Any, options: dict[str, Any]) -> None:
+        self._fs = fs
+        self._callback = callback
+        self._options = options
+        self._failed: dict[str, Exception] = {}
+        self._coming: dict[Download, tuple[Pair, Any]] = {}
+        self._missing: dict[Pair, Exception] = {}
+        """What was not there as a file, and may be a directory."""
+        self._last = attempts.LastWord()
+
+    def fetch(self, pairs: Sequence[Pair]) -> None:
+        """Fetch each.
+
+        Raises:
+            BulkError: some failed. Of one pair alone, its error is raised as it is.
+        """
+        self._callback.set_size(len(pairs))
+        with closing(carry_out(self._fs.bucket, self._fs.pool, self._downloads(pairs))) as ended:
+            for download in ended:
+                pair, child = self._coming.pop(download)
+                self._end(pair, download.error)
+                child.__exit__(None, None, None)
+        self._make_directories()
+        if len(pairs) == 1 and self._failed:
+            raise next(iter(self._failed.values()))
+        if self._failed:
+            raise BulkError("get", self._failed)
+
+    def _downloads(self, pairs: Sequence[Pair]) -> Iterator[Download]:
+        for pair in pairs:
+            rpath, lpath = pair
+            child = self._callback.branched(*pair).__enter__()
+            try:
+                self._last.check()
+                download = self._fs._read(rpath, _into_file(lpath, child), **self._options)
+            except (OSError, ValueError) as error:
+                self._end(pair, error)
+                child.__exit__(None, None, None)
+                continue
+            self._coming[download] = pair, child
+            yield download
+
+    def _end(self, pair: Pair, error: Exception | None) -> None:
+        self._last.note(error)
+        if isinstance(error, (FileNotFoundError, IsADirectoryError)):
+            self._missing[pair] = error
+        elif error is not None:
+            self._failed[pair[0]] = error
+        else:
+            self._callback.relative_update(1)
+
+    def _make_directories(self) -> None:
+        """Make a local directory of each that was not there as a file, but is a directory."""
+
+        def make(pair: Pair) -> None:
+            if not self._fs.isdir(pair[0]):
+                raise self._missing[pair]
+            os.makedirs(pair[1], exist_ok=True)
+
+        done = partial(self._callback.relative_update, 1)
+        self._failed |= attempts.errors_of(self._fs.pool, make, list(self._missing), done=done)

@@ -1,0 +1,1 @@
+"""What knows S3's wire."""

@@ -1,0 +1,93 @@
+"""Which bytes of an object the body of an answer holds. Pure."""
+
+from __future__ import annotations
+
+import re
+from typing import Any, NamedTuple
+
+from registry_s3fs.errors import ignores_range
+from registry_s3fs.ranges import MAX_OBJECT_BYTES
+from registry_s3fs.s3.responses import Answer, Asked, count
+
+
+class BodyRange(NamedTuple):
+    """Which bytes of an object a body holds; `size` is the whole object's, None where the answer does not tell."""
+
+    start: int
+    end: int
+    size: int | None
+
+
+_CONTENT_RANGE = re.compile(r"\s*bytes[ =]\s*(\d{1,20})\s*-\s*(\d{1,20})\s*/\s*(\d{1,20}|\*)\s*", re.IGNORECASE)
+
+
+def body_range(answer: Answer, start: int, end: int | None, known_size: int | None, asked: Asked) -> BodyRange:
+    """Which bytes the answer to a GetObject holds, of the range that was asked for: from `start` up to `end` (None: to
+    the object's end), or the last ``-start``. Servers may answer a range with status 200.
+
+    >>> asked = Asked("GetObject", "/a")
+    >>> body_range({"ContentRange": "bytes 2-5/9"}, 2, 6, None, asked)
+    BodyRange(start=2, end=6, size=9)
+    >>> body_range({"ContentRange": "bytes 0-3/9"}, 2, 6, None, asked)
+    Traceback (most recent call last):
+    registry_s3fs.errors.InvalidResponseError: [Errno 71] the answer to GetObject is none of S3's: ContentRange is \
+'bytes 0-3/9', where bytes=2-5 was asked for; a proxy, gateway or cache may have given it: '/a'
+
+    Raises:
+        InvalidResponseError: the body holds other bytes, or it cannot be told which, or the object has another size.
+    """
+    length = count(answer, "ContentLength", asked) if answer.get("ContentLength") is not None else None
+    said = answer.get("ContentRange")
+    if said is None:
+        found = _without_content_range(length, start, end, known_size, asked)
+    else:
+        found = _by_content_range(said, start, end, known_size, asked)
+        if length not in (None, found.end - found.start):
+            raise asked.refused(f"ContentRange is {said!r}, and ContentLength {length}")
+    if known_size is not None and found.size not in (None, known_size):
+        raise asked.refused(f"it tells of {found.size} bytes, where the object has {known_size}")
+    if found.size is not None and found.size > MAX_OBJECT_BYTES:
+        raise asked.refused(f"it tells of {found.size} bytes, where S3 has {MAX_OBJECT_BYTES} at most")
+    return found
+
+
+def size_of_refused(error: Any) -> int | None:
+    """An object's size, where the refusal of a range past its end tells it: in a header, or in S3's document."""
+    response = getattr(error, "response", None) or {}
+    headers = response.get("ResponseMetadata", {}).get("HTTPHeaders", {})
+    told = re.fullmatch(r"bytes \*/(\d{1,20})", headers.get("content-range", ""), re.IGNORECASE)
+    size = told[1] if told else str(response.get("Error", {}).get("ActualObjectSize", ""))
+    return int(size) if size.isdecimal() else None
+
+
+def _by_content_range(said: Any, start: int, end: int | None, known_size: int | None, asked: Asked) -> BodyRange:
+    found = _CONTENT_RANGE.fullmatch(str(said))
+    if not found:
+        raise asked.refused(f"ContentRange is {said!r}")
+    first, stop = int(found[1]), int(found[2]) + 1
+    size = known_size if found[3] == "*" else int(found[3])
+    wanted = start if start >= 0 or size is None else max(size + start, 0)
+    most = stop if size is None else size
+    if not first < stop <= most or first != wanted or stop != (most if end is None else min(end, most)):
+        raise asked.refused(f"ContentRange is {said!r}, where {_named(start, end)} was asked for")
+    return BodyRange(first, stop, size)
+
+
+def _without_content_range(
+    length: int | None, start: int, end: int | None, known_size: int | None, asked: Asked
+) -> BodyRange:
+    """The whole object, if it is that: the bytes of a range would not tell where they belong."""
+    if length is None:
+        raise asked.refused("it has no ContentLength")
+    if start > 0 or length > -start > 0:
+        raise ignores_range(asked.path)
+    if end is None:
+        return BodyRange(0, length, length)
+    # Nothing but the object's size tells whether the body is all of it, or a range's bytes, or some of them.
+    return BodyRange(0, min(length, end), None if known_size is None else length)
+
+
+def _named(start: int, end: int | None) -> str:
+    if start < 0:
+        return f"bytes={start}"
+    return "the whole object" if end is None and not start else f"bytes={start}-{'' if end is None else end - 1}"

@@ -1,0 +1,154 @@
+"""What botocore has no public way to ask of a client. Where the private one is gone, the answer is the safe one."""
+
+from __future__ import annotations
+
+import logging
+import os
+import ssl
+import threading
+from collections.abc import Callable
+from functools import cache
+from types import FunctionType
+from typing import Any
+
+from registry_s3fs.s3.strict_http import strict
+
+OPERATIONS = ("GetObject", "HeadObject", "PutObject", "ListObjectsV2")
+EVENTS = (
+    *("provide-client-params", "before-parameter-build", "before-call", "request-created", "choose-signer"),
+    *("before-sign", "before-send", "response-received", "before-parse", "after-call", "needs-retry"),
+)
+logger = logging.getLogger("registry_s3fs")
+OWN = ("botocore", "boto3", "registry_s3fs")
+
+
+class Listeners:
+    """Whether anyone but the SDK and this package listens to a client's calls, or stands around them.
+
+    It is asked at each request, since handlers can be registered, and methods wrapped, at any time.
+    """
+
+    def __init__(self, client: Any) -> None:
+        self._client = client
+        self._looked_at: object = None
+        self._found = True
+
+    def are_foreign(self) -> bool:
+        """Return True where there is any, or where that cannot be told."""
+        import botocore.endpoint
+
+        wrapped = (type(self._client)._make_api_call, botocore.endpoint.Endpoint.make_request)
+        if not all(map(_is_botocores_own, wrapped)) or "_make_api_call" in vars(self._client):
+            return True
+        try:
+            emitter = self._client.meta.events._emitter
+            cached = emitter._lookup_cache  # a new one after each change of the handlers
+            if cached is not self._looked_at:
+                names = [f"{event}.s3.{operation}" for event in EVENTS for operation in OPERATIONS]
+                handlers = [each for name in names for each in emitter._handlers.prefix_search(name)]
+                self._found = any(_module(each).partition(".")[0] not in OWN for each in handlers)
+                self._looked_at = cached
+        except AttributeError:
+            return True
+        return self._found
+
+
+def _is_botocores_own(function: Any) -> bool:
+    """Tracers put a function of theirs into its place. (botocore's own has a wrapper of botocore's.)"""
+    return type(function) is FunctionType and function.__code__.co_filename.startswith(_botocore_folder())
+
+
+@cache
+def _botocore_folder() -> str:
+    import botocore
+
+    return os.path.dirname(botocore.__file__) + os.sep
+
+
+def registrations(session: Any) -> tuple[object, ...]:
+    """What is another object when the handlers that a session hands to its next client may be others."""
+    emitter = session and getattr(session.events, "_emitter", None)
+    return session, getattr(emitter, "_lookup_cache", None), len(_builtin_handlers())
+
+
+@cache
+def _builtin_handlers() -> list[Any]:
+    """The list that mocks of botocore append theirs to."""
+    import botocore.handlers
+
+    return botocore.handlers.BUILTIN_HANDLERS
+
+
+class _Captured(BaseException):
+    """Ends a call of boto3 when its request is ready; no error that boto3 would try again after."""
+
+
+def signed_head_object(client: Any, bucket: str, key: str) -> Any:
+    """Return boto3's HeadObject request, signed (an `AWSPreparedRequest`), which is not sent; None where it got away.
+
+    Raises:
+        botocore's errors, where it cannot be made.
+    """
+    here = threading.get_ident()
+    found: list[Any] = []
+
+    def capture(request: Any, **event: Any) -> None:
+        if threading.get_ident() == here and not found:
+            found.append(request)
+            raise _Captured
+
+    client.meta.events.register_first("before-send.s3.HeadObject", capture)
+    try:
+        client.head_object(Bucket=bucket, Key=key)
+    except _Captured:
+        pass
+    finally:
+        client.meta.events.unregister("before-send.s3.HeadObject", capture)
+    return found[0] if found else None
+
+
+def connects_plainly(client: Any) -> bool:
+    """Whether the client goes to its endpoint directly, without a proxy or a certificate of its own."""
+    try:
+        session = client._endpoint.http_session
+        _ = session._verify  # for `tls_context`
+        proxy = session._proxy_config.proxy_url_for(client.meta.endpoint_url)
+        return not (proxy or session._cert_file)
+    except AttributeError:
+        return False
+
+
+def check_connections(client: Any, watch: Callable[[Any], None]) -> None:
+    """Have the client believe of an answer only what `strict_http` does, and tell `watch` of each connection, a
+    `http.client.HTTPConnection`, before each request over it."""
+    try:
+        pools = client._endpoint.http_session._pool_classes_by_scheme
+        for scheme, pool in list(pools.items()):
+            connection = strict(pool.ConnectionCls, watch)
+            pools[scheme] = type(pool.__name__, (pool,), {"ConnectionCls": connection})
+    except AttributeError:
+        logger.warning("this botocore hides its connections, whose answers are believed as it believes them")
+
+
+def tls_context(client: Any) -> ssl.SSLContext:
+    """A context that trusts whom the client trusts."""
+    from botocore.httpsession import get_cert_path
+
+    verify = client._endpoint.http_session._verify
+    context = ssl.create_default_context(cafile=get_cert_path(verify or True))
+    context.verify_flags &= ~getattr(ssl, "VERIFY_X509_STRICT", 0)  # newer Pythons' own default, which is not the SDK's
+    context.set_alpn_protocols(["http/1.1"])
+    if verify is False:  # skipverify, or the user's own setting of the SDK
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_NONE
+    return context
+
+
+def credentials(client: Any) -> Any:
+    """The client's credentials, which refresh themselves; None where there are none, or where they are not found."""
+    return getattr(getattr(client, "_request_signer", None), "_credentials", None)
+
+
+def _module(handler: Callable[..., Any]) -> str:
+    handler = getattr(handler, "func", handler)  # of a functools.partial
+    return str(getattr(handler, "__module__", None) or type(handler).__module__)

@@ -1,0 +1,45 @@
+"""Where boto3's exceptions become this package's: nothing of the SDK's leaves but its exception, as the cause."""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+from registry_s3fs.errors import translate
+from registry_s3fs.redaction import chain
+
+
+class translated:  # noqa: N801  # used as a function
+    """Run a block with boto3's exceptions replaced as `translate` does, the cause kept.
+
+    Whatever leaves the block, `KeyboardInterrupt` too, leaves it without the SDK's frames: their locals hold signed
+    requests, and what reports exceptions records locals.
+    """
+
+    def __init__(self, path: str, *, precondition: type[OSError] = FileExistsError) -> None:
+        self._path = path
+        self._precondition = precondition
+
+    def __enter__(self) -> None:
+        self._handled = sys.exc_info()[1]
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, traceback: Any) -> None:
+        handled, self._handled = self._handled, None
+        if error is None:
+            return
+        forget_frames(error, handled)
+        better = error
+        if isinstance(error, Exception):
+            better = translate(error, self._path, precondition=self._precondition)
+        try:
+            if better is error:
+                raise error
+            raise better from error
+        finally:
+            del better, error, traceback, handled  # their frames would keep this one
+
+
+def forget_frames(error: BaseException, handled: BaseException | None) -> None:
+    """Take the frames from an exception and from those that led to it, but for what the caller was handling."""
+    for each in chain(error, until=handled):
+        each.__traceback__ = None

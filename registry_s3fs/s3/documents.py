@@ -1,0 +1,84 @@
+"""Which XML document an answer of S3 holds, looked at before botocore's parser, which takes any. Pure.
+
+An HTML page, an empty body or another operation's document all parse to a result without fields, which is also
+what some true answers parse to (DeleteObjects' in quiet mode). The document's root tells them apart.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import MutableMapping
+from typing import Any
+
+ROOTS = {
+    "ListObjectsV2": "ListBucketResult",
+    "ListObjectVersions": "ListVersionsResult",
+    "ListMultipartUploads": "ListMultipartUploadsResult",
+    "ListParts": "ListPartsResult",
+    "DeleteObjects": "DeleteResult",
+    "CopyObject": "CopyObjectResult",
+    "UploadPartCopy": "CopyPartResult",
+    "CreateMultipartUpload": "InitiateMultipartUploadResult",
+    "CompleteMultipartUpload": "CompleteMultipartUploadResult",
+    "GetObjectTagging": "Tagging",
+}
+"""Operation -> root of the document that a success has (https://docs.aws.amazon.com/AmazonS3/latest/API/API_Operations.html)."""
+FOREIGN_ROOTS = frozenset(("", "html", "ListAllMyBucketsResult", *ROOTS.values()))
+"""What an answer is that has one of these in place of its own. Of any other its fields are looked at: some stores have
+names of their own (rclone's ``InitiateMultipartUpload``, moto's ``ListPartsResponse``)."""
+WITHOUT_DOCUMENT = ("PutObject", "UploadPart", "DeleteObject", "AbortMultipartUpload", "PutObjectTagging")
+"""Operations whose success has no body."""
+
+DOCUMENT = "Document"
+"""Field of an answer: the root of its document, which is the operation's."""
+FOREIGN = "ForeignDocument"
+"""Field of an answer: what it holds in place of S3's document, or where S3 sends none."""
+
+_BEFORE_ROOT = rb"(?:<\?.*?\?>|<!--.*?-->|<![^>]*>|\s)*"
+_ROOT = re.compile(rb"(?:\xef\xbb\xbf)?" + _BEFORE_ROOT + rb"<(?:[\w.-]+:)?([A-Za-z][\w.-]*)", re.DOTALL)
+_LOOKED_AT_BYTES = 4096
+"""A root comes after a declaration at most; CompleteMultipartUpload and CopyObject may put white space before it."""
+
+
+TEXT = "a text"
+
+
+def root(body: bytes) -> str:
+    """The name of a document's root without its namespace; "" where the bytes begin no document.
+
+    >>> root(b'<?xml version="1.0"?>\\n  <s3:DeleteResult/>'), root(b"<!DOCTYPE html><html>"), root(b"yes"), root(b" ")
+    ('DeleteResult', 'html', '', '')
+    """
+    found = _ROOT.match(body.lstrip()[:_LOOKED_AT_BYTES])
+    return found[1].decode() if found else ""
+
+
+def check(
+    operation_model: Any,
+    response_dict: MutableMapping[str, Any],
+    customized_response_dict: dict[str, Any],
+    **event: Any,
+) -> None:
+    """Handler of botocore's event ``before-parse``: tell in the answer which document it holds.
+
+    A foreign one is taken out of the body, so that botocore does not take it for a failure that another try may mend.
+    An ``<Error>`` is left to botocore, which knows what to do about one that comes with status 200.
+    """
+    operation, body = operation_model.name, response_dict["body"]
+    expected = ROOTS.get(operation)
+    if not 200 <= response_dict["status_code"] < 300 or (expected is None and operation not in WITHOUT_DOCUMENT):
+        return
+    found = root(body)
+    if found == "Error":
+        return
+    if expected is not None and found == expected:
+        customized_response_dict[DOCUMENT] = expected
+    elif (expected is not None or body.strip()) and (found in FOREIGN_ROOTS or found.lower() == "html"):
+        customized_response_dict[FOREIGN] = _described(body, found)
+        response_dict["body"] = b""
+
+
+def _described(body: bytes, found: str) -> str:
+    if not body.strip():
+        return "no document at all"
+    return f"a document <{found}>" if found else TEXT

@@ -1,0 +1,444 @@
+"""What may take the fast path, what it gives, and when it is left to boto3.
+
+GetObject, HeadObject, ListObjectsV2 and small PutObject, which may all be sent twice. A success is given with boto3's
+field names, so that one place reads both; a plain refusal is boto3's `ClientError`. All else (an answer that is not the
+plain one, a broken connection, a status that boto3 tries again or follows) is boto3's, within one budget of attempts.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import threading
+import time
+from collections import Counter, OrderedDict
+from collections.abc import Callable, Generator, Mapping, Sequence
+from email.utils import parsedate_to_datetime
+from functools import partial
+from http.client import responses as reasons
+from typing import Any
+from xml.etree.ElementTree import ParseError, fromstring
+
+from registry_s3fs import checksums, pages
+from registry_s3fs.errors import FileExpired, InvalidResponseError
+from registry_s3fs.records import Body
+from registry_s3fs.redaction import redact
+from registry_s3fs.s3 import retry
+from registry_s3fs.s3.botocore_private import Listeners
+from registry_s3fs.s3.documents import root
+from registry_s3fs.s3.fast_path.connection import Connections
+from registry_s3fs.s3.fast_path.engine import Exchange, drive
+from registry_s3fs.s3.fast_path.response import Head, NotPlainError
+from registry_s3fs.s3.fast_path.signer import UNSIGNED_PAYLOAD, SignedHead, Signer
+
+logger = logging.getLogger("registry_s3fs")
+
+MOST_REFUSALS = 5
+"""So many answers of one kind of request that were not plain, whatever succeeded between, and that kind is boto3's."""
+SIGNED_FOR_S = 300
+"""One signature serves all ranges of an object for so long, and while the credentials are the same."""
+SIGNATURES_KEPT = 1024
+
+SUCCESSES = {"GetObject": (200, 206), "HeadObject": (200,), "ListObjectsV2": (200,), "PutObject": (200,)}
+FINAL = frozenset((403, 404, 405, 412, 416))
+"""Refusals that asking again does not change. boto3 has its say of others: it follows redirects, waits, tries again."""
+NOT_FINAL_CODES = frozenset(("SignatureDoesNotMatch", "RequestTimeTooSkewed", "PermanentRedirect", "TemporaryRedirect"))
+REFUSED_SIGNATURES = frozenset((400, 401, 403))
+TRIED_AGAIN = frozenset((408, 429, 500, 502, 503, 504))
+"""Statuses after which a pause comes before the next attempt."""
+
+METADATA = "x-amz-meta-"
+REQUEST_FIELDS = {
+    "ContentType": "content-type",
+    "ChecksumAlgorithm": "x-amz-sdk-checksum-algorithm",
+    "ChecksumCRC32": "x-amz-checksum-crc32",
+    "StorageClass": "x-amz-storage-class",
+    "ServerSideEncryption": "x-amz-server-side-encryption",
+    "SSEKMSKeyId": "x-amz-server-side-encryption-aws-kms-key-id",
+    "ACL": "x-amz-acl",
+}
+"""boto3's name -> header of a request, signed and sent. A request with any other is boto3's."""
+QUERY = {
+    "Prefix": "prefix",
+    "Delimiter": "delimiter",
+    "MaxKeys": "max-keys",
+    "StartAfter": "start-after",
+    "ContinuationToken": "continuation-token",
+}
+"""boto3's name -> name in the query of a listing."""
+GET_FIELDS = {
+    "content-length": "ContentLength",
+    "content-range": "ContentRange",
+    "etag": "ETag",
+    "x-amz-checksum-type": "ChecksumType",
+    **{f"x-amz-checksum-{algorithm.lower()}": field for field, algorithm in checksums.FIELDS.items()},
+}
+HEAD_FIELDS = {
+    **GET_FIELDS,
+    "last-modified": "LastModified",
+    "x-amz-storage-class": "StorageClass",
+    "x-amz-version-id": "VersionId",
+    "x-amz-server-side-encryption": "ServerSideEncryption",
+    "x-amz-server-side-encryption-aws-kms-key-id": "SSEKMSKeyId",
+    "content-type": "ContentType",
+    "cache-control": "CacheControl",
+    "content-disposition": "ContentDisposition",
+    "content-encoding": "ContentEncoding",
+    "content-language": "ContentLanguage",
+    "expires": "Expires",
+    "x-amz-website-redirect-location": "WebsiteRedirectLocation",
+    "x-amz-tagging-count": "TagCount",
+}
+"""Header of an answer -> boto3's name for it."""
+_CONVERTED: dict[str, Callable[[str], Any]] = {
+    "ContentLength": int,
+    "TagCount": int,
+    "LastModified": parsedate_to_datetime,
+    "Expires": parsedate_to_datetime,
+}
+_DISPENSABLE = frozenset(("Expires", "TagCount"))
+"""Left out where they cannot be read; what is wrong with others is said by whoever needs them."""
+
+Accept = Callable[[Mapping[str, Any]], memoryview]
+"""Takes the fields of an answer about an object, and gives the memory for its body, or for the first bytes of it.
+
+It raises an `OSError` where the answer is not what was asked for.
+"""
+
+
+class Call:
+    """One request, on its way by the fast path. At its end it has an `answer`, or an `error`, or is boto3's."""
+
+    def __init__(self, operation: str, key: str, exchange: Exchange) -> None:
+        self.operation = operation
+        self.key = key
+        self.exchange = exchange
+        self.answer: dict[str, Any] | None = None
+        """The fields of a success, as boto3 gives them."""
+        self.accepted: dict[str, Any] | None = None
+        """The same, of an object whose body is still to come."""
+        self.error: Exception | None = None
+        """botocore's `ClientError`, where S3 refused."""
+        self.why = ""
+        """Why it is boto3's."""
+        self.is_replaced = False
+        """Whether the answer was the plain one, of another version than was asked for."""
+        self.pauses = False
+        """Whether boto3 should not be asked at once."""
+        self.is_unreachable = False
+        """Whether the server could not be reached, or was silent."""
+        self.for_whom: Any = None
+        """Whatever who made it has put here."""
+
+    def __repr__(self) -> str:
+        return f"<Call {self.operation} {self.key!r}>"
+
+    @property
+    def received(self) -> int:
+        """Bytes of an object's body that are in their place."""
+        return self.exchange.reader.received
+
+    def hand_over(self) -> None:
+        """Count it among the attempts of the request that this thread is about to ask boto3 for; wait if need be."""
+        retry.begin_request()
+        retry.spend_attempt()
+        try:
+            if self.pauses:
+                retry.pause_after_failure()
+        except BaseException:
+            retry.begin_request()
+            raise
+
+
+class FastPath:
+    """The fast path beside one boto3 client, to one bucket. Threads may share it."""
+
+    def __init__(
+        self,
+        client: Any,
+        signer: Signer | None,
+        connections: Connections | None,
+        *,
+        user_agent: str,
+        sends_checksums: bool,
+        signs_payloads: bool | None = None,
+    ) -> None:
+        """Without `signer` or `connections` it is closed, as it is where the client may try a request only once."""
+        self._client = client
+        self._opened = (signer, connections) if signer and connections else None
+        self._listeners = Listeners(client)
+        self._sends_checksums = sends_checksums
+        self._signs_payloads = signs_payloads
+        self._may_try_twice = retry.attempts_allowed(client) > 1
+        self._refused: Counter[str] = Counter()
+        self._signed: OrderedDict[tuple[str, ...], SignedHead] = OrderedDict()
+        self._lock = threading.RLock()
+        self._unsigned = f"user-agent: {user_agent}\r\naccept-encoding: identity\r\n".encode("latin-1", "replace")
+
+    def is_open(self, operation: str) -> bool:
+        """Return whether requests for an operation may take it, now."""
+        return (
+            self._opened is not None
+            and self._may_try_twice
+            and self._refused[operation] < MOST_REFUSALS
+            and not self._listeners.are_foreign()
+        )
+
+    @property
+    def _parts(self) -> tuple[Signer, Connections]:
+        if self._opened is None:
+            raise RuntimeError("the fast path is closed")
+        return self._opened
+
+    # Requests
+
+    def get_object(
+        self, key: str, version_id: str, headers: Mapping[str, str], accept: Accept, *, checksum: bool = False
+    ) -> Call:
+        """GetObject. `headers` (Range, If-Match) are not signed."""
+        head = partial(self._object_head, "GET", key, version_id, headers, checksum)
+        call = Call("GetObject", key, Exchange("GET", head))
+        call.exchange.reader.place = lambda head: _accepted(call, head, accept)
+        return call
+
+    def head_object(self, key: str, version_id: str, *, checksum: bool = False) -> Call:
+        """HeadObject."""
+        head = partial(self._object_head, "HEAD", key, version_id, {}, checksum)
+        return Call("HeadObject", key, Exchange("HEAD", head))
+
+    def list_objects(self, fields: Mapping[str, Any]) -> Call:
+        """ListObjectsV2, with boto3's fields."""
+        query = {QUERY[name]: str(value) for name, value in fields.items()}
+        query |= {"list-type": "2", "encoding-type": "url"}
+        head = partial(self._head, "GET", "", query, {})
+        return Call("ListObjectsV2", str(fields.get("Prefix", "")), Exchange("GET", head))
+
+    def put_object(self, fields: Mapping[str, Any], body: Body) -> Call | None:
+        """PutObject, with boto3's fields; None where one of them is unknown here.
+
+        The bytes are guarded on their way: by their SHA-256 in the signature, or, over TLS, by a CRC32, which S3 keeps.
+        """
+        if not fields.keys() <= {"Key", "Metadata", *REQUEST_FIELDS}:
+            return None
+        headers = {METADATA + name: value for name, value in fields.get("Metadata", {}).items()}
+        headers |= {REQUEST_FIELDS[name]: value for name, value in fields.items() if name in REQUEST_FIELDS}
+        if not all(value.isascii() and value.isprintable() for pair in headers.items() for value in pair):
+            return None
+        headers = {name.lower(): value for name, value in headers.items()}
+        if self._sends_checksums:
+            headers["x-amz-sdk-checksum-algorithm"] = "CRC32"
+            headers["x-amz-checksum-crc32"] = checksums.crc32(body)
+        length = f"content-length: {len(body)}\r\n".encode()
+
+        def head() -> bytes:
+            payload = hashlib.sha256(body).hexdigest() if self._signs_payload() else UNSIGNED_PAYLOAD
+            return self._head("PUT", fields["Key"], {}, headers, payload=payload)[:-2] + length + b"\r\n"
+
+        return Call("PutObject", fields["Key"], Exchange("PUT", head, body=body))
+
+    # Carrying out
+
+    def ask(self, call: Call | None) -> dict[str, Any] | None:
+        """Carry out one request; None where boto3 is to be asked.
+
+        Raises:
+            botocore.exceptions.ClientError: S3 refused.
+        """
+        if call is None or not self.is_open(call.operation):
+            return None
+        self.carry_out_one(call)
+        if call.error is not None:
+            raise call.error
+        if call.answer is None:
+            call.hand_over()
+        return call.answer
+
+    def carry_out_one(self, call: Call) -> None:
+        """Carry out one request."""
+        waiting = [call]
+        for _ in self.carry_out(lambda: waiting.pop() if waiting else None, 1):
+            pass
+
+    def carry_out(self, due: Callable[[], Call | None], at_once: int) -> Generator[Call, None, None]:
+        """Carry out requests in this thread, at most `at_once` side by side, and give each as it ends.
+
+        `due` gives the next one; None where there is none now. The caller has asked `is_open` of each.
+        """
+        calls: dict[int, tuple[Call, float]] = {}
+
+        def next_exchange() -> Exchange | None:
+            call = due()
+            if call is None:
+                return None
+            calls[id(call.exchange)] = call, time.perf_counter()
+            return call.exchange
+
+        driven = drive(self._parts[1], next_exchange, at_once)
+        try:
+            for exchange in driven:
+                call, began = calls.pop(id(exchange))
+                self._conclude(call)
+                self._tell(call, began)
+                yield call
+        except BaseException as error:
+            error.__traceback__ = None  # whose frames hold signed requests
+            raise
+        finally:
+            driven.close()
+
+    def _conclude(self, call: Call) -> None:
+        """Tell what the answer to a call is, or why it is boto3's."""
+        exchange = call.exchange
+        head = exchange.reader.head
+        try:
+            if exchange.failure is not None or head is None:
+                raise exchange.failure or NotPlainError("no answer")
+            if head.status < 300:
+                call.answer = _answer(call, head)
+            elif head.status in FINAL:
+                call.error = _refusal(self._client, call, head)
+            if call.answer is None and call.error is None:
+                call.why, call.pauses = f"status {head.status}", head.status in TRIED_AGAIN
+        except NotPlainError as error:
+            call.why = f"not the plain answer: {error}"
+            self._refused[call.operation] += call.error is None and not call.is_replaced
+        except OSError as error:
+            call.why = f"{type(error).__name__}: {error}"
+            call.pauses = not exchange.was_reused and not exchange.reader.received
+            call.is_unreachable = call.pauses or isinstance(error, TimeoutError)
+        except Exception as error:  # noqa: BLE001  # botocore's, of credentials: whoever made the call raises it
+            call.error = error
+        if head is not None and head.status in REFUSED_SIGNATURES:
+            self._forget_signature(call)
+        exchange.reader.end()
+
+    def _tell(self, call: Call, began: float) -> None:
+        if not logger.isEnabledFor(logging.DEBUG):
+            return
+        head = call.exchange.reader.head
+        status = f"status {head.status}" if head else "no answer"
+        ms = (time.perf_counter() - began) * 1000
+        name = redact(call.key)
+        logger.debug("%s %r: %s, %.1f ms, connection %d", call.operation, name, status, ms, call.exchange.connection)
+        if call.why:
+            logger.debug("%s %r: left to boto3: %s", call.operation, name, redact(call.why))
+        if self._refused[call.operation] == MOST_REFUSALS and call.why.startswith("not"):
+            logger.debug("%s: from now on boto3's, after %d such answers", call.operation, MOST_REFUSALS)
+
+    # Signing
+
+    def _object_head(self, method: str, key: str, version_id: str, headers: Mapping[str, str], checksum: bool) -> bytes:
+        """The head of a request for an object, with its signature used again."""
+        name, signer = (method, key, version_id, str(checksum)), self._parts[0]
+        signed, keys = self._signed.get(name), signer.keys()
+        if signed is None or signed.keys != keys or time.time() - signed.made > SIGNED_FOR_S:
+            query = {"versionId": version_id} if version_id else {}
+            fields = {"x-amz-checksum-mode": "ENABLED"} if checksum else {}
+            signed = signer.sign(method, key, query, fields, keys=keys)
+            with self._lock:
+                self._signed[name] = signed
+                while len(self._signed) > SIGNATURES_KEPT:
+                    self._signed.popitem(last=False)
+        further = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
+        return signed.data + self._unsigned + further.encode("latin-1") + b"\r\n"
+
+    def _head(
+        self, method: str, key: str, query: Mapping[str, str], fields: Mapping[str, str], **payload: str
+    ) -> bytes:
+        signer = self._parts[0]
+        signed = signer.sign(method, key, query, fields, keys=signer.keys(), **payload)
+        return signed.data + self._unsigned + b"\r\n"
+
+    def _signs_payload(self) -> bool:
+        """As boto3: always, but where TLS and a checksum guard the bytes, or the user has said so."""
+        if self._signs_payloads is not None:
+            return self._signs_payloads
+        return self._parts[1].endpoint.context is None or not self._sends_checksums
+
+    def _forget_signature(self, call: Call) -> None:
+        """Its credentials may have been revoked."""
+        with self._lock:
+            for name in [name for name in self._signed if name[1] == call.key]:
+                del self._signed[name]
+
+
+def is_boto3s_turn(left: Sequence[tuple[Any, Call | None]], at_once: int) -> bool:
+    """Return whether nothing more is to be begun before boto3 has seen to what was left to it: where that is much, or
+    where the server is not reached, since each further request would take as long as the first."""
+    return len(left) >= at_once or any(call is not None and call.is_unreachable for _, call in left)
+
+
+def _accepted(call: Call, head: Head, accept: Accept) -> memoryview:
+    """The memory for the body of an object, if the answer is the one that was asked for."""
+    fields = _fields(head, GET_FIELDS)
+    if not fields.get("ETag"):
+        raise NotPlainError("an object without an ETag")
+    call.accepted = fields
+    try:
+        return accept(fields)
+    except FileExpired as error:
+        call.is_replaced = True
+        raise NotPlainError(str(error)) from None
+    except InvalidResponseError as error:
+        raise NotPlainError(str(error)) from None
+    except OSError as error:  # of the memory
+        call.error = error
+        raise NotPlainError(str(error)) from None
+
+
+def _answer(call: Call, head: Head) -> dict[str, Any]:
+    """The fields of a success, as boto3 gives them."""
+    if head.status not in SUCCESSES[call.operation]:
+        raise NotPlainError(f"a success with status {head.status}")
+    if call.operation == "ListObjectsV2":
+        page = pages.parse(bytes(call.exchange.reader.document))
+        if page is None:
+            raise NotPlainError("no page of a listing as S3 writes them")
+        return pages.decoded(page)
+    fields = call.accepted or _fields(head, HEAD_FIELDS if call.operation == "HeadObject" else GET_FIELDS)
+    if not fields.get("ETag"):
+        raise NotPlainError("a success without an ETag")
+    if call.operation == "PutObject" and root(bytes(call.exchange.reader.document)):
+        raise NotPlainError("a document where S3 sends none")
+    return {"Metadata": {}, **fields} if call.operation == "HeadObject" else fields
+
+
+def _fields(head: Head, names: Mapping[str, str]) -> dict[str, Any]:
+    """boto3's fields of a head, `Metadata` among them where there is any."""
+    fields: dict[str, Any] = {}
+    for name, value in head.fields.items():
+        field = names.get(name)
+        if field is not None:
+            try:
+                fields[field] = _CONVERTED.get(field, str)(value)
+            except (ValueError, TypeError, IndexError, OverflowError):
+                if field not in _DISPENSABLE:
+                    raise NotPlainError(f"the field {name} cannot be read") from None
+        elif name.startswith(METADATA):
+            fields.setdefault("Metadata", {})[name[len(METADATA) :]] = value
+    return fields
+
+
+def _refusal(client: Any, call: Call, head: Head) -> Exception | None:
+    """S3's error as boto3 raises it; None where boto3 must ask itself."""
+    said = _error_document(bytes(call.exchange.reader.document))
+    if said.get("Code") in NOT_FINAL_CODES:
+        return None
+    request = {"RequestId": said.pop("RequestId", head.fields.get("x-amz-request-id", ""))}
+    request["HostId"] = said.pop("HostId", head.fields.get("x-amz-id-2", ""))
+    said = {"Code": str(head.status), "Message": reasons.get(head.status, ""), **said}
+    metadata = {**request, "HTTPStatusCode": head.status, "HTTPHeaders": head.fields, "RetryAttempts": 0}
+    kind = client.exceptions.from_code(said["Code"])
+    error: Exception = kind({"Error": said, "ResponseMetadata": metadata}, call.operation)
+    return error
+
+
+def _error_document(document: bytes) -> dict[str, str]:
+    """The elements of an error's body; none where it is not S3's."""
+    try:
+        found = fromstring(document) if document else None  # noqa: S314  # bounded, and as botocore does
+    except (ParseError, ValueError, LookupError):  # of unknown encodings, too
+        return {}
+    if found is None or found.tag.rpartition("}")[2] != "Error":
+        return {}
+    return {each.tag.rpartition("}")[2]: each.text or "" for each in found if not len(each)}

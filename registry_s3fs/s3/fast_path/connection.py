@@ -1,0 +1,240 @@
+"""Kept-alive connections to one endpoint, each driven a step at a time by whoever waits for it."""
+
+from __future__ import annotations
+
+import errno
+import os
+import socket
+import ssl
+import time
+import weakref
+from collections import deque
+from collections.abc import Generator, Sequence
+from contextlib import suppress
+from selectors import EVENT_READ, EVENT_WRITE
+from typing import Any
+from urllib.parse import urlsplit
+
+from registry_s3fs.s3.fast_path.response import SCRATCH_BYTES, ResponseReader
+from registry_s3fs.s3.progress import Progress
+from registry_s3fs.s3.sockets import MAX_IDLE_S, keep_alive
+
+ADDRESSES_KEPT_S = 30.0
+
+Steps = Generator[int, None, None]
+"""Work on a connection. What it yields must be waited for: EVENT_READ or EVENT_WRITE."""
+
+_WAITS: dict[type[OSError], int] = {ssl.SSLWantReadError: EVENT_READ, ssl.SSLWantWriteError: EVENT_WRITE}
+_WOULD_BLOCK = (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError)
+
+
+class Connection:
+    """One connection. Its errors are `OSError` (of TLS, too) and `NotPlainError`; after one it must be closed."""
+
+    def __init__(self, endpoint: Endpoint, number: int) -> None:
+        self.number = number
+        self.requests = 0
+        """Sent over it so far."""
+        self.sock: Any = None
+        self.progress = Progress(endpoint.connect_timeout_s, time.monotonic())
+        self.idle_since = 0.0
+        self._endpoint = endpoint
+        self._scratch = bytearray(SCRATCH_BYTES)
+
+    def exchange(self, head: bytes, body: bytes | bytearray | memoryview, reader: ResponseReader) -> Steps:
+        """Send a request, and receive its answer into `reader`, over a connection that is made where there is none."""
+        if self.sock is None:
+            yield from self._connect()
+        self.requests += 1
+        reader.begin(self._scratch)
+        self.progress = Progress(self._endpoint.read_timeout_s, time.monotonic())
+        # In one piece, as long as a copy costs less than a second packet and call do.
+        pieces: Sequence[Any] = (head + body,) if len(body) <= SCRATCH_BYTES else (head, body)
+        for piece in pieces:
+            yield from self._send(memoryview(piece))
+        yield from self._receive(reader)
+
+    def _connect(self) -> Steps:
+        error: OSError | None = None
+        for family, address in self._endpoint.addresses(self.number):
+            self.progress = Progress(self._endpoint.connect_timeout_s, time.monotonic())
+            self.sock = socket.socket(family, socket.SOCK_STREAM)
+            try:
+                self.sock.setblocking(False)
+                yield from self._reach(address)
+                self._endpoint.reached(address)
+                break
+            except OSError as failed:  # the connect timeout, too, which comes from outside
+                error = failed
+                self.close()
+        else:
+            raise error or OSError(errno.EHOSTUNREACH, "the name of the endpoint has no address")
+        keep_alive(self.sock)
+        if self._endpoint.context is not None:
+            self.progress.begin(time.monotonic())
+            self.sock = self._endpoint.context.wrap_socket(
+                self.sock, server_hostname=self._endpoint.host, do_handshake_on_connect=False
+            )
+            yield from self._shake_hands()
+
+    def _reach(self, address: Any) -> Steps:
+        number = self.sock.connect_ex(address)
+        if number in (errno.EINPROGRESS, errno.EWOULDBLOCK):
+            yield EVENT_WRITE
+            number = self.sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
+        if number:
+            raise OSError(number, os.strerror(number))
+
+    def _shake_hands(self) -> Steps:
+        while True:
+            try:
+                self.sock.do_handshake()
+                return
+            except _WOULD_BLOCK as wait:
+                event = _WAITS.get(type(wait), EVENT_READ)
+            yield event  # not within the handler, which a later error would tell of
+
+    def _send(self, data: memoryview) -> Steps:
+        while data:
+            try:
+                sent = self.sock.send(data)
+            except _WOULD_BLOCK as wait:
+                sent, event = 0, _WAITS.get(type(wait), EVENT_WRITE)
+            if not sent:
+                yield event
+                continue
+            self.progress.received(sent, time.monotonic())
+            data = data[sent:]
+
+    def _receive(self, reader: ResponseReader) -> Steps:
+        """As far as bytes are there; TLS may hold some that waiting for the socket would not show."""
+        is_tls = self._endpoint.context is not None
+        event = EVENT_READ
+        while True:
+            yield event
+            while True:
+                space = reader.space()
+                try:
+                    count = self.sock.recv_into(space)
+                except _WOULD_BLOCK as wait:
+                    event = _WAITS.get(type(wait), EVENT_READ)
+                    break
+                if count == 0:
+                    raise ConnectionResetError(errno.ECONNRESET, "the connection ended within an answer")
+                self.progress.received(count, time.monotonic())
+                if reader.filled(count):
+                    return
+                if count < len(space) and not is_tls:
+                    event = EVENT_READ
+                    break
+
+    def is_quiet(self) -> bool:
+        """Return whether it is open and has nothing to say. (Over TLS, the look takes in session tickets.)"""
+        try:
+            self.sock.recv(1)  # where there is one, the connection is thrown away
+        except _WOULD_BLOCK:
+            return True
+        except OSError:
+            return False
+        return False
+
+    def close(self) -> None:
+        """Close it; again: nothing."""
+        sock, self.sock = self.sock, None
+        if sock is not None:
+            with suppress(OSError):
+                sock.close()
+
+
+class Endpoint:
+    """A scheme, host and port, and how connections to it are made. Threads may share it."""
+
+    def __init__(
+        self, url: str, *, context: ssl.SSLContext | None, connect_timeout_s: float | None, read_timeout_s: float | None
+    ) -> None:
+        parts = urlsplit(url)
+        self.host = parts.hostname or ""
+        self.port = parts.port or (443 if parts.scheme == "https" else 80)
+        self.context = context if parts.scheme == "https" else None
+        self.connect_timeout_s = connect_timeout_s
+        self.read_timeout_s = read_timeout_s
+        self._addresses: tuple[float, list[tuple[int, Any]]] = (0.0, [])
+        self._reached: Any = None
+        """The address that was reached last."""
+
+    def reached(self, address: Any) -> None:
+        """Note that an address was reached."""
+        self._reached = address
+
+    def addresses(self, number: int) -> list[tuple[int, Any]]:
+        """Return the families and addresses to try, in the resolver's order but from another one each time."""
+        looked_up, found = self._addresses
+        if not found or time.monotonic() - looked_up > ADDRESSES_KEPT_S:
+            rows = socket.getaddrinfo(self.host, self.port, type=socket.SOCK_STREAM)
+            found = [(row[0], row[4]) for row in rows]
+            self._addresses = time.monotonic(), found
+        if len({family for family, _ in found}) > 1:
+            # The resolver knows which of IPv6 and IPv4 to prefer, and does not know whether one is dead.
+            return sorted(found, key=lambda each: each[1] != self._reached)
+        first = number % len(found)
+        return found[first:] + found[:first]
+
+
+class Connections:
+    """The connections of one process to one endpoint. Threads may share it."""
+
+    def __init__(self, endpoint: Endpoint, most: int) -> None:
+        """`most`: so many are kept open, and, but for one of each thread that drives some, used at a time."""
+        self.endpoint = endpoint
+        self._most = most
+        self._idle: deque[Connection] = deque()
+        self._used: set[Connection] = set()
+        self._made = 0
+        # Within a cycle, a `__del__` could come after those of the sockets, which would warn.
+        weakref.finalize(self, _close_all, self._idle).atexit = False
+
+    def has_room(self) -> bool:
+        """Return whether one more may be used."""
+        return len(self._used) < self._most
+
+    def take(self) -> Connection:
+        """Return an open connection that nobody uses, or one that is yet to be made."""
+        connection = self._take_idle()
+        if connection is None:
+            self._made += 1
+            connection = Connection(self.endpoint, self._made)
+        self._used.add(connection)
+        return connection
+
+    def _take_idle(self) -> Connection | None:
+        while True:
+            try:
+                connection = self._idle.pop()
+            except IndexError:
+                return None
+            if not _is_expired(connection) and connection.is_quiet():
+                return connection
+            connection.close()
+
+    def give_back(self, connection: Connection) -> None:
+        """Keep a connection whose last answer was whole."""
+        self._used.discard(connection)
+        connection.idle_since = time.monotonic()
+        self._idle.append(connection)
+        with suppress(IndexError):  # another thread took it
+            while len(self._idle) > self._most or _is_expired(self._idle[0]):
+                self._idle.popleft().close()
+
+    def close(self, connection: Connection) -> None:
+        """Close a connection that was taken."""
+        self._used.discard(connection)
+        connection.close()
+
+
+def _is_expired(connection: Connection) -> bool:
+    return time.monotonic() - connection.idle_since > MAX_IDLE_S
+
+
+def _close_all(idle: deque[Connection]) -> None:
+    while idle:
+        idle.pop().close()

@@ -1,0 +1,201 @@
+"""One thread drives many connections: it works on those that are ready, and waits for all of them at once."""
+
+from __future__ import annotations
+
+import errno
+import selectors
+import socket
+import ssl
+import sys
+import time
+from collections import deque
+from collections.abc import Callable, Generator
+from typing import Any
+
+from registry_s3fs import interruption
+from registry_s3fs.s3.fast_path import connection as connection_module
+from registry_s3fs.s3.fast_path.connection import Connection, Connections, Steps
+from registry_s3fs.s3.fast_path.response import NotPlainError, Place, ResponseReader
+
+LOOKED_AT_S = 0.25
+"""How often it is looked whether an answer has stopped coming, or the work is given up."""
+NO_DESCRIPTORS = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS)
+
+_RAISING = frozenset(str(module.__file__) for module in (connection_module, socket, ssl, sys.modules[__name__]))
+"""Modules whose frames errors of connections come from."""
+_Selector: Any = getattr(selectors, "PollSelector", selectors.DefaultSelector)
+"""Of few sockets for a short time: one that needs no descriptor of its own."""
+
+
+class Exchange:
+    """One request and its answer. After `drive` it has either a whole answer or a `failure`."""
+
+    __slots__ = ("body", "connection", "failure", "method", "reader", "request", "was_reused")
+
+    def __init__(
+        self,
+        method: str,
+        request: Callable[[], bytes],
+        *,
+        body: bytes | bytearray | memoryview = b"",
+        place: Place | None = None,
+    ) -> None:
+        """`request` gives the head to send, signed when it is about to be sent. `place`: as of `ResponseReader`."""
+        self.method = method
+        self.request = request
+        self.body = body
+        self.reader = ResponseReader(method, place)
+        self.failure: Exception | None = None
+        """`NotPlainError`, or an `OSError` of the connection."""
+        self.connection = 0
+        """The number of its connection."""
+        self.was_reused = False
+        """Whether that had served a request before."""
+
+    def __repr__(self) -> str:  # without what is sent
+        return f"<Exchange {self.method}>"
+
+
+Due = Callable[[], "Exchange | None"]
+"""Gives the next exchange to begin; None: no other one at present, or none at all where nothing is under way."""
+
+
+def drive(connections: Connections, due: Due, at_once: int) -> Generator[Exchange, None, None]:
+    """Carry out exchanges, at most `at_once` side by side, and give each as it ends, in whatever order.
+
+    It ends when nothing is under way and `due` gives None. Left earlier, it closes the connections in use.
+    """
+    run = _Run(connections, due, at_once)
+    try:
+        while True:
+            run.begin_due()
+            while run.ended:
+                yield run.ended.popleft()
+                run.begin_due()
+            if not run.active:
+                return
+            run.work()
+    finally:
+        run.close()
+
+
+class _Run:
+    """What is under way in one call of `drive`."""
+
+    def __init__(self, connections: Connections, due: Due, at_once: int) -> None:
+        self.ended: deque[Exchange] = deque()
+        self.active: dict[Connection, tuple[Exchange, Steps]] = {}
+        self._connections = connections
+        self._due = due
+        self._at_once = at_once
+        self._put_off: deque[Exchange] = deque()
+        self._selector = _Selector()
+        self._waiting: dict[int, tuple[Connection, int]] = {}
+        """Descriptor -> connection and what is waited for. One that is done stays, since it is used next."""
+        self._look_at = time.monotonic() + LOOKED_AT_S
+
+    def begin_due(self) -> None:
+        """Begin as many exchanges as are due and may run."""
+        while len(self.active) < self._at_once and (not self.active or self._connections.has_room()):
+            exchange = self._put_off.popleft() if self._put_off else self._due()
+            if exchange is None:
+                return
+            self._begin(exchange, self._connections.take())
+
+    def _begin(self, exchange: Exchange, connection: Connection) -> None:
+        exchange.connection, exchange.was_reused = connection.number, connection.requests > 0
+        self.active[connection] = exchange, connection.exchange(b"", b"", exchange.reader)
+        try:
+            head = exchange.request()
+        except Exception as error:  # noqa: BLE001  # it is this exchange's own failure
+            self._fail(connection, error)
+            return
+        self.active[connection] = exchange, connection.exchange(head, exchange.body, exchange.reader)
+        self._step(connection)
+
+    def work(self) -> None:
+        """Wait until something is ready, and go on with that."""
+        for key, _ in self._selector.select(LOOKED_AT_S):
+            if key.data in self.active and key.data.sock.fileno() == key.fd:
+                self._step(key.data)
+            else:
+                self._forget(key.fd)
+        now = time.monotonic()
+        if now >= self._look_at:
+            self._look_at = now + LOOKED_AT_S
+            interruption.check()
+            for connection in [each for each in self.active if each.progress.has_stopped(now)]:
+                self._step(connection, _give_up)
+
+    def _step(self, connection: Connection, go_on: Callable[[Steps], int] = next) -> None:
+        exchange, steps = self.active[connection]
+        try:
+            event = go_on(steps)
+        except StopIteration:
+            self._end(connection, exchange)
+        except NotPlainError as error:
+            self._fail(connection, error)
+        except OSError as error:
+            if not _is_of_connection(error):
+                raise
+            self._fail(connection, error)
+        else:
+            self._wait_for(connection, event)
+
+    def _wait_for(self, connection: Connection, event: int) -> None:
+        descriptor = connection.sock.fileno()
+        before = self._waiting.get(descriptor)
+        if before == (connection, event):
+            return
+        if before is not None:  # it waited for something else, or was another connection's
+            self._forget(descriptor)
+        self._selector.register(descriptor, event, connection)
+        self._waiting[descriptor] = connection, event
+
+    def _forget(self, descriptor: int) -> None:
+        if self._waiting.pop(descriptor, None) is not None:
+            self._selector.unregister(descriptor)
+
+    def _end(self, connection: Connection, exchange: Exchange) -> None:
+        del self.active[connection]
+        self.ended.append(exchange)
+        if exchange.reader.reusable:
+            self._connections.give_back(connection)
+        else:
+            self._close(connection)
+
+    def _fail(self, connection: Connection, error: Exception) -> None:
+        exchange, _ = self.active.pop(connection)
+        self._close(connection)
+        if self.active and getattr(error, "errno", None) in NO_DESCRIPTORS:
+            self._at_once = len(self.active)
+            self._put_off.append(exchange)
+            return
+        exchange.failure = error.with_traceback(None)  # whose frames hold what was sent, and memory
+        self.ended.append(exchange)
+
+    def _close(self, connection: Connection) -> None:
+        if connection.sock is not None:
+            self._forget(connection.sock.fileno())
+        self._connections.close(connection)
+
+    def close(self) -> None:
+        """Close what is in use."""
+        for connection, (exchange, steps) in self.active.items():
+            self._connections.close(connection)
+            steps.close()
+            exchange.reader.end()
+        self.active.clear()
+        self._selector.close()
+
+
+def _give_up(steps: Steps) -> int:
+    return steps.throw(TimeoutError(errno.ETIMEDOUT, "no answer in time, or one that trickles"))
+
+
+def _is_of_connection(error: OSError) -> bool:
+    """Whether a connection raised it, and not a handler of a signal that came meanwhile."""
+    traceback = error.__traceback__
+    while traceback is not None and traceback.tb_next is not None:
+        traceback = traceback.tb_next
+    return traceback is None or traceback.tb_frame.f_code.co_filename in _RAISING

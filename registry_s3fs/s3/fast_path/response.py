@@ -1,0 +1,242 @@
+"""The plain answer of HTTP/1.1, and no other. Pure: bytes go in, a head and a body come out.
+
+Whatever is odd (an interim answer, a folded header, two lengths, an unusual transfer coding) is a `NotPlainError`: it
+is not interpreted here, so it cannot be misread. https://www.rfc-editor.org/rfc/rfc9112
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import NamedTuple
+
+from registry_s3fs.ranges import MAX_OBJECT_BYTES, MIB
+
+SCRATCH_BYTES = 32 * 1024
+"""Of the memory that heads and documents are received into; the longest head that is taken."""
+MAX_ERROR_BYTES = MIB
+"""Of the body of an error."""
+MAX_DOCUMENT_BYTES = 16 * MIB
+"""Of a listing: 1,000 keys of 1,024 bytes each, percent-encoded, and as many fields as S3 knows, take a fifth."""
+
+_HEAD = re.compile(
+    rb"HTTP/1\.1 ([2-9][0-9]{2}) [\t\x20-\x7e\x80-\xff]*\r\n"
+    rb"((?:[!#-'*+\-.0-9A-Z^-z|~]+:[\t\x20-\x7e\x80-\xff]*\r\n)*)\r\n"
+)
+_DIGITS = re.compile(r"[0-9]{1,15}")
+_CHUNK_SIZE = re.compile(rb"([0-9A-Fa-f]{1,8})\r\n")
+_LONGEST_CHUNK_LINE = 10
+_READ_ONCE = (
+    "content-",
+    "x-amz-",
+    "etag",
+    "last-modified",
+    "transfer-encoding",
+    "cache-control",
+    "expires",
+    "connection",
+)
+"""What the names of fields that are read begin with; others, such as Vary, may come twice."""
+
+
+class NotPlainError(Exception):
+    """The answer is not the plain one; says in what."""
+
+
+class Head(NamedTuple):
+    """The status line and header fields of an answer."""
+
+    status: int
+    fields: dict[str, str]
+    """By their names in lower case."""
+    length: int | None
+    """Of the body, in bytes; None where it comes in chunks."""
+    keeps_open: bool
+    """Whether the connection may be used again."""
+
+
+Place = Callable[[Head], memoryview]
+"""Gives the memory for the body of a success. Where that is shorter than the body, no more is received."""
+
+
+def parse_head(block: bytes | bytearray | memoryview, method: str) -> Head:
+    """Parse a head, its empty line included, that answers a request of this method.
+
+    >>> parse_head(b'HTTP/1.1 200 OK\\r\\nETag: "e"\\r\\nContent-Length: 3\\r\\n\\r\\n', "GET")
+    Head(status=200, fields={'etag': '"e"', 'content-length': '3'}, length=3, keeps_open=True)
+    >>> parse_head(b"HTTP/1.1 103 Early Hints\\r\\n\\r\\n", "GET")
+    Traceback (most recent call last):
+    registry_s3fs.s3.fast_path.response.NotPlainError: the head is not well formed, or of an interim answer
+
+    Raises:
+        NotPlainError: anything about it is odd.
+    """
+    found = _HEAD.fullmatch(block)
+    if found is None:
+        raise NotPlainError("the head is not well formed, or of an interim answer")
+    status = int(found[1])
+    fields: dict[str, str] = {}
+    for line in found[2].decode("latin-1").split("\r\n")[:-1]:
+        name, _, value = line.partition(":")
+        name = name.lower()
+        if name in fields and name.startswith(_READ_ONCE):
+            raise NotPlainError(f"the field {name} comes twice")
+        fields[name] = value.strip(" \t")
+    keeps_open = "close" not in fields.get("connection", "").lower()
+    return Head(status, fields, _length(status, fields, method), keeps_open)
+
+
+def _length(status: int, fields: dict[str, str], method: str) -> int | None:
+    length = fields.get("content-length")
+    if length is not None and not (_DIGITS.fullmatch(length) and int(length) <= MAX_OBJECT_BYTES):
+        raise NotPlainError("its Content-Length is no size that an object can have")
+    if method == "HEAD" or status in (204, 304):
+        return 0
+    coding = fields.get("transfer-encoding")
+    if coding is None:
+        if length is None:
+            raise NotPlainError("it does not say how long its body is")
+        return int(length)
+    if length is not None or coding.lower() != "chunked":
+        raise NotPlainError("its body has another transfer coding than chunked, or a length beside it")
+    return None
+
+
+class ResponseReader:
+    """One answer as it comes in.
+
+    Whoever has the connection puts what comes into `space()`, and says with `filled` how much that was, until the
+    answer is whole. With `place`, a success is an object, whose body goes straight there; all other bodies are
+    documents, which are collected, up to a bound.
+
+    >>> reader = ResponseReader("GET")
+    >>> reader.begin(bytearray(SCRATCH_BYTES))
+    >>> answer = b"HTTP/1.1 200 OK\\r\\nTransfer-Encoding: chunked\\r\\n\\r\\n3\\r\\nabc\\r\\n0\\r\\n\\r\\n"
+    >>> reader.space()[: len(answer)] = answer
+    >>> reader.filled(len(answer)), bytes(reader.document)
+    (True, b'abc')
+    """
+
+    def __init__(self, method: str, place: Place | None = None) -> None:
+        self.head: Head | None = None
+        self.document: bytes | bytearray = b""
+        """The body, where it is no object."""
+        self.received = 0
+        """Bytes of an object that are in their place."""
+        self.reusable = False
+        """Whether the connection may be used again, once the answer is whole."""
+        self._method = method
+        self.place = place
+        self._raw = bytearray()
+        self._scratch = memoryview(self._raw)
+        self._at = 0
+        """Bytes of the head in the scratch memory."""
+        self._target: memoryview | None = None
+        self._chunks: _Chunks | None = None
+
+    def begin(self, scratch: bytearray) -> None:
+        """Begin to receive, with memory that the head and documents pass through."""
+        self._raw, self._scratch = scratch, memoryview(scratch)
+
+    def end(self) -> None:
+        """Let go of all memory but the document's."""
+        self.place, self._target, self._chunks = None, None, None
+        self.begin(bytearray())
+
+    def space(self) -> memoryview:
+        """Return where the next bytes go; never empty before the answer is whole."""
+        if self._target is not None:
+            return self._target[self.received :]
+        return self._scratch[self._at :]
+
+    def filled(self, count: int) -> bool:
+        """Take in `count` bytes, above 0, of `space()`; return whether the answer is whole.
+
+        Raises:
+            NotPlainError: it is not the plain answer. The connection must be closed.
+        """
+        if self._target is not None:
+            self.received += count
+            return self.received == len(self._target)
+        if self._chunks is not None:
+            return self._chunks.feed(self._scratch[:count])
+        searched, self._at = self._at, self._at + count
+        end = self._raw.find(b"\r\n\r\n", max(0, searched - 3), self._at)
+        if end < 0:
+            if self._at == len(self._scratch):
+                raise NotPlainError("its head is too long")
+            if self._raw.find(b"\n\n", max(0, searched - 1), self._at) >= 0:  # an end, and not a plain one
+                raise NotPlainError("its lines end in bare line feeds")
+            return False
+        rest = self._scratch[end + 4 : self._at]
+        self.head = head = parse_head(self._scratch[: end + 4], self._method)
+        self.reusable, self._at = head.keeps_open, 0
+        return self._begin_body(head, rest)
+
+    def _begin_body(self, head: Head, rest: memoryview) -> bool:
+        """Take the first bytes of a body, which came with its head."""
+        is_object = self.place is not None and head.status < 300
+        if not is_object and self._method != "HEAD" and head.fields.get("content-encoding"):
+            raise NotPlainError("a document has a content coding")
+        if head.length is None:
+            if is_object:
+                raise NotPlainError("an object comes in chunks")
+            most = MAX_ERROR_BYTES if head.status >= 300 else MAX_DOCUMENT_BYTES
+            self._chunks = _Chunks(most)
+            self.document = self._chunks.data
+            return bool(rest) and self._chunks.feed(rest)
+        if len(rest) > head.length:
+            raise NotPlainError("more bytes follow than its length says")
+        if not (head.length or is_object):
+            return True
+        self._target = target = self._memory_for(head, head.length)
+        taken = min(len(rest), len(target))
+        target[:taken] = rest[:taken]
+        self.received = taken
+        return taken == len(target)
+
+    def _memory_for(self, head: Head, length: int) -> memoryview:
+        if self.place is not None and head.status < 300:
+            target = self.place(head)
+            self.reusable = self.reusable and len(target) == length
+            return target
+        if length > (MAX_ERROR_BYTES if head.status >= 300 else MAX_DOCUMENT_BYTES):
+            raise NotPlainError("a document is too long")
+        self.document = bytearray(length)
+        return memoryview(self.document)
+
+
+class _Chunks:
+    """A body in chunks, in its plain form: sizes without extensions, and no trailers."""
+
+    def __init__(self, most_bytes: int) -> None:
+        self.data = bytearray()
+        self._most = most_bytes
+        self._raw = bytearray()
+
+    def feed(self, received: memoryview) -> bool:
+        """Take what was received; return whether that was the end."""
+        self._raw += received
+        at = 0
+        while (found := _CHUNK_SIZE.match(self._raw, at)) is not None:
+            size = int(found[1], 16)
+            if len(self.data) + size > self._most:
+                raise NotPlainError("a document is too long")
+            end = found.end() + size
+            if len(self._raw) < end + 2:
+                return self._forget(at)
+            if self._raw[end : end + 2] != b"\r\n":
+                raise NotPlainError("a chunk does not end where its size says, or a trailer follows")
+            if size == 0:
+                if len(self._raw) > end + 2:
+                    raise NotPlainError("more bytes follow than its last chunk says")
+                return True
+            self.data += self._raw[found.end() : end]
+            at = end + 2
+        if len(self._raw) - at >= _LONGEST_CHUNK_LINE:
+            raise NotPlainError("a chunk has no plain size")
+        return self._forget(at)
+
+    def _forget(self, upto: int) -> bool:
+        del self._raw[:upto]
+        return False

@@ -1,0 +1,198 @@
+"""What is in a bucket: one object, the keys below a prefix, an object's versions."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from operator import attrgetter
+from typing import Any
+
+from registry_s3fs.concurrency import pool
+from registry_s3fs.errors import (
+    BucketNotFoundError,
+    InvalidResponseError,
+    RefusedParameterError,
+    from_code,
+    uncertain,
+)
+from registry_s3fs.records import ObjectInfo, Page
+from registry_s3fs.s3 import responses
+from registry_s3fs.s3.requests import Requests, version
+from registry_s3fs.s3.responses import Asked, Listing
+
+
+class Lookups(Requests):
+    """HEADs and listings."""
+
+    # One object
+
+    def head(self, key: str, *, version_id: str = "", explain: bool = True, checksum: bool = False) -> ObjectInfo:
+        """HeadObject. Its 404 has no body, so with `explain` a second look tells a missing bucket.
+
+        With `checksum`, S3's is among the fields where checksums are compared. (Of an object that KMS encrypts, that
+        takes the right to decrypt it.)
+        """
+        try:
+            answer = self._head(key, version_id, checksum=checksum)
+        except RefusedParameterError as error:
+            if responses.code(error.__cause__) == "400":  # S3's reason, often expired credentials, would be in a body
+                next(self.list(key, limit=1))
+            raise
+        except FileNotFoundError:
+            if explain:
+                self._check_bucket(key)
+            raise
+        asked = self._asked("HeadObject", key)
+        try:
+            return responses.described(key, answer, asked)
+        except InvalidResponseError:
+            return responses.described(key, self._with_listed(key, answer, version_id), asked)
+
+    def _head(self, key: str, version_id: str, *, checksum: bool = False) -> dict[str, Any]:
+        with self._translated(key):
+            checksum = checksum and self._s3.compares_checksums
+            fast_path = self._fast_path
+            answer = fast_path.ask(fast_path.head_object(key, version_id, checksum=checksum))
+        if answer is None:
+            mode = {"ChecksumMode": "ENABLED"} if checksum else {}
+            answer = self._send("head_object", key, {"Key": key, **version(version_id), **mode})
+        if not answer:
+            raise from_code("404", "Not Found", self.path(key))
+        return answer
+
+    def _with_listed(self, key: str, answer: Mapping[str, Any], version_id: str) -> dict[str, Any]:
+        """A HEAD's answer and what a listing tells of the size and time that some stores leave out of it."""
+        listing, asked = Listing(key), self._asked("ListObjectsV2", key)
+        if self._is_aws or version_id or not answer.get("ETag"):
+            return dict(answer)
+        page = self._send("list_objects_v2", key, {"Prefix": key, "MaxKeys": 1})
+        found, _ = responses.page(page, listing, asked)
+        if not found or found[0].key != key or not responses.is_same(found[0].etag, answer["ETag"]):
+            return dict(answer)
+        return {"ContentLength": found[0].size, "LastModified": found[0].last_modified, **answer}
+
+    def _check_bucket(self, key: str) -> None:
+        """Raise `BucketNotFoundError` where HeadBucket finds none; one that may not be asked for passes."""
+        try:
+            self._send("head_bucket", key, {})
+        except FileNotFoundError as error:
+            raise from_code("NoSuchBucket", "", self.path(key)) from error
+        except OSError:
+            pass
+
+    def look(self, key: str, error: OSError) -> ObjectInfo | None:
+        """What is there after the `error` of a write; None where nothing is."""
+        try:
+            return self.head(key, explain=False)
+        except FileNotFoundError:
+            return None
+        except OSError:
+            raise uncertain(error, self.path(key)) from error
+
+    # Listings
+
+    def list(self, prefix: str, delimiter: str = "", limit: int = 0, start_after: str = "") -> Iterator[Page]:
+        """ListObjectsV2, page after page in the order of keys; `limit` stops after that many keys.
+
+        With `start_after`, only keys that come after that one, which need not exist. Every name begins with `prefix`,
+        and no common prefix comes twice.
+
+        Raises:
+            InvalidResponseError: the server names what lies elsewhere, or its listing stands still.
+        """
+        listing = Listing(prefix, delimiter, start_after)
+        is_any_there = limit > 0 and prefix[-1:] in ("", "/") and not start_after  # whichever comes first
+        if is_any_there or not self.parameters.is_directory_bucket:
+            yield from self._pages(listing, limit)
+        else:
+            yield self._in_order(listing, limit)
+
+    def _in_order(self, listing: Listing, limit: int) -> Page:
+        """All that a directory bucket, whose listings have no order, has of a listing, as one page."""
+        folder = listing.prefix[: listing.prefix.rfind("/") + 1]
+        pages = [_behind(page, listing.start_after) for page in self._pages(Listing(folder, listing.delimiter), 0)]
+        objects = [item for page in pages for item in page.objects if item.key.startswith(listing.prefix)]
+        prefixes = [each for page in pages for each in page.prefixes if each.startswith(listing.prefix)]
+        objects.sort(key=attrgetter("key"))
+        return Page(objects[: limit or None], sorted(prefixes)[: limit or None], last=True)
+
+    def _pages(self, listing: Listing, limit: int) -> Iterator[Page]:
+        prefix, delimiter, start_after = listing
+        asked = self._asked("ListObjectsV2", prefix)
+        request: dict[str, Any] = {"Prefix": prefix}
+        if delimiter:
+            request["Delimiter"] = delimiter
+        if start_after:
+            request["StartAfter"] = start_after
+        progress, seen, left = responses.Progress(asked), set[str](), limit
+        before: list[ObjectInfo] = []
+        while True:
+            if limit:
+                request["MaxKeys"] = left
+            answer = self._page(request, prefix)
+            page = self._checked(answer, listing, asked)
+            responses.check_goes_on(before, page.objects, asked)
+            before = page.objects
+            page = replace(page, prefixes=[each for each in page.prefixes if each not in seen])
+            seen.update(page.prefixes)
+            first = page.objects[0].key if page.objects else next(iter(page.prefixes), None)
+            following = progress.following(answer, first, "NextContinuationToken")
+            page = _behind(page, start_after) if start_after else page
+            left -= len(page.objects) + len(page.prefixes)
+            last = not following or (limit > 0 and left <= 0)
+            yield replace(page, last=last)
+            if last:
+                return
+            request["ContinuationToken"] = following[0]
+
+    def _page(self, request: Mapping[str, Any], prefix: str) -> Mapping[str, Any]:
+        with self._translated(prefix):
+            answer = self._fast_path.ask(self._fast_path.list_objects(request))
+        return answer or self._send("list_objects_v2", prefix, request)
+
+    def _checked(self, answer: Mapping[str, Any], listing: Listing, asked: Asked) -> Page:
+        """A page, with HEADs of those objects of which a store's listing does not tell all that S3's does."""
+        try:
+            return Page(*responses.page(answer, listing, asked))
+        except InvalidResponseError:
+            keys = [] if self._is_aws else responses.incomplete(answer, listing)
+            if not keys:
+                raise
+        heads = pool(self.parameters.max_concurrency).map(self._described_or_gone, keys)
+        answer = responses.completed(answer, dict(zip(keys, heads, strict=True)))
+        return Page(*responses.page(answer, listing, asked))
+
+    def _described_or_gone(self, key: str) -> ObjectInfo | None:
+        try:
+            return responses.described(key, self._head(key, ""), self._asked("HeadObject", key))
+        except BucketNotFoundError:
+            raise
+        except FileNotFoundError:
+            return None
+
+    def versions(self, key: str) -> Iterator[ObjectInfo]:
+        """ListObjectVersions of one key, newest first; without delete markers."""
+        asked = self._asked("ListObjectVersions", key)
+        request: dict[str, Any] = {"Prefix": key}
+        progress = responses.Progress(asked)
+        while True:
+            answer = self._send("list_object_versions", key, request)
+            found = responses.versions(answer, key, asked)
+            yield from (each for each in found if each.key == key)
+            first = next(iter((each.key, each.version_id) for each in found), None)
+            following = progress.following(answer, first, "NextKeyMarker", "NextVersionIdMarker")
+            if not following or following[0] > key:
+                return
+            request |= _given(KeyMarker=following[0], VersionIdMarker=following[1])
+
+
+def _behind(page: Page, start_after: str) -> Page:
+    """A page without what a server should not have listed, as it comes before the key to start after."""
+    objects = [item for item in page.objects if item.key > start_after]
+    prefixes = [each for each in page.prefixes if each > start_after or start_after.startswith(each)]
+    ignores = any(item.key < start_after for item in page.objects) if len(objects) < len(page.objects) else False
+    return Page(objects, prefixes, ignores_start=ignores)
+
+
+def _given(**fields: Any) -> dict[str, Any]:
+    return {name: value for name, value in fields.items() if value}

@@ -1,0 +1,102 @@
+"""PutObject of small objects: one or many, by the fast path and by boto3."""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Iterable, Iterator
+from contextlib import closing
+from typing import Any
+
+from registry_s3fs import ranges
+from registry_s3fs.concurrency import Pool
+from registry_s3fs.records import PLAIN, Body, Description
+from registry_s3fs.s3 import responses
+from registry_s3fs.s3.fast_path.client import Call, FastPath, is_boto3s_turn
+from registry_s3fs.s3.lookups import Lookups
+
+SMALL_BYTES = ranges.MIB
+"""Up to here a PUT takes the fast path: beyond, what boto3 costs more no longer counts."""
+PUT = "PutObject"
+
+
+class Put:
+    """An object to be stored, and what became of it. `name` is the caller's."""
+
+    def __init__(self, key: str, body: Body, description: Description = PLAIN, name: str = "") -> None:
+        self.key, self.body, self.description, self.name = key, body, description, name
+        self.error: Exception | None = None
+
+
+class Puts(Lookups):
+    """PutObject without conditions, which may be sent twice."""
+
+    def put_many(self, puts: Iterable[Put], pool: Pool) -> Generator[Put, None, None]:
+        """PutObject of many small objects, side by side; gives each as it ends, with its `error` if it has one.
+
+        This thread drives those that take the fast path; what is left to boto3 goes to the pool.
+        """
+        coming = iter(puts)
+        with self._translated(""):
+            fast_path = self._fast_path
+        is_over = False
+        while not is_over:
+            is_over = True
+            left: list[tuple[Put, Call | None]] = []
+            if fast_path.is_open(PUT):
+                with closing(self._put_by_fast_path(coming, left, fast_path)) as done:
+                    for put in done:
+                        is_over = False
+                        yield put
+            rest: Any = iter(left) if left else ((put, None) for put in coming)
+            with closing(pool.each(lambda pair: self._put_by_boto3(*pair), rest, pool.threads)) as ended:
+                for put in ended:
+                    is_over = False
+                    yield put
+
+    def _put_by_fast_path(
+        self, coming: Iterator[Put], left: list[tuple[Put, Call | None]], fast_path: FastPath
+    ) -> Generator[Put, None, None]:
+        """Those that it has stored; others go to `left`."""
+        at_once = self.parameters.max_concurrency
+
+        def next_call() -> Call | None:
+            while not is_boto3s_turn(left, at_once):
+                put = next(coming, None)
+                if put is None:
+                    return None
+                call = self._call_to_put(put, fast_path)
+                if call is not None:
+                    return call
+                left.append((put, None))
+            return None
+
+        with closing(fast_path.carry_out(next_call, at_once)) as calls:
+            for call in calls:
+                put: Put = call.for_whom
+                if call.error is not None:
+                    put.error = self._translation(put.key, call.error)
+                if call.answer is None and call.error is None:
+                    left.append((put, call))
+                else:
+                    yield put
+
+    def _call_to_put(self, put: Put, fast_path: FastPath) -> Call | None:
+        if len(put.body) > SMALL_BYTES or not fast_path.is_open(PUT):
+            return None
+        call = fast_path.put_object(self._request_to_put(put), put.body)
+        if call is not None:
+            call.for_whom = put
+        return call
+
+    def _request_to_put(self, put: Put) -> dict[str, Any]:
+        return {"Key": put.key, **put.description, **self._new_object}
+
+    def _put_by_boto3(self, put: Put, call: Call | None = None) -> Put:
+        try:
+            if call is not None:
+                call.hand_over()
+            body = bytes(put.body) if isinstance(put.body, memoryview) else put.body
+            answer = self._send("put_object", put.key, {**self._request_to_put(put), "Body": body})
+            responses.etag(answer, self._asked(PUT, put.key))
+        except (OSError, ValueError) as error:
+            put.error = error
+        return put

@@ -1,0 +1,243 @@
+"""GetObject: one range or many, each taken up where it broke, by the fast path and by boto3."""
+
+from __future__ import annotations
+
+import errno
+from collections.abc import Callable, Generator, Iterator
+from contextlib import closing
+from functools import partial
+from typing import Any
+
+from registry_s3fs import ranges
+from registry_s3fs.concurrency import Pool
+from registry_s3fs.errors import FileExpired, RefusedParameterError
+from registry_s3fs.records import ANY, Content, Pin
+from registry_s3fs.s3 import responses, retry
+from registry_s3fs.s3.body_range import size_of_refused
+from registry_s3fs.s3.fast_path.client import Call, FastPath, is_boto3s_turn
+from registry_s3fs.s3.read_body import Read, SizeUnknownError
+from registry_s3fs.s3.requests import version
+from registry_s3fs.s3.uploads import Uploads
+from registry_s3fs.s3.writes import FAILED_CONDITION, IF_MATCH, UNSUPPORTED
+
+GET = "GetObject"
+OUT_OF_RANGE = frozenset(("InvalidRange", "416"))
+"""What S3 says of a range that the object has nothing of."""
+Due = Callable[[], "Read | None"]
+"""Gives the next read to begin; None: no other one at present, or none at all where nothing is under way."""
+
+
+class Reads(Uploads):
+    """Operations that give bytes of objects."""
+
+    def compares_checksums(self, key: str) -> bool:
+        """Return whether S3 is asked for the checksum of an object that is read whole: the SDK's
+        ``response_checksum_validation``."""
+        with self._translated(key):
+            return self._s3.compares_checksums
+
+    def get(self, key: str, start: int = 0, end: int | None = None, pin: Pin = ANY) -> Content:
+        """GetObject: bytes from `start` up to `end`, or to the object's end; a negative `start` counts from there.
+
+        A range past the end gives fewer bytes or none. A body that breaks is taken up where it stopped, as long as
+        `RetryBudget` allows. With an ETag pinned, and for every byte after the first, another version of the object
+        raises `FileExpired`.
+        """
+        read = Read(key, self.path(key), start, end, pin)
+        self.read(read)
+        return read.content()
+
+    def read(self, read: Read) -> None:
+        """Carry out one read, in this thread."""
+        call = None
+        with self._translated(read.key, FileExpired):
+            fast_path = self._fast_path
+            if fast_path.is_open(GET):
+                call = self._call(read, fast_path)
+                fast_path.carry_out_one(call)
+        if call is None or not self._is_done(read, call):
+            self._by_boto3(read, call)
+        if read.error is not None:
+            read.release()
+            raise read.error
+
+    def read_many(self, due: Due, pool: Pool) -> Generator[Read, None, None]:
+        """Carry out reads, side by side, and give each as it ends, in whatever order, with its `error` if it has one.
+
+        This thread drives those that take the fast path; what is left to boto3 goes to the pool.
+        """
+        while True:
+            begun = False
+            if self._is_open():
+                left: list[tuple[Read, Call | None]] = []
+                with closing(self._read_by_fast_path(due, left)) as done:
+                    for read in done:
+                        begun = True
+                        yield read
+            else:
+                left = []
+            rest: Any = iter(left) if left else _Pairs(due)
+            with closing(pool.each(lambda pair: self._by_boto3(*pair), rest, pool.threads)) as reads:
+                for read in reads:
+                    begun = True
+                    yield read
+            if not begun:
+                return
+
+    def _is_open(self) -> bool:
+        with self._translated(""):
+            return self._fast_path.is_open(GET)
+
+    def _read_by_fast_path(self, due: Due, left: list[tuple[Read, Call | None]]) -> Generator[Read, None, None]:
+        """The reads that it has done; those that it has not go to `left`."""
+        fast_path, at_once = self._fast_path, self.parameters.max_concurrency
+
+        def next_call() -> Call | None:
+            if is_boto3s_turn(left, at_once):
+                return None
+            read = due()
+            if read is None:
+                return None
+            if not fast_path.is_open(GET):
+                left.append((read, None))
+                return None
+            return self._call(read, fast_path)
+
+        with closing(fast_path.carry_out(next_call, at_once)) as calls:
+            for call in calls:
+                read: Read = call.for_whom
+                if self._is_done(read, call):
+                    yield read
+                else:
+                    left.append((read, call))
+
+    def _call(self, read: Read, fast_path: FastPath) -> Call:
+        headers = {**read.next_range, **self._condition(read.version)}
+        call = fast_path.get_object(read.key, read.version.version_id, headers, read.accept, checksum=read.checksum)
+        call.for_whom = read
+        return call
+
+    def _is_done(self, read: Read, call: Call) -> bool:
+        """Take over what the fast path has done for a read; whether nothing is left to do."""
+        if read.is_begun:
+            read.received += call.received
+        if call.answer is not None:
+            return True
+        if call.error is None:
+            return False
+        read.error = self._translation(read.key, call.error, FileExpired)
+        said = responses.code(call.error)
+        if said in OUT_OF_RANGE and not read.is_begun:
+            try:
+                read.is_past_end = self._is_past_end(read.key, read.start, read.version, read.error)
+            except (OSError, ValueError) as error:
+                read.error = error
+        elif read.version.etag and not self._is_aws and said in UNSUPPORTED | FAILED_CONDITION:
+            read.error = None  # the store may not know the condition
+            return False
+        if read.is_past_end:
+            read.error = None
+        return True
+
+    def _by_boto3(self, read: Read, call: Call | None = None) -> Read:
+        """Go on with a read where the fast path has left it. Its error is kept in it."""
+        try:
+            if call is not None and not read.is_begun:
+                call.hand_over()
+            self._receive(read)
+        except (OSError, ValueError) as error:
+            read.error = error
+        return read
+
+    def _receive(self, read: Read) -> None:
+        budget = retry.RetryBudget()
+        if read.is_begun:  # its body broke on the fast path
+            budget.allows_another(read.received)
+            budget.wait()
+        while not read.is_whole:
+            answer = self._next_answer(read)
+            if answer is None:
+                return
+            before = read.received
+            try:
+                with self._translated(read.key):
+                    read.receive(answer["Body"])
+            except (ConnectionError, TimeoutError):
+                if not budget.allows_another(read.received - before):
+                    raise
+                budget.wait()
+
+    def _next_answer(self, read: Read) -> Any:
+        """boto3's answer with the bytes that come next, accepted; None where the range lies past the object's end."""
+        checksum = read.checksum and not read.is_begun
+        answer = self._open(read.key, read.next_start, read.end, read.version, checksum=checksum)
+        if answer is None:
+            if read.is_begun or read.piece:
+                text = "the object was replaced while it was being read"
+                raise FileExpired(errno.ESTALE, text, self.path(read.key))
+            read.is_past_end = True
+            return None
+        try:
+            try:
+                read.accept(answer)
+            except SizeUnknownError:
+                pin = read.version._replace(etag=read.version.etag or answer["ETag"])
+                read.version = pin._replace(size=self._size(read.key, pin))
+                read.accept(answer)
+        except BaseException:
+            answer["Body"].close()
+            raise
+        return answer
+
+    def _open(self, key: str, start: int, end: int | None, pin: Pin, *, checksum: bool = False) -> Any:
+        """GetObject's answer by boto3, the body not read; None where the range lies past the object's end."""
+        request: dict[str, Any] = {"Key": key, **version(pin.version_id)}
+        if start or end is not None:
+            request["Range"] = ranges.header(start, end)
+        if checksum:
+            request["ChecksumMode"] = "ENABLED"
+        condition = {name.replace("-", ""): value for name, value in self._condition(pin).items()}
+        try:
+            return self._send("get_object", key, {**request, **condition}, precondition=FileExpired)
+        except RefusedParameterError as error:
+            said = responses.code(error.__cause__)
+            if said in OUT_OF_RANGE and self._is_past_end(key, start, pin, error):
+                return None
+            raise
+        except OSError as error:
+            if not (condition and self._is_unsupported(error, partial(self._has_etag, key, pin.version_id, pin.etag))):
+                raise
+        self._lacking.add(IF_MATCH)
+        return self._open(key, start, end, pin, checksum=checksum)
+
+    def _condition(self, pin: Pin) -> dict[str, str]:
+        """If-Match for the version that is meant, where a condition is of use; elsewhere the answer's ETag tells."""
+        if not pin.etag or IF_MATCH in self._lacking or responses.is_weak(pin.etag):
+            return {}
+        return {"If-Match": pin.etag}
+
+    def _size(self, key: str, pin: Pin) -> int:
+        found = self.head(key, version_id=pin.version_id)
+        if not responses.is_same(found.etag, pin.etag):
+            raise FileExpired(errno.ESTALE, "the object was replaced while it was being read", self.path(key))
+        return found.size
+
+    def _is_past_end(self, key: str, start: int, pin: Pin, error: Exception) -> bool:
+        """Whether an object really ends before a range that a server says it has nothing of."""
+        size = size_of_refused(error.__cause__)
+        if size is None:
+            size = pin.size if pin.size is not None else self.head(key, version_id=pin.version_id).size
+        return size <= max(start, 0)
+
+
+class _Pairs(Iterator["tuple[Read, Call | None]"]):
+    """What is due, for boto3 alone. It ends where nothing is due at present, and goes on where something is again."""
+
+    def __init__(self, due: Due) -> None:
+        self._due = due
+
+    def __next__(self) -> tuple[Read, Call | None]:
+        read = self._due()
+        if read is None:
+            raise StopIteration
+        return read, None

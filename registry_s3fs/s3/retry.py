@@ -1,0 +1,116 @@
+"""How often a request is tried, and how long is waited between: one budget for the fast path and for boto3.
+
+A request that the fast path has sent counts as one of the attempts that the SDK's setting ``retries`` allows. A read
+that breaks off within its body is taken up again, within a budget that grows with what was received.
+"""
+
+from __future__ import annotations
+
+import random
+import threading
+from collections.abc import Callable
+from typing import Any
+
+from registry_s3fs import interruption
+
+FRUITLESS_ATTEMPTS = 4
+"""Attempts in a row that bring nothing, after which a read gives up."""
+BYTES_PER_ATTEMPT = 256 * 1024
+"""So many received bytes earn one attempt more."""
+FIRST_PAUSE_S = 0.1
+LONGEST_PAUSE_S = 2.0
+ATTEMPTS = 4
+"""Of each request by default, the first one included: a dead endpoint answers within 4 x 5 s and the pauses between."""
+
+
+class RetryBudget:
+    """The budget of one read.
+
+    >>> budget = RetryBudget()
+    >>> [budget.allows_another(received) for received in (0, 0, 0, 0)]
+    [True, True, True, False]
+    >>> budget = RetryBudget()
+    >>> all(budget.allows_another(BYTES_PER_ATTEMPT) for _ in range(100))
+    True
+    """
+
+    def __init__(self) -> None:
+        self._left: float = FRUITLESS_ATTEMPTS
+        self._fruitless = 0
+
+    def allows_another(self, received: int) -> bool:
+        """Return whether to try again after an attempt that brought so many bytes."""
+        self._left = min(FRUITLESS_ATTEMPTS, self._left + received / BYTES_PER_ATTEMPT) - 1
+        self._fruitless = 0 if received else self._fruitless + 1
+        return self._left > 0
+
+    def wait(self) -> None:
+        """Pause, where the last attempt brought nothing: longer each time, and by chance, so that many readers
+        do not come back at one moment."""
+        if self._fruitless:
+            interruption.pause(random.uniform(0, min(LONGEST_PAUSE_S, FIRST_PAUSE_S * 2**self._fruitless)))  # noqa: S311
+
+
+class _Spent(threading.local):
+    attempts = 0
+
+
+_spent = _Spent()
+"""Attempts of this thread's request that boto3 did not make."""
+
+
+def begin_request() -> None:
+    """Begin a request with its whole budget."""
+    _spent.attempts = 0
+
+
+def spend_attempt() -> None:
+    """Count an attempt that boto3, which is about to be asked, does not know of."""
+    _spent.attempts += 1
+
+
+def pause_after_failure() -> None:
+    """Wait as boto3's standard mode does after a first attempt: up to a second, by chance."""
+    interruption.pause(random.uniform(0, 1))  # noqa: S311  # spreads requests, hides nothing
+
+
+def attempts_allowed(client: Any) -> int:
+    """The SDK's setting, its first attempt included."""
+    retries = client.meta.config.retries or {}
+    return int(retries.get("total_max_attempts") or (5 if retries.get("mode") == "legacy" else 3))  # botocore's own
+
+
+def limiting_attempts(client: Any) -> Callable[..., None]:
+    """Return a handler of botocore's event ``needs-retry`` that ends a call whose budget the fast path has begun."""
+    allowed = attempts_allowed(client)
+
+    def end_when_spent(
+        response: Any = None, attempts: int = 1, caught_exception: Any = None, operation: Any = None, **event: Any
+    ) -> None:
+        if not _spent.attempts or attempts + _spent.attempts < allowed:
+            return
+        if caught_exception is not None:
+            raise caught_exception
+        parsed = response[1]
+        if "Error" in parsed:  # as botocore raises it, which would ask its own count first
+            parsed.get("ResponseMetadata", {})["RetryAttempts"] = attempts + _spent.attempts - 1
+            raise client.exceptions.from_code(parsed["Error"].get("Code"))(parsed, operation.name)
+
+    return end_when_spent
+
+
+DAMAGED = frozenset(("BadDigest", "XAmzContentSHA256Mismatch", "XAmzContentChecksumMismatch"))
+"""What S3 says of bytes that are not the ones that were signed (https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html)."""
+DAMAGED_ATTEMPTS = 4
+
+
+def repeating_damaged(client: Any) -> Callable[..., float | None]:
+    """Return a handler of botocore's event ``needs-retry`` by which what was damaged on its way is sent again, at once.
+    botocore takes it for the caller's own mistake."""
+    allowed = min(DAMAGED_ATTEMPTS, attempts_allowed(client))
+
+    def repeat_damaged(response: Any = None, attempts: int = 1, **event: Any) -> float | None:
+        code = response[1].get("Error", {}).get("Code") if response else None
+        return 0.0 if code in DAMAGED and attempts < allowed else None
+
+    return repeat_damaged

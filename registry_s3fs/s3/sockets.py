@@ -1,0 +1,24 @@
+"""What every connection to S3 has set, the SDK's and the fast path's."""
+
+from __future__ import annotations
+
+import socket
+from contextlib import suppress
+from typing import Any
+
+KEEP_ALIVE = (("TCP_KEEPIDLE", 15), ("TCP_KEEPALIVE", 15), ("TCP_KEEPINTVL", 5), ("TCP_KEEPCNT", 3))
+"""After 15 s of silence the other end is asked every 5 s whether it is there, and given up after three times.
+(The second name is the first one's on macOS.)"""
+
+MAX_IDLE_S = 20.0
+"""Longer, and a connection is not used again: what stands between may have dropped it without a word."""
+
+
+def keep_alive(sock: Any) -> None:
+    """Send what is small at once, and notice within half a minute that the other end is gone."""
+    with suppress(OSError, AttributeError):  # of what is no TCP socket, or lies below a proxy's TLS
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+        for name, value in KEEP_ALIVE:
+            if hasattr(socket, name):
+                sock.setsockopt(socket.IPPROTO_TCP, getattr(socket, name), value)

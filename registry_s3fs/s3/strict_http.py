@@ -1,0 +1,187 @@
+"""What http.client would believe of an answer, and boto3 with it, and must not.
+
+It takes a header block that breaks off for a whole one, an interim answer for the final one (so that the next request
+on the connection gets this one's), the first of two lengths, and bodies without end. Each is a broken connection here.
+"""
+
+from __future__ import annotations
+
+import errno
+import http.client
+import io
+import re
+import ssl
+import time
+from collections.abc import Callable
+from typing import Any
+from urllib.parse import parse_qsl
+
+from registry_s3fs.s3.fast_path.response import MAX_DOCUMENT_BYTES, MAX_ERROR_BYTES
+from registry_s3fs.s3.progress import Progress
+from registry_s3fs.s3.sockets import MAX_IDLE_S, keep_alive
+
+_WAITING = re.compile(rb"(?:[0-9A-Fa-f]{0,8}[ \t\r\n]+)*[0-9A-Fa-f]{0,8}")
+"""White space, and the sizes of its chunks: S3 sends a byte of it now and then while it completes an upload or copies
+(https://docs.aws.amazon.com/AmazonS3/latest/API/API_CompleteMultipartUpload.html)."""
+MOST_WAITS = 20
+"""So many read timeouts may pass with white space."""
+_SINGLE = ("content-length", "content-range", "transfer-encoding", "etag")
+_HARMLESS = ("StartBoundaryNotFoundDefect", "MultipartInvariantViolationDefect", "CloseBoundaryNotFoundDefect")
+"""What the parser of e-mails, which reads the headers, says of an object whose type is multipart/..."""
+_OF_OBJECT = re.compile(r"versionId|partNumber|response-.*|x-id")
+
+
+def asks_for_object(method: str, target: str) -> bool:
+    """Return whether a request is for an object, whose body may be of any size; others' answers are documents.
+
+    >>> asks_for_object("GET", "/bucket/key?versionId=1"), asks_for_object("GET", "/bucket?list-type=2")
+    (True, False)
+    """
+    names = [name for name, _ in parse_qsl(target.partition("?")[2], keep_blank_values=True)]
+    return method == "GET" and all(_OF_OBJECT.fullmatch(name) for name in names)
+
+
+class _BrokenError(ConnectionResetError, http.client.HTTPException):
+    """An answer that is not taken: to urllib3 and boto3 the connection broke."""
+
+    def __init__(self, what: str) -> None:
+        super().__init__(errno.ECONNRESET, what)
+
+
+class _Received(io.RawIOBase):
+    """What comes over a socket: it must come on, and end."""
+
+    def __init__(self, sock: Any) -> None:
+        self._raw = sock.makefile("rb", buffering=0)
+        self._timeout, self._began = sock.gettimeout(), time.monotonic()
+        self._progress = Progress(self._timeout, self._began)
+        self.left: int | None = MAX_DOCUMENT_BYTES
+        """Bytes that may still come; None: any number."""
+        self.may_wait = False
+        """Whether only a document's head has come, which white space may follow for long."""
+        self._waited = b""
+        """The last bytes that came meanwhile."""
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        count = int(self._raw.readinto(buffer) or 0)
+        now = time.monotonic()
+        if self.may_wait:
+            self._wait(bytes(buffer[:count]), now)
+        self._progress.received(count, now)
+        if self._progress.has_stopped(now):
+            raise TimeoutError(errno.ETIMEDOUT, "the answer trickles")
+        if self.left is not None:
+            self.left -= count
+            if self.left < 0:
+                raise _BrokenError("the answer is longer than any of S3's")
+        return count
+
+    def _wait(self, data: bytes, now: float) -> None:
+        self._waited += data
+        self.may_wait = bool(_WAITING.fullmatch(self._waited))
+        self._waited = self._waited[-8:]
+        if self.may_wait and now - self._began < MOST_WAITS * (self._timeout or 0):
+            self._progress.begin(now)
+
+    def close(self) -> None:
+        if not self.closed:
+            self._raw.close()
+        super().close()
+
+
+class _Lines(io.BufferedReader):
+    """Lines that are whole: one that the end of the connection cuts off is none."""
+
+    raw: _Received
+
+    def readline(self, size: int | None = -1, /) -> bytes:
+        line = super().readline(size)
+        is_full = size is not None and 0 <= size <= len(line)
+        if not line.endswith(b"\n") and not is_full:
+            raise http.client.RemoteDisconnected("the connection ended within the head of an answer, or before it")
+        return line
+
+
+class _Readable:
+    """A socket, as far as a response needs one."""
+
+    def __init__(self, sock: Any) -> None:
+        self._sock = sock
+
+    def makefile(self, mode: str) -> io.BufferedReader:
+        return _Lines(_Received(self._sock))
+
+
+class StrictResponse(http.client.HTTPResponse):
+    """http.client's, of whole lines, and bounded as long as it is not known to be an object."""
+
+    def __init__(self, sock: Any, *args: Any, **kwargs: Any) -> None:
+        super().__init__(_Readable(sock), *args, **kwargs)  # type: ignore[arg-type]
+
+
+def strict(kind: Any, watch: Callable[[Any], None]) -> Any:
+    """Return a class of the SDK's connections whose answers are checked; `watch` is told of each before it is used."""
+
+    class StrictConnection(kind):
+        response_class = StrictResponse
+        _last_used = 0.0
+        _is_for_object = False
+
+        def request(self, method: str, url: str, *args: Any, **kwargs: Any) -> Any:
+            watch(self)
+            self._is_for_object = asks_for_object(method, url)
+            if self.sock is not None and self._is_stale():
+                self.close()
+            self._last_used = time.monotonic()
+            return super().request(method, url, *args, **kwargs)
+
+        def connect(self) -> None:
+            super().connect()
+            self._last_used = time.monotonic()
+            keep_alive(self.sock)
+            watch(self)
+
+        def getresponse(self, *args: Any, **kwargs: Any) -> Any:
+            response = super().getresponse(*args, **kwargs)
+            try:
+                _check(response, is_for_object=self._is_for_object)
+            except BaseException:
+                response.close()
+                self.close()
+                raise
+            self._last_used = time.monotonic()
+            return response
+
+        def _is_stale(self) -> bool:
+            """It was idle for long, or TLS has decrypted more than was asked for, which no look at the socket shows."""
+            pending = self.sock.pending() if isinstance(self.sock, ssl.SSLSocket) else 0
+            return bool(pending) or time.monotonic() - self._last_used > MAX_IDLE_S
+
+    return StrictConnection
+
+
+def _check(response: Any, *, is_for_object: bool) -> None:
+    """Refuse what `StrictResponse` cannot see in lines; bound the body."""
+    if response.status < 200:
+        raise _BrokenError("an interim answer came instead of the final one")
+    inner = getattr(response, "_original_response", None) or response
+    if any(type(each).__name__ not in _HARMLESS for each in getattr(inner.msg, "defects", ())):
+        raise _BrokenError("the answer has a header that is none")
+    headers = response.headers
+    for name in _SINGLE:
+        found = headers.getlist(name) if hasattr(headers, "getlist") else headers.get_all(name) or []
+        if len(found) > 1:
+            raise _BrokenError(f"the answer has the field {name} twice")
+    length = headers.get("Content-Length")
+    if length is not None and not re.fullmatch(r"[0-9]{1,19}", length.strip()):
+        raise _BrokenError("the answer has a Content-Length that is no number")
+    if length is not None and "Transfer-Encoding" in headers:
+        raise _BrokenError("the answer has both a length and a transfer coding")
+    received = getattr(getattr(inner, "fp", None), "raw", None)  # None where there is no body
+    if isinstance(received, _Received):
+        is_object = is_for_object and response.status < 300
+        received.left = None if is_object else MAX_ERROR_BYTES if response.status >= 300 else MAX_DOCUMENT_BYTES
+        received.may_wait = not is_for_object

@@ -1,0 +1,113 @@
+"""Multipart uploads, one method for each of S3's operations."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+from urllib.parse import urlencode
+
+from registry_s3fs import ranges
+from registry_s3fs.errors import FileExpired, copied_nothing
+from registry_s3fs.records import PLAIN, Body, Description, ObjectInfo, Part, Upload
+from registry_s3fs.s3 import responses
+from registry_s3fs.s3.writes import Writes
+
+
+class Uploads(Writes):
+    """Operations on multipart uploads."""
+
+    def create_upload(
+        self, key: str, *, description: Description = PLAIN, tags: Mapping[str, str] | None = None
+    ) -> str:
+        """CreateMultipartUpload; gives the upload's id."""
+        tagging = {"Tagging": urlencode(tags)} if tags else {}
+        answer = self._send("create_multipart_upload", key, {"Key": key, **description, **tagging, **self._new_object})
+        asked = self._asked("CreateMultipartUpload", key)
+        responses.is_document(answer, asked, "UploadId")
+        return responses.text(answer, "UploadId", asked)
+
+    def upload_part(self, key: str, upload_id: str, number: int, body: Body) -> Part:
+        """UploadPart."""
+        body = bytes(body) if isinstance(body, memoryview) else body
+        answer = self._send("upload_part", key, {"Key": key, "UploadId": upload_id, "PartNumber": number, "Body": body})
+        return Part(number, responses.etag(answer, self._asked("UploadPart", key)), len(body))
+
+    def upload_part_copy(self, key: str, upload_id: str, number: int, source: ObjectInfo, extent: ranges.Range) -> Part:
+        """UploadPartCopy of a range of the source's very version."""
+        request = {
+            "CopySourceRange": ranges.header(*extent), "Key": key, "UploadId": upload_id, "PartNumber": number
+        }  # fmt: skip
+
+        def send(named: dict[str, Any]) -> Mapping[str, Any]:
+            return self._send("upload_part_copy", source.key, {**request, **named}, precondition=FileExpired)
+
+        answer = self._copying(source, send)
+        if not (answer.get("CopyPartResult") or {}).get("ETag"):  # rclone takes it for an UploadPart without a body
+            raise copied_nothing(self.path(source.key))
+        etag = responses.copied(answer, "CopyPartResult", self._asked("UploadPartCopy", source.key))
+        self._check_copied(source)
+        return Part(number, etag, extent[1] - extent[0])
+
+    def list_parts(self, key: str, upload_id: str) -> Sequence[Part]:
+        """ListParts, all pages: the parts by number."""
+        asked = self._asked("ListParts", key)
+        request: dict[str, Any] = {"Key": key, "UploadId": upload_id}
+        progress, parts = responses.Progress(asked), list[Part]()
+        while True:
+            answer = self._send("list_parts", key, request)
+            found = responses.parts(answer, asked)
+            parts += found
+            first = found[0].number if found else None
+            following = progress.following(answer, first, "NextPartNumberMarker")
+            if not following:
+                return parts
+            (request["PartNumberMarker"],) = following
+
+    def list_uploads(self, prefix: str) -> Iterator[Upload]:
+        """ListMultipartUploads, all pages: the unfinished uploads of keys that begin with `prefix`, by key.
+
+        Both markers go into the next request: S3 ignores an upload id marker that has no key marker beside it.
+        """
+        asked = self._asked("ListMultipartUploads", prefix)
+        folder = prefix[: prefix.rfind("/") + 1] if self.parameters.is_directory_bucket else prefix
+        request: dict[str, Any] = {"Prefix": folder}
+        progress = responses.Progress(asked)
+        while True:
+            try:
+                answer = self._send("list_multipart_uploads", prefix, request)
+            except FileNotFoundError as error:
+                if responses.code(error.__cause__) == "NoSuchUpload":  # rclone, where none is pending
+                    return
+                raise
+            found = responses.uploads(answer, folder, asked)
+            yield from (upload for upload in found if upload.key.startswith(prefix))
+            first = found[0].upload_id if found else None
+            following = progress.following(answer, first, "NextKeyMarker", "NextUploadIdMarker")
+            if not following:
+                return
+            request["KeyMarker"] = following[0]
+            if following[1]:
+                request["UploadIdMarker"] = following[1]
+
+    def complete_upload(self, key: str, upload_id: str, parts: Sequence[Part], *, exclusive: bool = False) -> None:
+        """CompleteMultipartUpload: the object appears, whole."""
+        listed = [{"PartNumber": part.number, "ETag": part.etag} for part in sorted(parts, key=lambda p: p.number)]
+        request = {"Key": key, "UploadId": upload_id, "MultipartUpload": {"Parts": listed}}
+
+        def send(condition: Mapping[str, Any]) -> None:
+            answer = self._send("complete_multipart_upload", key, {**request, **condition})
+            asked = self._asked("CompleteMultipartUpload", key)
+            if not responses.completed_etag(answer, asked):
+                found = self.head(key)
+                if found.size != sum(part.size for part in parts):
+                    raise asked.refused(f"it has no ETag, and {found.size} bytes are there")
+
+        if exclusive:
+            self._if_absent(key, send)
+        else:
+            send({})
+
+    def abort_upload(self, key: str, upload_id: str) -> None:
+        """AbortMultipartUpload; its parts are thrown away."""
+        answer = self._send("abort_multipart_upload", key, {"Key": key, "UploadId": upload_id})
+        responses.is_not_foreign(answer, self._asked("AbortMultipartUpload", key))

@@ -1,0 +1,1 @@
+"""Threads: what they do in the background, and what becomes of them in a forked process."""

@@ -1,0 +1,1 @@
+"""Between local files and objects."""

@@ -1,0 +1,161 @@
+"""The local file that is stored: ranges of a regular one, in any order; anything else from its start to its end."""
+
+from __future__ import annotations
+
+import errno
+import io
+import logging
+import os
+import stat
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from functools import partial
+from itertools import count
+from typing import Any
+
+from registry_s3fs import ranges
+from registry_s3fs.bodies import Spare
+from registry_s3fs.transfer import local_paths
+from registry_s3fs.transfer.upload import Chunk
+
+logger = logging.getLogger("registry_s3fs")
+
+
+@contextmanager
+def opened(lpath: Any, callback: Any) -> Iterator[LocalSource]:
+    """Open a local file to be stored; the callback is told of its size, where it has one, and of bytes stored."""
+    with io.FileIO(os.fsdecode(lpath)) as file:
+        yield LocalSource(file, lpath, callback)
+
+
+class LocalSource:
+    """An open local file, in chunks that any thread may read.
+
+    What is no regular file, says that its size is 0, or is made up by the kernel is read to its end; of all others
+    the size is known. A regular file must stay as it is until everything is stored.
+    """
+
+    def __init__(self, file: io.FileIO, lpath: Any, callback: Any) -> None:
+        self._file = file
+        self._path = os.path.join(os.getcwd(), os.fsdecode(lpath))  # whatever the current directory is later
+        self._callback = callback
+        self._lock = threading.Lock()
+        self._spare = Spare()
+        found = os.fstat(file.fileno())
+        lasting = stat.S_ISREG(found.st_mode) and not local_paths.is_made_by_kernel(local_paths.followed(lpath))
+        self._version = self._look() if lasting else None
+        self._size = found.st_size if lasting and found.st_size else None
+        if self._size is not None:
+            callback.set_size(self._size)
+
+    def chunks(self, chunk_bytes: int) -> Iterator[Chunk]:
+        """Give the file's bytes in chunks of `chunk_bytes`, larger where S3's limits ask for it; at least one."""
+        if self._size is None:
+            return self._chunks_to_the_end(chunk_bytes)
+        extents = ranges.split_for_upload(self._size, chunk_bytes)
+        return (Chunk(end - start, partial(self._range, start, end)) for start, end in extents)
+
+    def check_unchanged(self) -> None:
+        """Raise an `OSError` where a regular file is no longer what it was when it was opened."""
+        if self._version is not None and self._look() != self._version:
+            raise self._changed()
+
+    def _look(self) -> object:
+        """What changes when the file is written, and when its path leads to another one."""
+        try:
+            found = os.fstat(self._file.fileno()), os.stat(self._path)
+        except FileNotFoundError:
+            return None
+        return [(each.st_dev, each.st_ino, each.st_size, each.st_mtime_ns) for each in found]
+
+    def _changed(self) -> OSError:
+        text = (
+            "the local file changed while it was being stored, and nothing was published; try again when it is at rest"
+        )
+        return OSError(errno.EBUSY, text, self._path)
+
+    @contextmanager
+    def _range(self, start: int, end: int) -> Iterator[bytearray]:
+        memory = self._spare.take(end - start)
+        if _fill(memory, partial(self._read_at, start)) < len(memory):
+            raise self._changed()
+        self.check_unchanged()  # no need to send what cannot be published
+        with self._counted(memory):
+            yield memory
+
+    def _chunks_to_the_end(self, chunk_bytes: int) -> Iterator[Chunk]:
+        for number in count(1):
+            size = ranges.streamed_part_bytes(number, chunk_bytes)
+            memory = self._spare.take(size)
+            filled = _fill(memory, self._read_next)
+            if filled or number == 1:
+                del memory[filled:]
+                yield Chunk(filled, partial(self._counted, memory))
+            if filled < size:
+                return
+
+    @contextmanager
+    def _counted(self, memory: bytearray) -> Iterator[bytearray]:
+        size = len(memory)
+        with self._spare.lent(memory):
+            yield memory
+        with self._lock:
+            self._callback.relative_update(size)
+
+    def _read_at(self, start: int, at: int, view: memoryview) -> int:
+        if hasattr(os, "preadv"):
+            return os.preadv(self._file.fileno(), [view], start + at)
+        with self._lock:
+            self._file.seek(start + at)
+            return self._file.readinto(view)
+
+    def _read_next(self, at: int, view: memoryview) -> int:
+        found: int | None = self._file.readinto(view)
+        if found is None:
+            raise BlockingIOError(errno.EAGAIN, "the local file gives no bytes without waiting", self._path)
+        return found
+
+
+def _fill(memory: bytearray, read: Callable[[int, memoryview], int]) -> int:
+    """Read until the memory is full or the file at its end (a pipe gives a little at a time, Linux at most 2 GiB);
+    return how much that was."""
+    with memoryview(memory) as view:
+        at = 0
+        while at < len(view):
+            with view[at:] as rest:
+                found = read(at, rest)
+            if not found:
+                break
+            at += found
+    return at
+
+
+def without_special_files(pairs: Sequence[tuple[str, str]], named: Sequence[str]) -> list[tuple[str, str]]:
+    """Leave out FIFOs, sockets and devices that were not named but found, in a directory or by a pattern.
+
+    To read them may never end. The log says which they are.
+    """
+    kept = []
+    for source, target in pairs:
+        if source not in named and _is_special(source):
+            logger.warning("%s is a FIFO, socket or device, and is left out; name it to have it read", source)
+        else:
+            kept.append((source, target))
+    return kept
+
+
+def _is_special(path: str) -> bool:
+    try:
+        mode = os.stat(path).st_mode
+    except OSError:  # to open it will tell
+        return False
+    return not stat.S_ISREG(mode) and not stat.S_ISDIR(mode)
+
+
+def size_of(lpath: Any) -> int:
+    """Return how large a local file says that it is; 0 where that cannot be told, which its storing will."""
+    try:
+        return os.path.getsize(lpath)
+    except OSError:
+        return 0

@@ -1,0 +1,164 @@
+"""The local file that an object is fetched into: replaced whole, or, where it is no regular file, written into."""
+
+from __future__ import annotations
+
+import errno
+import io
+import logging
+import os
+import stat
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from typing import IO, Any
+
+from registry_s3fs.transfer import local_paths
+
+logger = logging.getLogger("registry_s3fs")
+
+MAX_PARTIAL_NAME_BYTES = 100
+"""How much of a file's name its partial file repeats: what is put around it has 39 more, and some file systems take
+143 in all (eCryptfs), most of them 255."""
+NEW_MODE = 0o666
+"""Of a file that was not there; the umask takes its bits from it."""
+OWNERS_MODE = 0o600
+"""What a partial file has at most, until it has owner, group and mode of the file that it replaces."""
+
+
+@contextmanager
+def opened(lpath: Any) -> Iterator[IO[bytes]]:
+    """Open a local file to be written from its beginning to its end.
+
+    A file that is missing, or regular, takes its new bytes when the block ends well, all at once; otherwise what was
+    there stays. Symbolic links are followed: what they lead to is replaced. Anything else (a device, a FIFO, a file
+    of /proc or /sys, an open descriptor such as /dev/stdout) is written into as the bytes come; such a file says
+    that it is not ``seekable()``.
+
+    Raises:
+        OSError: what the system says, with the path in `filename`; a directory is `IsADirectoryError`.
+    """
+    path = local_paths.followed(lpath)
+    found = refuse_directory(lpath)
+    try:
+        with _replaced(path, found) if _is_replaced(path, found) else _written_into(path) as file:
+            yield file
+    except OSError as error:
+        if error.errno is not None and error.filename is None:  # of a write: the disk is full, nobody reads the pipe
+            error.filename = path
+        raise
+
+
+def refuse_directory(lpath: Any) -> os.stat_result | None:
+    """Return what is there, if anything.
+
+    Raises:
+        IsADirectoryError: it is a directory.
+    """
+    found = _look(lpath)
+    if found is not None and stat.S_ISDIR(found.st_mode):
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), local_paths.followed(lpath))
+    return found
+
+
+def write_all(file: Any) -> Callable[[bytes], object]:
+    """Return a `write` for a user's file object that takes all of the bytes, though the file has no buffer."""
+    if not isinstance(file, io.RawIOBase):
+        whole: Callable[[bytes], object] = file.write
+        return whole
+
+    def write(data: bytes) -> None:
+        with memoryview(data) as view:
+            at = 0
+            while at < len(view):
+                with view[at:] as rest:
+                    count = file.write(rest)
+                if count is None:
+                    raise BlockingIOError(errno.EAGAIN, "the file object takes no more bytes without waiting")
+                at += count
+
+    return write
+
+
+def partial_name(name: str) -> str:
+    """Return a new name for what is there of a file until it is whole: ``.NAME.HEX.part``.
+
+    >>> partial_name("f")  # doctest: +ELLIPSIS
+    '.f....part'
+    >>> len(partial_name("\\u732b" * 85).encode()) <= 143
+    True
+    """
+    short = os.fsencode(name)[:MAX_PARTIAL_NAME_BYTES].decode(errors="ignore")
+    return f".{short}.{uuid.uuid4().hex}.part"
+
+
+def _look(lpath: Any) -> os.stat_result | None:
+    try:
+        return os.stat(lpath)
+    except FileNotFoundError:
+        return None
+
+
+def _is_replaced(path: str, found: os.stat_result | None) -> bool:
+    regular = found is None or stat.S_ISREG(found.st_mode)
+    return regular and not local_paths.is_made_by_kernel(path) and not local_paths.is_descriptor(path)
+
+
+@contextmanager
+def _replaced(path: str, found: os.stat_result | None) -> Iterator[IO[bytes]]:
+    folder, name = os.path.split(path)
+    os.makedirs(folder, exist_ok=True)
+    partial = os.path.join(folder, partial_name(name))
+    try:
+        with _created(partial, path, NEW_MODE if found is None else OWNERS_MODE & found.st_mode) as file:
+            if found is not None:
+                _take_over(file.fileno(), found)
+            yield file
+        os.replace(partial, path)
+    except BaseException:
+        _remove(partial)
+        raise
+
+
+def _created(partial: str, path: str, mode: int) -> IO[bytes]:
+    try:
+        return open(partial, "xb", opener=lambda name, flags: os.open(name, flags, mode))
+    except OSError as error:
+        text = f"no file can be made beside it, to take its place once that is whole ({error.strerror})"
+        raise OSError(error.errno, text, path) from error
+
+
+def _take_over(descriptor: int, found: os.stat_result) -> None:
+    """Give a file the owner and group, as far as the system allows, and the permissions of one that is there."""
+    if not hasattr(os, "fchmod"):  # Windows
+        return
+    for owner in (found.st_uid, -1):
+        with suppress(OSError):
+            os.fchown(descriptor, owner, found.st_gid)
+            break
+    permissions = found.st_mode & 0o777  # a write by another than root takes set-user-ID away, too
+    if stat.S_IMODE(os.fstat(descriptor).st_mode) != permissions:  # FAT knows no chmod, and has one mode for all
+        os.fchmod(descriptor, permissions)
+
+
+def _remove(partial: str) -> None:
+    try:
+        os.unlink(partial)
+    except FileNotFoundError:
+        pass
+    except OSError as error:
+        logger.warning("partial file %s is left behind: %s", partial, error)
+
+
+class _InOrder(io.FileIO):
+    """A file whose bytes are written one after the other, also where the system would let one choose their places."""
+
+    def seekable(self) -> bool:
+        return False
+
+
+def _written_into(path: str) -> IO[bytes]:
+    own = local_paths.own_descriptor(path)
+    if own is None:
+        return io.BufferedWriter(_InOrder(path, "wb"))
+    # Opened anew, a redirected output would lose what was written to it before, and a socket cannot be opened.
+    return io.BufferedWriter(_InOrder(os.dup(own), "wb"))

@@ -1,0 +1,75 @@
+"""An object stored from chunks that come one after the other: in one request, or in parts side by side."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import AbstractContextManager, nullcontext
+from functools import partial
+from itertools import chain
+from typing import NamedTuple
+
+from registry_s3fs import ranges
+from registry_s3fs.bucket import Bucket
+from registry_s3fs.concurrency import Pool
+from registry_s3fs.multipart import MultipartUpload, most_in_flight
+from registry_s3fs.records import PLAIN, Body, Description
+
+MAX_BYTES_IN_FLIGHT = 224 * ranges.MIB
+"""Of the chunks of one upload, or of all that one call has under way: none of them waits for the caller."""
+
+
+class Chunk(NamedTuple):
+    """Bytes that become an object, or a part of one."""
+
+    size: int
+    body: Callable[[], AbstractContextManager[Body]]
+    """Gives the bytes, which stay as they are until the block ends. It ends well once the server has them."""
+
+
+def chunks_of(view: memoryview, chunk_bytes: int) -> Iterator[Chunk]:
+    """Give bytes that are in memory, in chunks of `chunk_bytes`, larger where S3's limits ask for it.
+
+    >>> [chunk.size // ranges.MIB for chunk in chunks_of(memoryview(bytes(12 * ranges.MIB)), 5 * ranges.MIB)]
+    [5, 5, 2]
+    """
+    for start, end in ranges.split_for_upload(len(view), chunk_bytes):
+        yield Chunk(end - start, partial(_as_it_is, view[start:end]))
+
+
+def _as_it_is(view: memoryview) -> AbstractContextManager[Body]:
+    return nullcontext(view)
+
+
+def upload(
+    bucket: Bucket,
+    pool: Pool,
+    key: str,
+    chunks: Iterable[Chunk],
+    *,
+    exclusive: bool = False,
+    description: Description = PLAIN,
+    before_publishing: Callable[[], None] = lambda: None,
+    side_by_side: int = 1,
+) -> None:
+    """Store at least one chunk: a single one by PutObject, more as the parts of an upload.
+
+    `before_publishing` is called once all bytes are read; where it raises, nothing is published. So many uploads as
+    `side_by_side` share the memory.
+    """
+    rest = iter(chunks)
+    first, second = next(rest), next(rest, None)
+    if second is None:
+        with first.body() as body:
+            before_publishing()
+            bucket.put(key, body, exclusive=exclusive, description=description)
+        return
+    parts = MultipartUpload(bucket, pool, key, description=description)
+    try:
+        for chunk in chain((first, second), rest):
+            parts.add(chunk.size, chunk.body, most_in_flight(chunk.size, MAX_BYTES_IN_FLIGHT // side_by_side))
+        parts.settle()
+        before_publishing()
+        parts.complete(exclusive=exclusive)
+    except BaseException:
+        parts.abort()
+        raise

@@ -1,0 +1,189 @@
+"""What is stored whole, one or many: `pipe`, `put` and their kin."""
+
+from __future__ import annotations
+
+import os
+import re
+import unicodedata
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import closing
+from functools import partial
+from typing import Any, TypeVar
+
+from fsspec.callbacks import DEFAULT_CALLBACK
+from fsspec.implementations.local import LocalFileSystem
+
+from registry_s3fs import attempts, bulk, concurrency
+from registry_s3fs.base import OnBucket
+from registry_s3fs.bulk import Pair
+from registry_s3fs.records import PLAIN, Description
+from registry_s3fs.s3.puts import SMALL_BYTES, Put
+from registry_s3fs.transfer import local_source, upload
+
+T = TypeVar("T")
+_TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+"""Of HTTP (https://www.rfc-editor.org/rfc/rfc9110#section-5.6.2)."""
+
+
+class Uploads(OnBucket):
+    """fsspec's `pipe_file`, `pipe`, `put_file` and `put`."""
+
+    def pipe_file(self, path: Any, value: Any, mode: str = "overwrite", **kwargs: Any) -> None:
+        """Store bytes; with ``mode="create"`` an existing file is a `FileExistsError`, atomically."""
+        self._pipe_one((path, value), mode=mode, **kwargs)
+
+    def _pipe_one(self, pair: tuple[Any, Any], **how: Any) -> None:
+        path, value = pair
+        view = memoryview(value).cast("B")
+        self._upload(path, lambda chunk_bytes: upload.chunks_of(view, chunk_bytes), **how)
+
+    def pipe(self, path: Any, value: Any = None, **kwargs: Any) -> None:
+        """Store bytes at a path, or each of ``{path: bytes}``, side by side; `BulkError` as of `put`."""
+        pairs = list((path if isinstance(path, Mapping) else {path: value}).items())
+        count, failed = len(pairs), {}
+        if count > 1 and not self._intrans and not kwargs.keys() - {"content_type", "metadata"}:
+            small, pairs = _divided(pairs, lambda pair: _size_of(pair[1]), SMALL_BYTES)
+            failed = self._pipe_small(small, described(**kwargs))
+        failed |= self._errors_of(partial(self._pipe_one, **kwargs), pairs, lambda pair: _size_of(pair[1]))
+        attempts.raise_failed("pipe", failed, count)
+
+    def _errors_of(
+        self, store: Callable[..., None], pairs: Sequence[Any], size_of: Callable[[Any], int], **how: Any
+    ) -> dict[str, Exception]:
+        """Store each of several: what takes one request by a thread; what is larger a few at a time, whose parts go
+        side by side. Return the errors of those that failed."""
+        small, large = _divided(pairs, size_of, self.parameters.chunksize) if len(pairs) > 1 else (pairs, [])
+        failed = attempts.errors_of(self.pool, store, small, **how)
+        some = partial(store, side_by_side=min(len(large), concurrency.COORDINATORS))
+        return failed | attempts.errors_of(concurrency.coordinators(), some, large, **how)
+
+    def _pipe_small(self, pairs: Sequence[tuple[Any, Any]], description: Description) -> dict[str, Exception]:
+        """Store small files by one thread; gives the errors of those that failed."""
+        failed: dict[str, Exception] = {}
+        last = attempts.LastWord()
+
+        def puts() -> Iterator[Put]:
+            for path, value in pairs:
+                try:
+                    last.check()
+                    yield Put(self._key(path), memoryview(value).cast("B"), description, str(path))
+                except (OSError, ValueError) as error:
+                    failed[str(path)] = error
+
+        with closing(self.bucket.put_many(puts(), self.pool)) as ended:
+            for put in ended:
+                if put.error is not None:
+                    failed[put.name] = put.error
+                    last.note(put.error)
+        self.invalidate_cache()
+        return failed
+
+    def put_file(
+        self, lpath: Any, rpath: Any, callback: Any = DEFAULT_CALLBACK, mode: str = "overwrite", **kwargs: Any
+    ) -> None:
+        """Store a local file, its parts side by side. A local directory: nothing to store.
+
+        What is no regular file, or says that its size is 0, is read to its end. A file that changes meanwhile is
+        an `OSError`, and is not stored.
+        """
+        self._put_one(lpath, rpath, callback, mode=mode, **kwargs)
+
+    def _put_one(self, lpath: Any, rpath: Any, callback: Any, **how: Any) -> None:
+        rpath = self._path(rpath)
+        if not os.path.isdir(lpath):
+            with local_source.opened(lpath, callback) as source:
+                self._upload(rpath, source.chunks, source.check_unchanged, **how)
+
+    def put(
+        self,
+        lpath: Any,
+        rpath: Any,
+        recursive: bool = False,
+        callback: Any = DEFAULT_CALLBACK,
+        maxdepth: int | None = None,
+        **kwargs: Any,
+    ) -> None:
+        """Store local files. The callback counts files, its branches bytes.
+
+        FIFOs, sockets and devices are read where they are named, and left out where they are found in a directory.
+
+        Raises:
+            BulkError: some of several failed, which are named by their targets; all others are stored.
+        """
+        lpath, rpath = bulk.local_path(lpath), self._target(rpath)
+        paired = bulk.pair_up(LocalFileSystem(), lpath, rpath, recursive, maxdepth, lambda: self.isdir(rpath))
+        named = [LocalFileSystem._strip_protocol(each) for each in ([lpath] if isinstance(lpath, str) else lpath)]
+        files = local_source.without_special_files(paired.files, named)
+        callback.set_size(len(files))
+
+        def put_one(pair: Pair, **more: Any) -> None:
+            with callback.branched(*pair) as child:
+                self._put_one(*pair, child, **{**kwargs, **more})
+
+        done = partial(callback.relative_update, 1)
+        failed = self._errors_of(put_one, files, lambda pair: local_source.size_of(pair[0]), named=1, done=done)
+        attempts.raise_failed("put", failed, len(files))
+
+    def _upload(
+        self,
+        path: Any,
+        chunks: Callable[[int], Iterator[upload.Chunk]],
+        check: Callable[[], None] = lambda: None,
+        *,
+        mode: str = "overwrite",
+        side_by_side: int = 1,
+        **kwargs: Any,
+    ) -> None:
+        if mode not in ("overwrite", "create"):
+            raise ValueError(f"mode: {mode!r} is neither 'overwrite' nor 'create'")
+        chunk_bytes = self._chunk_bytes(kwargs.pop("block_size", None))
+        description = described(**kwargs)
+        if self._intrans:  # it appears at the transaction's end, with the files that were opened
+            with self.open(path, "xb" if mode == "create" else "wb", chunk_bytes, **kwargs) as file:
+                for chunk in chunks(chunk_bytes):
+                    with chunk.body() as data:
+                        file.write(data)
+                check()
+            return
+        upload.upload(
+            self.bucket, self.pool, self._key(path), chunks(chunk_bytes),
+            exclusive=mode == "create", before_publishing=check, description=description, side_by_side=side_by_side,
+        )  # fmt: skip
+        self.invalidate_cache(path)
+
+
+def _size_of(value: Any) -> int:
+    return memoryview(value).nbytes
+
+
+def _divided(items: Sequence[T], size_of: Callable[[T], int], most_bytes: int) -> tuple[list[T], list[T]]:
+    """Those up to a size, and those above it."""
+    parts: tuple[list[T], list[T]] = [], []
+    for item in items:
+        parts[size_of(item) > most_bytes].append(item)
+    return parts
+
+
+def described(content_type: str | None = None, metadata: Mapping[str, str] | None = None) -> Description:
+    """What callers say of the object they write, as request fields.
+
+    Raises:
+        ValueError: it cannot be sent: a name of metadata is no word that a header's name may hold, or a text has line
+            breaks or other control characters.
+    """
+    description = dict(PLAIN)
+    if content_type:
+        description["ContentType"] = _sendable("content_type", content_type)
+    for name, value in (metadata or {}).items():
+        if not isinstance(name, str) or not _TOKEN.fullmatch(name):
+            raise ValueError(f"metadata: {name!r} is no name for it; use letters, digits and -_.")
+        description.setdefault("Metadata", {})[name] = _sendable(f"metadata {name!r}", value)
+    return description
+
+
+def _sendable(what: str, value: Any) -> str:
+    if not isinstance(value, str):
+        raise ValueError(f"{what}: {value!r} is no text")
+    if any(unicodedata.category(character) == "Cc" for character in value):
+        raise ValueError(f"{what}: {value!r} has control characters, which no header can hold")
+    return value

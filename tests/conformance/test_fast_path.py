@@ -1,0 +1,400 @@
+"""The fast path takes the plain answer only, spends the same budget as boto3, and is heard and seen as boto3 is."""
+
+from __future__ import annotations
+
+import errno
+import gc
+import logging
+import os
+import resource
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from typing import Any
+
+import boto3
+import botocore.client
+import pytest
+
+from registry_s3fs import RegistryS3FileSystem
+from registry_s3fs.s3.fast_path import client, connection, engine
+from registry_s3fs.s3.fast_path.client import MOST_REFUSALS
+from testbed.messages import Answer, Close, Pause, Request, Silence, steps
+from testbed.scripted_store import ScriptedStore
+
+MIB = 1024 * 1024
+DATA = bytes(range(256)) * 40
+
+
+@pytest.fixture
+def store() -> Iterator[ScriptedStore]:
+    with ScriptedStore({"f": DATA, "g": b"another", "d/h": b"1"}) as found:
+        yield found
+
+
+def filesystem(store: ScriptedStore, **options: Any) -> RegistryS3FileSystem:
+    config = {"read_timeout": 2, "retries": {"total_max_attempts": 2}, **options.pop("config_kwargs", {})}
+    return RegistryS3FileSystem(**store.options(config_kwargs=config, **options), skip_instance_cache=True)
+
+
+CALLS: dict[str, Callable[[RegistryS3FileSystem], Any]] = {
+    "GetObject": lambda fs: fs.cat_file("/f"),
+    "HeadObject": lambda fs: fs.info("/f")["size"],
+    "ListObjectsV2": lambda fs: fs.ls("/d", detail=False),
+    "PutObject": lambda fs: fs.pipe_file("/new", b"1"),
+}
+BY_BOTO3 = "Boto3/"
+
+
+def bare(status: int) -> Answer:
+    """An answer without a body."""
+    return Answer(status, "No", (("Content-Length", "0"),))
+
+
+def by_boto3(request: Request) -> bool:
+    return BY_BOTO3 in (request.header("User-Agent") or "")
+
+
+@pytest.mark.parametrize("operation", CALLS)
+def test_the_plain_answer_takes_one_request(store: ScriptedStore, operation: str) -> None:
+    """Which boto3 does not see; with ``fast_path=False`` it is boto3's."""
+    CALLS[operation](filesystem(store))
+    assert [by_boto3(request) for request in store.of(operation)] == [False]
+    CALLS[operation](filesystem(store, fast_path="false"))
+    assert [by_boto3(request) for request in store.of(operation)] == [False, True]
+
+
+def odd(_: Request, answer: Answer) -> Any:
+    return answer.with_header("X-Folded", "a\r\n b")
+
+
+@pytest.mark.parametrize("operation", CALLS)
+def test_a_kind_of_request_is_boto3s_after_so_many_odd_answers(store: ScriptedStore, operation: str) -> None:
+    """Whatever succeeded between; other kinds go on."""
+    fs = filesystem(store)
+    for _ in range(MOST_REFUSALS):
+        CALLS[operation](fs)
+        script = store.script(operation, odd, times=1)
+        CALLS[operation](fs)
+        assert script.struck == 1
+    assert not fs.bucket._fast_path.is_open(operation)
+    assert all(fs.bucket._fast_path.is_open(other) for other in CALLS if other != operation)
+    store.requests.clear()
+    CALLS[operation](fs)
+    assert [by_boto3(request) for request in store.of(operation)] == [True]
+
+
+@pytest.mark.parametrize("operation", CALLS)
+@pytest.mark.parametrize("attempts", [1, 2, 3])
+@pytest.mark.parametrize("reply", [bare(503), bare(500), [Close()]], ids=["503", "500", "close"])
+def test_attempts_are_the_sdks_setting_all_in_all(
+    store: ScriptedStore, operation: str, attempts: int, reply: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """``total_max_attempts`` of 2 means 2, by whichever way they go."""
+    monkeypatch.setattr("random.uniform", lambda *bounds: 0.0)
+    monkeypatch.setattr("random.random", lambda: 0.0)
+    fs = filesystem(store, config_kwargs={"retries": {"total_max_attempts": attempts}})
+    store.script(operation, reply)
+    with pytest.raises(OSError, match=r"busy|failed|broke|is none of S3's"):
+        CALLS[operation](fs)
+    assert len(store.of(operation)) == attempts
+
+
+@pytest.mark.parametrize("status", [403, 404, 412, 416])
+def test_a_plain_refusal_is_an_answer(store: ScriptedStore, status: int) -> None:
+    """It is not asked for again, does not count as odd, and has the SDK's exception as its cause."""
+    body = b"<Error><Code>Whatever</Code><Message>for a reason</Message></Error>"
+    fs = filesystem(store)
+    store.script("PutObject", Answer(status, "No", (("Content-Length", str(len(body))),), body))
+    for _ in range(2 * MOST_REFUSALS):
+        with pytest.raises(OSError, match="for a reason") as refused:
+            fs.pipe_file("/new", b"1")
+        assert refused.value.__cause__.response["Error"]["Code"] == "Whatever"  # type: ignore[union-attr]
+    assert not any(map(by_boto3, store.of("PutObject")))
+    assert fs.bucket._fast_path.is_open("PutObject")
+
+
+FOLLOWING = (
+    b'HTTP/1.1 200 OK\r\nETag: "x"\r\nContent-Length: 5\r\nLast-Modified: Tue, 24 Nov 2026 07:57:54 GMT\r\n\r\nother'
+)
+
+
+def at_once(answer: Answer) -> bytes:
+    """What may come in one packet with what follows it."""
+    return b"".join(step for step in steps(answer) if isinstance(step, bytes))
+
+
+INTERIM = b"HTTP/1.1 103 Early Hints\r\nLink: </style.css>\r\n\r\n"
+
+
+@pytest.mark.parametrize("fast", [True, False])
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda request, answer: [INTERIM, answer],
+        lambda request, answer: [at_once(answer) + FOLLOWING],
+        lambda request, answer: [at_once(answer) + FOLLOWING * 1000],
+    ],
+    ids=["interim", "answer behind", "many answers behind"],
+)
+def test_no_request_gets_the_answer_to_another(store: ScriptedStore, fast: bool, change: Any) -> None:
+    """On no connection, by whichever way, over and over."""
+    fs = filesystem(store, fast_path=fast)
+    store.script("GetObject", change, key="f")
+    store.script("HeadObject", change, key="f")
+    for _ in range(4):
+        with suppress(OSError):
+            assert fs.cat_file("/f") == DATA
+        assert fs.cat_file("/g") == b"another"
+        with suppress(OSError):
+            assert fs.info("/f")["size"] == len(DATA)
+        assert fs.info("/g")["size"] == 7
+
+
+@pytest.mark.parametrize("fast", [True, False])
+def test_a_head_that_breaks_off_within_a_number_is_not_taken(store: ScriptedStore, fast: bool) -> None:
+    """http.client would take ``Content-Length: 10`` of 10240 for a file of 10 bytes."""
+    fs = filesystem(store, fast_path=fast)
+    head = b'HTTP/1.1 200 OK\r\nETag: "e"\r\nLast-Modified: Tue, 24 Nov 2026 07:57:54 GMT\r\nContent-Length: 10'
+    store.script("HeadObject", [head, Close()])
+    with pytest.raises(ConnectionError):
+        fs.info("/f")
+
+
+@pytest.mark.parametrize("fast", [True, False])
+@pytest.mark.parametrize("operation", ["GetObject", "HeadObject", "ListObjectsV2"])
+def test_an_answer_that_trickles_is_a_timeout(store: ScriptedStore, fast: bool, operation: str) -> None:
+    """A byte now and then would beat each timeout of a socket."""
+    fs = filesystem(store, fast_path=fast, config_kwargs={"read_timeout": 0.5})
+    trickle = [step for byte in b"HTTP/1.1 200 OK\r\nX: " + b"y" * 200 for step in (bytes([byte]), Pause(0.1))]
+    store.script(operation, trickle)
+    began = time.monotonic()
+    with pytest.raises(TimeoutError):
+        CALLS[operation](fs)
+    assert time.monotonic() - began < 15
+
+
+@pytest.mark.parametrize("fast", [True, False])
+def test_a_connection_that_was_idle_for_long_is_not_used_again(
+    store: ScriptedStore, fast: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What stands between may have dropped it, which would cost a whole read timeout."""
+    fs = filesystem(store, fast_path=fast)
+    assert fs.cat_file("/f") == DATA
+    used = store.connections
+    assert fs.cat_file("/f") == DATA
+    assert store.connections == used
+    for module in (connection, sys.modules["registry_s3fs.s3.strict_http"]):
+        monkeypatch.setattr(module, "MAX_IDLE_S", -1.0)
+    assert fs.cat_file("/f") == DATA
+    assert store.connections == used + 1
+
+
+def test_who_listens_is_heard_from_then_on(store: ScriptedStore) -> None:
+    """Handlers on the client, registered after the first request, too."""
+    fs, heard = filesystem(store), []
+    assert fs.cat_file("/f") == DATA
+    fs.bucket._client.meta.events.register("before-send.s3", lambda **event: heard.append(event["event_name"]))
+    for call in CALLS.values():
+        call(fs)
+    assert [name.rpartition(".")[2] for name in heard] == list(CALLS)
+
+
+def test_who_wraps_botocores_calls_sees_each(store: ScriptedStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As tracers do, at any time."""
+    fs, seen = filesystem(store), []
+    assert fs.cat_file("/f") == DATA
+    original = botocore.client.BaseClient._make_api_call
+
+    def traced(self: Any, operation: str, parameters: Any) -> Any:
+        seen.append(operation)
+        return original(self, operation, parameters)
+
+    monkeypatch.setattr(botocore.client.BaseClient, "_make_api_call", traced)
+    for call in CALLS.values():
+        call(fs)
+    assert fs.cat(["/f", "/g"]) == {"/f": DATA, "/g": b"another"}
+    assert seen == [*CALLS, "GetObject", "GetObject"]
+    monkeypatch.undo()
+    assert fs.cat_file("/f") == DATA
+    assert len(seen) == len(CALLS) + 2
+
+
+def test_each_request_and_each_handing_over_is_told(store: ScriptedStore, caplog: pytest.LogCaptureFixture) -> None:
+    """At DEBUG: what was asked for, the status, the time; and why it was left to boto3."""
+    caplog.set_level(logging.DEBUG, "registry_s3fs")
+    fs = filesystem(store)
+    fs.cat(["/f", "/g"])
+    store.script("HeadObject", odd, times=1)
+    fs.info("/f")
+    text = caplog.text
+    assert "GetObject 'f': status 206" in text
+    assert "GetObject 'g': status 206" in text
+    assert "HeadObject 'f': left to boto3: not the plain answer: the head is not well formed" in text
+
+
+LOUD = """
+import sys
+from registry_s3fs import RegistryS3FileSystem
+fs = RegistryS3FileSystem(bucket="demo", regionendpoint=sys.argv[1], accesskey="a", secretkey="s", loglevel=sys.argv[2])
+fs.cat_file("/f")
+"""
+
+
+def test_loglevel_debug_shows_something_where_nothing_else_does(store: ScriptedStore) -> None:
+    """A program without a handler of its own sees it on standard error; by default it is silent."""
+    for level, shown in (("debug", True), ("off", False)):
+        command = [sys.executable, "-c", LOUD, store.endpoint, level]
+        ended = subprocess.run(command, capture_output=True, text=True, check=True)
+        assert ("GetObject 'f': status 206" in ended.stderr) == shown
+
+
+def frames(error: BaseException | None, seen: set[int]) -> Iterator[dict[str, Any]]:
+    """The locals of all frames of an exception and of those that led to it."""
+    if error is None or id(error) in seen:
+        return
+    seen.add(id(error))
+    traceback = error.__traceback__
+    while traceback is not None:
+        if traceback.tb_frame.f_code.co_filename != __file__:
+            yield dict(traceback.tb_frame.f_locals)
+        traceback = traceback.tb_next
+    yield from frames(error.__cause__, seen)
+    yield from frames(error.__context__, seen)
+
+
+FAILURES: dict[str, Any] = {
+    "denied": bare(403),
+    "busy": bare(503),
+    "closed": [Close()],
+    "silent": [Silence()],
+    "odd": [b"HTTP/1.0 200\r\n\r\n"],
+}
+
+
+@pytest.mark.parametrize("failure", FAILURES)
+@pytest.mark.parametrize("fast", [True, False])
+def test_no_frame_of_an_exception_holds_a_signature(store: ScriptedStore, failure: str, fast: bool) -> None:
+    """Whoever records the locals of tracebacks, as Sentry does, records none that still works."""
+    config = {"read_timeout": 0.3, "retries": {"total_max_attempts": 2}}
+    fs = filesystem(store, fast_path=fast, sessiontoken="TOKENOFTHISTEST", config_kwargs=config)
+    store.script("", FAILURES[failure])
+    calls = [*CALLS.values(), lambda fs: fs.cat(["/f", "/g"]), lambda fs: fs.pipe({"/a": b"1", "/b": b"2"})]
+    calls += [lambda fs: fs.cp_file("/f", "/x"), lambda fs: fs.pipe_file("/large", bytes(12 * MIB))]
+    signatures = set()
+    for call in calls:
+        with pytest.raises(OSError) as raised:  # noqa: PT011  # which one is another test's
+            call(fs)
+        signatures |= {_signature(request) for request in store.requests}
+        held = repr(list(frames(raised.value, set())))
+        assert not [each for each in signatures if each in held]
+        assert "TOKENOFTHISTEST" not in held
+    assert len(signatures) > 2
+
+
+def _signature(request: Request) -> str:
+    return (request.header("Authorization") or "").rpartition("Signature=")[2]
+
+
+def test_ctrl_c_in_the_middle_of_a_request_holds_no_signature(
+    store: ScriptedStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It arrives in the thread that does the work, wherever that is; the connection is closed."""
+
+    def interrupt(*args: Any) -> Any:
+        raise KeyboardInterrupt
+
+    fs = filesystem(store)
+    monkeypatch.setattr(engine._Selector, "select", interrupt)
+    for call in (CALLS["GetObject"], lambda fs: fs.cat(["/f", "/g"])):
+        with pytest.raises(KeyboardInterrupt) as raised:
+            call(fs)
+        held = repr(list(frames(raised.value, set())))
+        assert "Signature=" not in held
+
+
+def test_a_lack_of_descriptors_is_told_and_harms_no_later_call(store: ScriptedStore) -> None:
+    """Not as missing credentials, nor as an endpoint that cannot be reached."""
+    fs = filesystem(store)
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    taken: list[int] = []
+    try:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (256, hard))
+        with suppress(OSError):
+            while True:
+                taken.append(os.open(os.devnull, os.O_RDONLY))
+        for call in CALLS.values():
+            with pytest.raises(OSError, match="no file descriptors left") as lack:
+                call(fs)
+            assert lack.value.errno == errno.EMFILE
+    finally:
+        for each in taken:
+            os.close(each)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    for call in CALLS.values():
+        call(fs)
+    assert all(map(fs.bucket._fast_path.is_open, CALLS))
+
+
+def test_many_are_read_with_the_descriptors_that_there_are(store: ScriptedStore) -> None:
+    """Fewer connections are used where the system gives no more."""
+    fs = filesystem(store)
+    for number in range(60):
+        store.s3.store(f"many/{number}", DATA)
+    assert fs.cat_file("/f") == DATA
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    taken: list[int] = []
+    try:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (256, hard))
+        with suppress(OSError):
+            while True:
+                taken.append(os.open(os.devnull, os.O_RDONLY))
+        for each in taken[-12:]:  # a connection has two ends in this process
+            os.close(each)
+        del taken[-12:]
+        found = fs.cat([f"/many/{number}" for number in range(60)])
+    finally:
+        for each in taken:
+            os.close(each)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    assert set(found.values()) == {DATA}
+
+
+def test_clients_of_many_credentials_are_let_go(store: ScriptedStore) -> None:
+    """300 session tokens leave neither descriptors nor clients behind."""
+    before = len(os.listdir("/proc/self/fd"))
+    for number in range(60):
+        fs = filesystem(store, sessiontoken=f"token{number}")
+        assert fs.cat_file("/f") == DATA
+        fs.rm_file("/f")
+        store.s3.store("f", DATA)
+    del fs
+    gc.collect()
+    assert len(os.listdir("/proc/self/fd")) - before < 20
+
+
+def test_a_body_of_a_lying_size_takes_no_memory(store: ScriptedStore) -> None:
+    """It is bounded before it is believed."""
+    fs = filesystem(store)
+    huge = str(10**18)
+    said = lambda request, answer: answer.with_header("Content-Length", huge)  # noqa: E731
+    for operation in ("HeadObject", "GetObject"):
+        store.script(operation, said)
+    for call in (CALLS["GetObject"], CALLS["HeadObject"], lambda fs: fs.open("/f").read()):
+        with pytest.raises(OSError, match=r"ContentLength|Content-Length|connection broke"):
+            call(fs)
+
+
+def test_a_default_sessions_handlers_hear_of_calls(store: ScriptedStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Registered before or after the first request."""
+    heard: list[str] = []
+    monkeypatch.setattr(boto3, "DEFAULT_SESSION", None)
+    fs = filesystem(store)
+    assert fs.cat_file("/f") == DATA
+    boto3.setup_default_session()
+    boto3.DEFAULT_SESSION.events.register("before-call.s3", lambda **event: heard.append(event["event_name"]))
+    assert fs.cat_file("/f") == DATA
+    assert heard == ["before-call.s3.GetObject"]
+    assert client.logger.name == "registry_s3fs"

@@ -1,0 +1,134 @@
+"""Ctrl-C at every point: whatever this package is at in the thread that gets it, no upload is left behind."""
+
+from __future__ import annotations
+
+import gc
+import os
+import signal
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+import pytest
+
+import registry_s3fs
+from registry_s3fs import RegistryS3FileSystem, abandonment
+
+MIB = 1024 * 1024
+WAIT_S = 20
+HERE = str(Path(registry_s3fs.__file__).parent)
+pytestmark = pytest.mark.filterwarnings("ignore::ResourceWarning")
+
+
+def write(fs: Any, local: str) -> None:
+    with fs.open("/f", "wb", block_size=5 * MIB) as file:
+        file.write(bytes(5 * MIB + 1))
+
+
+def write_in_vain(fs: Any, local: str) -> None:
+    file = fs.open("/f", "wb", block_size=5 * MIB)
+    file.write(bytes(5 * MIB + 1))
+    file.discard()
+
+
+def append(fs: Any, local: str) -> None:
+    with fs.open("/large", "ab", block_size=5 * MIB) as file:
+        file.write(b"x")
+
+
+def put(fs: Any, local: str) -> None:
+    fs.put_file(local, "/f", block_size=5 * MIB)
+
+
+def put_many(fs: Any, local: str) -> None:
+    fs.put([local, local], ["/f", "/g"], block_size=5 * MIB)
+
+
+def copy(fs: Any, local: str) -> None:
+    fs.copy("/large", "/f")
+
+
+def interrupted(act: Callable[[], object], at: int) -> bool:
+    """Carry out, with Ctrl-C at this one of the points where this thread may get it; gives whether it came to that.
+
+    The points are the beginnings of this package's functions, and the ends of built-in ones that it calls: there the
+    interpreter looks for signals.
+    """
+    left = at
+
+    def count(frame: FrameType, event: str, arg: object) -> None:
+        nonlocal left
+        if event not in ("call", "c_return") or not frame.f_code.co_filename.startswith(HERE):
+            return
+        if not abandonment.by_finaliser():  # which Python lets no exception out of
+            left -= 1
+        if left == 0:
+            raise KeyboardInterrupt
+
+    sys.setprofile(count)
+    try:
+        act()
+    except KeyboardInterrupt:
+        return True
+    finally:
+        sys.setprofile(None)
+    return left <= 0
+
+
+def soon(condition: Callable[[], bool]) -> bool:
+    """Whether it is so before long: a thread may hold an upload until the part that it sends is there."""
+    until = time.monotonic() + WAIT_S
+    while not condition() and time.monotonic() < until:
+        time.sleep(0.01)
+    return condition()
+
+
+@pytest.mark.parametrize("act", [write, write_in_vain, append, put, put_many, copy])
+def test_ctrl_c_at_any_point_leaves_no_upload(
+    fs: RegistryS3FileSystem, tmp_path: Path, act: Callable[[Any, str], None]
+) -> None:
+    """Neither where the upload is only about to be known, nor where it is just being thrown away; and what is there is
+    whole."""
+    few = RegistryS3FileSystem(
+        **{**fs.storage_options, "max_concurrency": 2, "multipartcopythresholdsize": MIB}, skip_instance_cache=True
+    )
+    large, store = bytes(6 * MIB), few.bucket.store
+    gc.collect()
+    gc.freeze()  # what is there is not looked at again each time
+    few.pipe_file("/large", large, block_size=5 * MIB)
+    (tmp_path / "f").write_bytes(large)
+    at = 1
+    while interrupted(lambda: act(few, str(tmp_path / "f")), at):
+        gc.collect()
+        assert soon(lambda: store.uploads == {}), at
+        assert {found.info.size for found in store.objects.values()} <= {5 * MIB + 1, 6 * MIB, 6 * MIB + 1}
+        few.pipe_file("/large", large, block_size=5 * MIB)
+        at += 1
+    gc.unfreeze()
+    assert at > 30
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGINT"), reason="no SIGINT on this system")
+def test_ctrl_c_between_the_answer_and_the_id_leaves_no_upload(
+    fs: RegistryS3FileSystem, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The server has begun the upload when the signal comes, and nobody knows its id yet."""
+    create = fs.bucket.create_upload
+
+    def answered(*args: Any, **kwargs: Any) -> str:
+        upload_id = create(*args, **kwargs)
+        os.kill(os.getpid(), signal.SIGINT)
+        return upload_id
+
+    monkeypatch.setattr(fs.bucket, "create_upload", answered)
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            write(fs, "")
+    finally:
+        signal.signal(signal.SIGINT, before)
+    assert fs.bucket.store.requests["CreateMultipartUpload"] == 1
+    assert fs.bucket.store.uploads == {}
