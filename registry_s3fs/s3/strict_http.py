@@ -20,9 +20,9 @@ from registry_s3fs.s3.fast_path.response import MAX_DOCUMENT_BYTES, MAX_ERROR_BY
 from registry_s3fs.s3.progress import Progress
 from registry_s3fs.s3.sockets import MAX_IDLE_S, keep_alive
 
-_WAITING = re.compile(rb"(?:[0-9A-Fa-f]{0,8}[ \t\r\n]+)*[0-9A-Fa-f]{0,8}")
-"""White space, and the sizes of its chunks: S3 sends a byte of it now and then while it completes an upload or copies
-(https://docs.aws.amazon.com/AmazonS3/latest/API/API_CompleteMultipartUpload.html)."""
+_WAITING = re.compile(rb"(?:[0-9A-Fa-f]{0,8}[ \t\r\n]+|<\?xml[^<>]{0,100}\?>)*([0-9A-Fa-f]{0,8}|<(?:\?[^<>]{0,106})?)")
+"""The declaration, white space, and the sizes of its chunks: S3 sends white space now and then while it completes an upload
+or copies (https://docs.aws.amazon.com/AmazonS3/latest/API/API_CompleteMultipartUpload.html). The group may go on."""
 MOST_WAITS = 20
 """So many read timeouts may pass with white space."""
 _SINGLE = ("content-length", "content-range", "transfer-encoding", "etag")
@@ -60,7 +60,7 @@ class _Received(io.RawIOBase):
         self.may_wait = False
         """Whether only a document's head has come, which white space may follow for long."""
         self._waited = b""
-        """The last bytes that came meanwhile."""
+        """The last of the bytes that came meanwhile, as far as what comes next may go on with them."""
 
     def readable(self) -> bool:
         return True
@@ -81,8 +81,8 @@ class _Received(io.RawIOBase):
 
     def _wait(self, data: bytes, now: float) -> None:
         self._waited += data
-        self.may_wait = bool(_WAITING.fullmatch(self._waited))
-        self._waited = self._waited[-8:]
+        found = _WAITING.fullmatch(self._waited)
+        self.may_wait, self._waited = found is not None, found[1] if found else b""
         if self.may_wait and now - self._began < MOST_WAITS * (self._timeout or 0):
             self._progress.begin(now)
 

@@ -11,7 +11,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from typing import Any
 
 import boto3
@@ -315,9 +315,9 @@ def test_ctrl_c_in_the_middle_of_a_request_holds_no_signature(
         assert "Signature=" not in held
 
 
-def test_a_lack_of_descriptors_is_told_and_harms_no_later_call(store: ScriptedStore) -> None:
-    """Not as missing credentials, nor as an endpoint that cannot be reached."""
-    fs = filesystem(store)
+@contextmanager
+def descriptors_left(count: int) -> Iterator[None]:
+    """Within it, the process has so many."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     taken: list[int] = []
     try:
@@ -325,14 +325,23 @@ def test_a_lack_of_descriptors_is_told_and_harms_no_later_call(store: ScriptedSt
         with suppress(OSError):
             while True:
                 taken.append(os.open(os.devnull, os.O_RDONLY))
-        for call in CALLS.values():
-            with pytest.raises(OSError, match="no file descriptors left") as lack:
-                call(fs)
-            assert lack.value.errno == errno.EMFILE
+        for _ in range(count):
+            os.close(taken.pop())
+        yield
     finally:
         for each in taken:
             os.close(each)
         resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+
+
+def test_a_lack_of_descriptors_is_told_and_harms_no_later_call(store: ScriptedStore) -> None:
+    """Not as missing credentials, nor as an endpoint that cannot be reached."""
+    fs = filesystem(store)
+    with descriptors_left(0):
+        for call in CALLS.values():
+            with pytest.raises(OSError, match="no file descriptors left") as lack:
+                call(fs)
+            assert lack.value.errno == errno.EMFILE
     for call in CALLS.values():
         call(fs)
     assert all(map(fs.bucket._fast_path.is_open, CALLS))
@@ -344,26 +353,13 @@ def test_many_are_read_with_the_descriptors_that_there_are(store: ScriptedStore)
     for number in range(60):
         store.s3.store(f"many/{number}", DATA)
     assert fs.cat_file("/f") == DATA
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    taken: list[int] = []
-    try:
-        resource.setrlimit(resource.RLIMIT_NOFILE, (256, hard))
-        with suppress(OSError):
-            while True:
-                taken.append(os.open(os.devnull, os.O_RDONLY))
-        for each in taken[-12:]:  # a connection has two ends in this process
-            os.close(each)
-        del taken[-12:]
+    with descriptors_left(12):  # a connection has two ends in this process
         found = fs.cat([f"/many/{number}" for number in range(60)])
-    finally:
-        for each in taken:
-            os.close(each)
-        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
     assert set(found.values()) == {DATA}
 
 
 def test_clients_of_many_credentials_are_let_go(store: ScriptedStore) -> None:
-    """300 session tokens leave neither descriptors nor clients behind."""
+    """Many session tokens leave neither descriptors nor clients behind."""
     before = len(os.listdir("/proc/self/fd"))
     for number in range(60):
         fs = filesystem(store, sessiontoken=f"token{number}")

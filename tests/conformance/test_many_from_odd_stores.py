@@ -71,6 +71,15 @@ def test_get_of_what_is_missing_where_listings_are_denied(store: ScriptedStore, 
     assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == {key: key.encode() for key in KEYS[:20]}
 
 
+def test_a_range_that_cannot_be_told_from_the_end_is_one_error_of_many(store: ScriptedStore) -> None:
+    """A store says that it has nothing of the range, and does not give the object's size."""
+    store.script("GetObject", Answer(416, "Range Not Satisfiable", (("Content-Length", "0"),)), key="k001")
+    store.script("HeadObject", Answer(403, "Forbidden", (("Content-Length", "0"),)), key="k001")
+    found = filesystem(store).cat_ranges(PATHS[:6], [1] * 6, [3] * 6)
+    assert isinstance(found.pop(1), PermissionError)
+    assert found == [b"00"] * 5
+
+
 def test_get_makes_a_directory_of_what_is_one(store: ScriptedStore, tmp_path: Path) -> None:
     """As fsspec does, beside the files."""
     store.s3.store("d/e", b"1")
@@ -169,16 +178,22 @@ def test_a_document_that_trickles_is_a_timeout(store: ScriptedStore, operation: 
     assert time.monotonic() - began < 10
 
 
-def test_white_space_before_the_answer_keeps_a_completion_alive(store: ScriptedStore) -> None:
-    """S3 sends it while it works, for longer than the read timeout."""
+@pytest.mark.parametrize("gap", [0, 0.1], ids=["declaration with the head", "declaration alone"])
+def test_white_space_before_the_answer_keeps_a_completion_alive(store: ScriptedStore, gap: float) -> None:
+    """S3 sends it while it works, for longer than the read timeout. It is waited for, and not asked again."""
 
     def slow(request: Any, answer: Answer) -> Any:
         head = b"HTTP/1.1 200 OK\r\nContent-Type: application/xml\r\nTransfer-Encoding: chunked\r\n\r\n"
+        declaration, end, rest = answer.body.partition(b"?>")
         spaces = [step for _ in range(8) for step in (b"1\r\n \r\n", Pause(0.3))]
-        return [head, *spaces, b"%x\r\n%s\r\n0\r\n\r\n" % (len(answer.body), answer.body)]
+        first = b"%x\r\n%s\r\n" % (len(declaration + end), declaration + end)
+        begin = [head, Pause(gap), first] if gap else [head + first]
+        return [*begin, *spaces, b"%x\r\n%s\r\n0\r\n\r\n" % (len(rest), rest)]
 
     store.script("CompleteMultipartUpload", slow)
     fs = filesystem(store, chunksize=5 * 1024 * 1024)
     data = bytes(6 * 1024 * 1024)
     fs.pipe_file("/large", data)
     assert store.contents()["large"] == data
+    assert len(store.of("CompleteMultipartUpload")) == 1
+    assert not store.of("HeadObject")

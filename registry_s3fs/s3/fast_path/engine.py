@@ -100,16 +100,16 @@ class _Run:
             exchange = self._put_off.popleft() if self._put_off else self._due()
             if exchange is None:
                 return
-            self._begin(exchange, self._connections.take())
+            self._begin(exchange)
 
-    def _begin(self, exchange: Exchange, connection: Connection) -> None:
-        exchange.connection, exchange.was_reused = connection.number, connection.requests > 0
-        self.active[connection] = exchange, connection.exchange(b"", b"", exchange.reader)
+    def _begin(self, exchange: Exchange) -> None:
         try:
             head = exchange.request()
         except Exception as error:  # noqa: BLE001  # it is this exchange's own failure
-            self._fail(connection, error)
+            self._end_with(exchange, error)
             return
+        connection = self._connections.take()
+        exchange.connection, exchange.was_reused = connection.number, connection.requests > 0
         self.active[connection] = exchange, connection.exchange(head, exchange.body, exchange.reader)
         self._step(connection)
 
@@ -171,6 +171,9 @@ class _Run:
             self._at_once = len(self.active)
             self._put_off.append(exchange)
             return
+        self._end_with(exchange, error)
+
+    def _end_with(self, exchange: Exchange, error: Exception) -> None:
         exchange.failure = error.with_traceback(None)  # whose frames hold what was sent, and memory
         self.ended.append(exchange)
 
