@@ -29,8 +29,6 @@ Lend = Callable[[], AbstractContextManager[Body]]
 MAX_BYTES_IN_MEMORY = 112 * ranges.MIB
 """Of one upload's chunks: those in flight and the one being filled; but never fewer than two chunks. With what boto3
 holds beside them the process stays within the 128 MiB that `writer` promises."""
-
-
 MAX_REWRITTEN_BYTES = 32 * ranges.MIB
 """Of an object that is read and put again, where another store's CopyObject onto itself could empty it."""
 

@@ -124,19 +124,17 @@ class Lookups(Requests):
             request["Delimiter"] = delimiter
         if start_after:
             request["StartAfter"] = start_after
-        progress, seen, left = responses.Progress(asked), set[str](), limit
-        before: list[ObjectInfo] = []
+        paging, seen, left = responses.Paging(asked), set[str](), limit
         while True:
             if limit:
                 request["MaxKeys"] = left
             answer = self._page(request, prefix)
             page = self._checked(answer, listing, asked)
-            responses.check_goes_on(before, page.objects, asked)
-            before = page.objects
+            paging.check_new(page.objects)
             page = replace(page, prefixes=[each for each in page.prefixes if each not in seen])
             seen.update(page.prefixes)
             first = page.objects[0].key if page.objects else next(iter(page.prefixes), None)
-            following = progress.following(answer, first, "NextContinuationToken")
+            following = paging.following(answer, first, "NextContinuationToken")
             page = _behind(page, start_after) if start_after else page
             left -= len(page.objects) + len(page.prefixes)
             last = not following or (limit > 0 and left <= 0)
@@ -174,13 +172,13 @@ class Lookups(Requests):
         """ListObjectVersions of one key, newest first; without delete markers."""
         asked = self._asked("ListObjectVersions", key)
         request: dict[str, Any] = {"Prefix": key}
-        progress = responses.Progress(asked)
+        paging = responses.Paging(asked)
         while True:
             answer = self._send("list_object_versions", key, request)
             found = responses.versions(answer, key, asked)
             yield from (each for each in found if each.key == key)
             first = next(iter((each.key, each.version_id) for each in found), None)
-            following = progress.following(answer, first, "NextKeyMarker", "NextVersionIdMarker")
+            following = paging.following(answer, first, "NextKeyMarker", "NextVersionIdMarker")
             if not following or following[0] > key:
                 return
             request |= _given(KeyMarker=following[0], VersionIdMarker=following[1])

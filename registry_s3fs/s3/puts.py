@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator, Mapping
 from contextlib import closing
 from typing import Any
 
@@ -90,13 +90,16 @@ class Puts(Lookups):
     def _request_to_put(self, put: Put) -> dict[str, Any]:
         return {"Key": put.key, **put.description, **self._new_object}
 
+    def _put(self, put: Put, condition: Mapping[str, Any] | None = None) -> None:
+        body = bytes(put.body) if isinstance(put.body, memoryview) else put.body  # boto3 takes no view
+        answer = self._send("put_object", put.key, {**self._request_to_put(put), **(condition or {}), "Body": body})
+        responses.etag(answer, self._asked(PUT, put.key))
+
     def _put_by_boto3(self, put: Put, call: Call | None = None) -> Put:
         try:
             if call is not None:
                 call.hand_over()
-            body = bytes(put.body) if isinstance(put.body, memoryview) else put.body
-            answer = self._send("put_object", put.key, {**self._request_to_put(put), "Body": body})
-            responses.etag(answer, self._asked(PUT, put.key))
+            self._put(put)
         except (OSError, ValueError) as error:
             put.error = error
         return put

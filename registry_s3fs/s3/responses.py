@@ -258,13 +258,13 @@ def completed(answer: Answer, known: Mapping[str, ObjectInfo | None]) -> Answer:
     return {**answer, "Contents": contents}
 
 
-class Progress:
+class Paging:
     """That a listing of many pages goes on and ends.
 
-    >>> progress = Progress(Asked("ListParts", "/a"))
-    >>> progress.following({"IsTruncated": True, "NextPartNumberMarker": 3}, "1", "NextPartNumberMarker")
+    >>> paging = Paging(Asked("ListParts", "/a"))
+    >>> paging.following({"IsTruncated": True, "NextPartNumberMarker": 3}, "1", "NextPartNumberMarker")
     [3]
-    >>> progress.following({"IsTruncated": False}, "4", "NextPartNumberMarker")
+    >>> paging.following({"IsTruncated": False}, "4", "NextPartNumberMarker")
     []
     """
 
@@ -273,6 +273,15 @@ class Progress:
         self._markers: set[tuple[Any, ...]] = set()
         self._firsts: set[Any] = set()
         self._empty = 0
+        self._before: Sequence[ObjectInfo] = ()
+
+    def check_new(self, objects: Sequence[ObjectInfo]) -> None:
+        """Raise `InvalidResponseError` where a page names keys of the page before. (Not all stores list in order.)"""
+        before, self._before = self._before, objects
+        if not (before and objects) or objects[0].key > before[-1].key:
+            return
+        if not {item.key for item in before}.isdisjoint(item.key for item in objects):
+            raise self._asked.refused("it names keys that the page before has named")
 
     def following(self, answer: Answer, first: Any, *fields: str) -> list[Any]:
         """Where the next page begins, by the markers in `fields`, of which the first must be there; nothing after the
@@ -296,14 +305,6 @@ class Progress:
         self._markers.add(tuple(markers))
         self._firsts.add(first)
         return markers
-
-
-def check_goes_on(before: Sequence[ObjectInfo], objects: Sequence[ObjectInfo], asked: Asked) -> None:
-    """Raise `InvalidResponseError` where a page names keys of the page before. (Not all stores list in order.)"""
-    if not (before and objects) or objects[0].key > before[-1].key:
-        return
-    if not {item.key for item in before}.isdisjoint(item.key for item in objects):
-        raise asked.refused("it names keys that the page before has named")
 
 
 # Writes

@@ -52,13 +52,13 @@ class Uploads(Writes):
         """ListParts, all pages: the parts by number."""
         asked = self._asked("ListParts", key)
         request: dict[str, Any] = {"Key": key, "UploadId": upload_id}
-        progress, parts = responses.Progress(asked), list[Part]()
+        paging, parts = responses.Paging(asked), list[Part]()
         while True:
             answer = self._send("list_parts", key, request)
             found = responses.parts(answer, asked)
             parts += found
             first = found[0].number if found else None
-            following = progress.following(answer, first, "NextPartNumberMarker")
+            following = paging.following(answer, first, "NextPartNumberMarker")
             if not following:
                 return parts
             (request["PartNumberMarker"],) = following
@@ -71,7 +71,7 @@ class Uploads(Writes):
         asked = self._asked("ListMultipartUploads", prefix)
         folder = prefix[: prefix.rfind("/") + 1] if self.parameters.is_directory_bucket else prefix
         request: dict[str, Any] = {"Prefix": folder}
-        progress = responses.Progress(asked)
+        paging = responses.Paging(asked)
         while True:
             try:
                 answer = self._send("list_multipart_uploads", prefix, request)
@@ -82,7 +82,7 @@ class Uploads(Writes):
             found = responses.uploads(answer, folder, asked)
             yield from (upload for upload in found if upload.key.startswith(prefix))
             first = found[0].upload_id if found else None
-            following = progress.following(answer, first, "NextKeyMarker", "NextUploadIdMarker")
+            following = paging.following(answer, first, "NextKeyMarker", "NextUploadIdMarker")
             if not following:
                 return
             request["KeyMarker"] = following[0]

@@ -49,13 +49,12 @@ class Writes(Puts):
         Where an answer was lost, the refusal may be of the object that was just written: its ETag tells. (Two
         writers of the very same bytes, one of whose answers was lost, may both succeed.)
         """
-        body = bytes(body) if isinstance(body, memoryview) else body
-        request = {"Key": key, **description, **self._new_object}
+        put = Put(key, body, description)
         try:
             if exclusive:
-                self._if_absent(key, lambda condition: self._put({**request, **condition}, body))
+                self._if_absent(key, lambda condition: self._put(put, condition))
             else:
-                self._put_unconditionally(Put(key, body, description))
+                self._put_unconditionally(put)
         except OSError as error:
             if not (exclusive and outcomes.is_in_doubt(error) and self._is_stored(key, body, error)):
                 raise
@@ -66,12 +65,7 @@ class Writes(Puts):
             call = self._call_to_put(put, fast_path)
             done = call is not None and fast_path.ask(call) is not None
         if not done:
-            self._put(self._request_to_put(put), put.body)
-
-    def _put(self, request: Mapping[str, Any], body: Body) -> None:
-        key = request["Key"]
-        answer = self._send("put_object", key, {**request, "Body": body})
-        responses.etag(answer, self._asked("PutObject", key))
+            self._put(put)
 
     def _is_stored(self, key: str, body: Body, error: OSError) -> bool:
         """Whether an object is the one that a PutObject without an answer should have written."""
