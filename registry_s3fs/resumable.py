@@ -174,7 +174,8 @@ class FileWriter:
         try:
             self._publish()
         except BaseException:
-            following.abort()
+            if _is_pending(bucket, self._key, self._upload.upload_id):
+                following.abort()
             raise
         self._upload = following
         committed = bucket.head(self._key)
@@ -202,6 +203,14 @@ def _pending(bucket: Bucket, key: str, path: str) -> Upload | None:
         text = f"append: the file is committed, with {size} bytes, and S3 cannot add to an object"
         raise _refused(errno.ENOTSUP, text, path)
     return None
+
+
+def _is_pending(bucket: Bucket, key: str, upload_id: str) -> bool:
+    """Whether an upload whose completion failed is there to go on with; where it cannot be asked, it is taken to be."""
+    try:
+        return any(upload.upload_id == upload_id for upload in bucket.list_uploads(key))
+    except OSError:
+        return True
 
 
 def _parts(bucket: Bucket, upload: Upload, path: str) -> Sequence[Part]:

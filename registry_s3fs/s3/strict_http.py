@@ -22,8 +22,8 @@ from registry_s3fs.s3.sockets import MAX_IDLE_S, keep_alive
 
 _WAITING = re.compile(rb"(?:[0-9A-Fa-f]{0,8}[ \t\r\n]+|<\?xml[^<>]{0,100}\?>)*([0-9A-Fa-f]{0,8}|<(?:\?[^<>]{0,106})?)")
 """The declaration, white space, and the sizes of its chunks: S3 sends white space now and then while it completes an
-upload or copies (https://docs.aws.amazon.com/AmazonS3/latest/API/API_CompleteMultipartUpload.html). What the group holds
-may go on with what comes next."""
+upload or copies (https://docs.aws.amazon.com/AmazonS3/latest/API/API_CompleteMultipartUpload.html).
+What the group holds may go on with what comes next."""
 MOST_WAITS = 20
 """So many read timeouts may pass with white space."""
 _SINGLE = ("content-length", "content-range", "transfer-encoding", "etag")
