@@ -79,9 +79,10 @@ class ReadFile(AbstractBufferedFile):
 
     def close(self) -> None:
         """Close; what was fetched ahead is given up."""
+        cache = getattr(self, "cache", None)  # older fsspec lets go of it
         super().close()
-        if isinstance(self.cache, PrefetchCache):
-            self.cache.forget()
+        if isinstance(cache, PrefetchCache):
+            cache.forget()
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Pickled, it goes on with the same version, or `FileExpired` where that is gone."""
