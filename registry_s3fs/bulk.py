@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import logging
 import os
 import random
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -21,6 +22,8 @@ from registry_s3fs.concurrency import Pool
 from registry_s3fs.errors import BulkError
 from registry_s3fs.paths import parent
 from registry_s3fs.records import ObjectInfo
+
+logger = logging.getLogger("registry_s3fs")
 
 Pair = tuple[str, str]
 
@@ -94,22 +97,46 @@ class ManyPaths(OnBucket):
             FileNotFoundError: a path or pattern names nothing (in a list of files, S3 is not asked).
             BulkError: some could not be deleted.
         """
-        self._check(path)
-        one = isinstance(path, (str, os.PathLike))
+        path = as_text(path)
+        given = as_list(path)
+        names = [self._path(each) for each in given]  # all of them, before the first of many requests
+        patterns = _patterns_among(self, names)
         keys: list[str] = []
-        for each in [path] if one else path:
-            if has_magic(self._path(each)):
-                found = expand(self, each, recursive, maxdepth)
-                keys += [self.bucket.space.key(name) for name, kind in found.items() if kind != "directory"]
+        for each, name in zip(given, names, strict=True):
+            if name in patterns:
+                found = _matches(self, each, recursive, maxdepth)
+                if not found:
+                    raise _missing(name)
+                keys += [self.bucket.space.key(match) for match, kind in found.items() if kind != "directory"]
             elif recursive:
-                keys += self._keys_below(each, maxdepth)
-            elif one:
-                keys.append(self._key_of_file(each))
+                keys += self._keys_below(name, maxdepth)
+            elif path is each:
+                keys.append(self._key_of_file(name))
             else:
-                keys.append(self._key(each))
+                keys.append(self._key(name))
         self._delete(keys)
 
-    def _key_of_file(self, path: Any) -> str:
+    def _rm_files(self, paths: Iterable[Any]) -> None:
+        """Delete files by their very names, without asking whether they are there."""
+        self._delete([self._key(path) for path in paths])
+
+    def _rm_below(self, path: Any) -> None:
+        """Delete all below a directory of this very name, if there is anything."""
+        with suppress(FileNotFoundError):
+            self._delete(self._keys_below(path, None))
+
+    def expand_path(self, path: Any, recursive: bool = False, maxdepth: int | None = None) -> list[str]:
+        """Return the paths that a path, pattern or list of them stands for. A name with ``*``, ``?`` or ``[`` is a
+        pattern where there is no file or directory of that very name.
+
+        Raises:
+            FileNotFoundError: it stands for nothing.
+        """
+        path = as_text(path)
+        self._check(path)
+        return list(expand(self, path, recursive, maxdepth).kinds)
+
+    def _key_of_file(self, path: str) -> str:
         found = self.info(path)
         if found["type"] == "directory":
             raise IsADirectoryError(errno.EISDIR, "a directory goes with recursive=True", found["name"])
@@ -126,7 +153,7 @@ class ManyPaths(OnBucket):
         else:
             keys = [space.key(name) for name in self.find(path, maxdepth=maxdepth)]
         if not keys:
-            raise FileNotFoundError(errno.ENOENT, "no such file or directory", path)
+            raise _missing(path)
         return keys
 
     def _is_itself(self, path: Any, target: Any) -> bool:
@@ -147,7 +174,7 @@ class ManyPaths(OnBucket):
 
     def _check(self, path: Any) -> None:
         """Refuse bad paths and foreign buckets before the first of many requests."""
-        for each in [path] if isinstance(path, (str, os.PathLike)) else path:
+        for each in as_list(path):
             self._path(each)
 
     def _delete(self, keys: Sequence[str]) -> None:
@@ -164,32 +191,73 @@ class ManyPaths(OnBucket):
         return self._path(path).rstrip("/") + ("/" if trailing_sep(path) else "") or "/"
 
     def _pairs_within(self, source: Any, target: Any, recursive: bool, maxdepth: int | None) -> Paired:
+        source, target = as_text(source), self._target(target)
         self._check(source)
-        target = self._target(target)
-        paired = pair_up(self, as_text(source), target, recursive, maxdepth, lambda: self.isdir(target))
+        paired = pair_up(self, source, target, recursive, maxdepth, lambda: self.isdir(target))
         check_apart(paired.files)
         return paired
 
 
-def expand(fs: AbstractFileSystem, path: Any, recursive: bool, maxdepth: int | None) -> dict[str, str]:
-    """Paths that a path, pattern or list of them stands for -> ``"file"``, ``"directory"`` or ``""`` (not asked)."""
+class Expanded(NamedTuple):
+    """What a path, pattern or list of them stands for."""
+
+    kinds: dict[str, str]
+    """Path -> ``"file"``, ``"directory"`` or ``""`` (not asked), by path."""
+    patterns: frozenset[str]
+    """The names that were taken as patterns."""
+
+
+def expand(fs: AbstractFileSystem, path: Any, recursive: bool, maxdepth: int | None) -> Expanded:
+    """Return what a path, pattern or list of them stands for, in our filesystem or a local one.
+
+    Raises:
+        FileNotFoundError: nothing.
+    """
+    given = as_list(path)
+    names = [fs._strip_protocol(each) for each in given]
+    patterns = _patterns_among(fs, names)
     found: dict[str, str] = {}
-    for each in [path] if isinstance(path, (str, os.PathLike)) else path:
-        name = fs._strip_protocol(each)
-        if has_magic(name):
-            matches = _kinds(fs.glob(each, maxdepth=maxdepth, detail=True))
-            found.update(matches)
-            if recursive and maxdepth != 1:
-                for match in [match for match, kind in matches.items() if kind == "directory"]:
-                    deeper = maxdepth - 1 if maxdepth else None
-                    found.update(_kinds(fs.find(match, maxdepth=deeper, withdirs=True, detail=True)))
+    for each, name in zip(given, names, strict=True):
+        if name in patterns:
+            found.update(_matches(fs, each, recursive, maxdepth))
         elif recursive:
-            found.update(_kinds(fs.find(each, maxdepth=maxdepth, withdirs=True, detail=True)))
+            found.update(_below(fs, name, maxdepth))
         else:
             found[name] = ""
     if not found:
-        raise FileNotFoundError(errno.ENOENT, "no such file or directory", str(path))
-    return dict(sorted(found.items()))
+        raise _missing(str(path))
+    return Expanded(dict(sorted(found.items())), patterns)
+
+
+def _patterns_among(fs: AbstractFileSystem, names: Iterable[str]) -> frozenset[str]:
+    """Return those names that are patterns: which have ``*``, ``?`` or ``[`` in them, where no file or directory of
+    that very name exists."""
+    asked = list(dict.fromkeys(name for name in names if has_magic(name)))
+    exist = fs.pool.map(fs.exists, asked) if isinstance(fs, ManyPaths) else map(fs.exists, asked)
+    return frozenset(name for name, exists in zip(asked, exist, strict=True) if not exists)
+
+
+def _matches(fs: AbstractFileSystem, pattern: Any, recursive: bool, maxdepth: int | None) -> dict[str, str]:
+    """Return what a pattern matches; with `recursive`, what lies below that, too."""
+    matches = _kinds(fs.glob(pattern, maxdepth=maxdepth, detail=True))
+    found = dict(matches)
+    if recursive and maxdepth != 1:
+        for match in [match for match, kind in matches.items() if kind == "directory"]:
+            found.update(_below(fs, match, maxdepth - 1 if maxdepth else None))
+    return found
+
+
+def _below(fs: AbstractFileSystem, path: str, maxdepth: int | None) -> dict[str, str]:
+    return _kinds(fs.find(path, maxdepth=maxdepth, withdirs=True, detail=True))
+
+
+def _missing(path: str) -> FileNotFoundError:
+    return FileNotFoundError(errno.ENOENT, "no such file or directory", path)
+
+
+def as_list(path: Any) -> list[Any]:
+    """Return one path, or those of a sequence, as a list."""
+    return [path] if isinstance(path, (str, os.PathLike)) else list(path)
 
 
 def _kinds(infos: dict[str, dict[str, Any]]) -> dict[str, str]:
@@ -197,8 +265,8 @@ def _kinds(infos: dict[str, dict[str, Any]]) -> dict[str, str]:
 
 
 def as_text(path: Any) -> Any:
-    """Return a path of any kind, or each of a sequence of them, as text: fsspec's rules for names are about that."""
-    return [stringify_path(each) for each in path] if isinstance(path, (list, tuple)) else stringify_path(path)
+    """Return a path of any kind, or each of an iterable of them, as text: fsspec's rules for names are about that."""
+    return stringify_path(path) if isinstance(path, (str, os.PathLike)) else [stringify_path(each) for each in path]
 
 
 def local_path(path: Any) -> Any:
@@ -219,13 +287,17 @@ def pair_up(
     (https://filesystem-spec.readthedocs.io/en/latest/copying.html). Two sequences pair as they stand."""
     if isinstance(source, (list, tuple)) and isinstance(target, (list, tuple)):
         return Paired(list(zip(map(fs._strip_protocol, source), target, strict=True)), [])
-    kinds = expand(fs, source, recursive, maxdepth)
+    kinds, patterns = expand(fs, source, recursive, maxdepth)
     if isinstance(source, str) and (not recursive or maxdepth is not None):
         kinds = {name: kind for name, kind in kinds.items() if not _is_directory(fs, name, kind)}
         if not kinds:
+            if not patterns:
+                logger.warning("%s is a directory; nothing is done without recursive=True", source)
             return Paired([], [])
     paired = Paired([], [])
-    for (name, kind), to in zip(kinds.items(), targets(list(kinds), source, target, target_is_dir), strict=True):
+    for (name, kind), to in zip(
+        kinds.items(), _targets(list(kinds), source, bool(patterns), target, target_is_dir), strict=True
+    ):
         (paired.directories if kind == "directory" else paired.files).append((name, to))
     return paired
 
@@ -243,11 +315,25 @@ def check_apart(pairs: Sequence[Pair]) -> None:
         OSError: EINVAL, with the path that would be written.
     """
     sources = {source for source, _ in pairs}
-    written: dict[str, str] = {}
     for source, target in pairs:
         if target != source and target in sources:
             text = f"it would be overwritten from {source!r} while it is itself copied or moved"
             raise OSError(errno.EINVAL, text, target)
+    check_targets(pairs)
+
+
+def check_targets(pairs: Sequence[Pair]) -> None:
+    """Refuse two sources that go to one target, before the first is begun.
+
+    >>> check_targets([("/a/x", "/x"), ("/b/x", "/x")])
+    Traceback (most recent call last):
+    OSError: [Errno 22] both '/a/x' and '/b/x' would go there: '/x'
+
+    Raises:
+        OSError: EINVAL, with the target.
+    """
+    written: dict[str, str] = {}
+    for source, target in pairs:
         if written.setdefault(target, source) != source:
             raise OSError(errno.EINVAL, f"both {written[target]!r} and {source!r} would go there", target)
 
@@ -256,14 +342,14 @@ def _is_directory(fs: AbstractFileSystem, name: str, kind: str) -> bool:
     return kind == "directory" or (not kind and bool(fs.isdir(name)))
 
 
-def targets(sources: Sequence[str], source: Any, target: Any, target_is_dir: Callable[[], bool]) -> list[str]:
-    """Where each of the paths goes that `source` was expanded to."""
+def _targets(
+    sources: Sequence[str], source: Any, is_pattern: bool, target: Any, target_is_dir: Callable[[], bool]
+) -> list[str]:
+    """Return where each of the paths goes that `source` was expanded to."""
     if not isinstance(source, str):
         return list(other_paths(sources, target, exists=False, flatten=True))
-    if has_magic(source):
-        inside = len(sources) == 1
-    else:
-        inside = not trailing_sep(source) and (trailing_sep(target) or target_is_dir())
+    into_directory = not trailing_sep(source) and (trailing_sep(target) or target_is_dir())
+    inside = len(sources) == 1 if is_pattern else into_directory
     return list(other_paths(sources, target, exists=inside, flatten=False))
 
 

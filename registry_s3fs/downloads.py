@@ -38,7 +38,11 @@ class Downloads(OnBucket):
     ) -> bytes:
         """The bytes of a file, or of a Python slice of them; of a whole blob, `verify` as in `open`."""
         target = IntoMemory()
-        carry_out_one(self.bucket, self.pool, self._read(path, target, start, end, version_id, verify))
+        path = self._path(path)
+        try:
+            carry_out_one(self.bucket, self.pool, self._read(path, target, start, end, version_id, verify))
+        except FileNotFoundError as error:
+            raise self._told_apart(path, error) from error.__cause__
         return target.data()
 
     def cat(self, path: Any, recursive: bool = False, on_error: str = "raise", **kwargs: Any) -> Any:
@@ -46,16 +50,21 @@ class Downloads(OnBucket):
 
         `on_error`: ``"raise"``, ``"omit"``, or ``"return"`` exceptions as values. Further options are `cat_file`'s.
         """
+        path = bulk.as_text(path)
         self._check(path)
-        kinds = bulk.expand(self, path, recursive, None)
+        kinds, _ = bulk.expand(self, path, recursive, None)
         wanted = [name for name, kind in kinds.items() if not recursive or kind != "directory"]
         if len(wanted) == 1 and not isinstance(path, list) and wanted[0] == self._path(path):
             return self.cat_file(wanted[0], **kwargs)
-        contents = self._contents(lambda name, target: self._read(name, target, **kwargs), wanted, on_error == "raise")
-        found = dict(zip(wanted, contents, strict=True))
+        found = self._cat_files(wanted, raises=on_error == "raise", **kwargs)
         if on_error == "omit":
             return {each: data for each, data in found.items() if not isinstance(data, Exception)}
         return found
+
+    def _cat_files(self, paths: Sequence[str], *, raises: bool = False, **kwargs: Any) -> dict[str, Any]:
+        """The bytes of files by their very names, or the error of each, where it is not raised."""
+        contents = self._contents(lambda name, target: self._read(name, target, **kwargs), paths, raises)
+        return dict(zip(paths, contents, strict=True))
 
     def cat_ranges(
         self,
@@ -123,9 +132,10 @@ class Downloads(OnBucket):
         Raises:
             BulkError: some of several failed; all others are fetched.
         """
-        self._check(rpath)
         rpath, lpath = bulk.as_text(rpath), bulk.local_path(lpath)
+        self._check(rpath)
         paired = bulk.pair_up(self, rpath, lpath, recursive, maxdepth, lambda: LocalFileSystem().isdir(lpath))
+        bulk.check_targets([(source, os.path.abspath(to)) for source, to in paired.files])
         _Fetching(self, callback, kwargs).fetch(paired.files)
 
     def _read(
@@ -175,10 +185,16 @@ class Downloads(OnBucket):
             for download in ended:
                 index, target = coming.pop(download)
                 if download.error is not None and raises:
-                    raise download.error
+                    raise self._told_apart(download.path, download.error) from download.error.__cause__
                 found[index] = download.error or target.data()
                 last.note(download.error)
+        missing = [index for index, each in enumerate(found) if isinstance(each, FileNotFoundError)]
+        for index, error in zip(missing, self.pool.map(self._missing, [found[each] for each in missing]), strict=True):
+            found[index] = error
         return found
+
+    def _missing(self, error: FileNotFoundError) -> Exception:
+        return self._told_apart(str(error.filename), error)
 
 
 def _into_file(lpath: Any, callback: Any) -> IntoFile:

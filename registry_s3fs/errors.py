@@ -424,13 +424,16 @@ def uncertain(error: OSError, path: str) -> OSError:
 def as_driver(path: str, missing: type[OSError] = PathNotFoundError) -> Iterator[None]:
     """Run the body with the filesystem's errors replaced by the storage driver's (Go: ``base.setDriverName``).
 
-    `missing` is what stands for a missing key; a missing bucket is always a `StorageDriverError`.
+    `missing` is what stands for a missing key, and so for a directory where a file is asked for; a missing bucket is
+    always a `StorageDriverError`.
     """
     try:
         yield
     except (PathNotFoundError, StorageDriverError):
         raise
     except OSError as error:
-        absent = isinstance(error, FileNotFoundError) and not isinstance(error, BucketNotFoundError)
+        absent = isinstance(error, (FileNotFoundError, IsADirectoryError)) and not isinstance(
+            error, BucketNotFoundError
+        )
         kind = missing if absent else StorageDriverError
         raise kind(error.errno, f"{DRIVER_NAME}: {error.strerror}", path) from error

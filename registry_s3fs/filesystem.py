@@ -18,6 +18,7 @@ from registry_s3fs.concurrency import Pool, pool
 from registry_s3fs.downloads import Downloads
 from registry_s3fs.errors import BucketNotFoundError
 from registry_s3fs.listing import Info
+from registry_s3fs.mapper import Mapper
 from registry_s3fs.parameters import NAMES, SECRETS, DriverParameters, read_config, unknown
 from registry_s3fs.paths import RegistryPath
 from registry_s3fs.records import ObjectInfo
@@ -143,9 +144,31 @@ class RegistryS3FileSystem(Downloads, Uploads, ManyPaths, Searching, Attributes)
         """`info` of a file by one HEAD, where a directory would be of no use; `how` as of `Bucket.head`."""
         return listing.file(path, self.file_head(path, **how))
 
-    def file_head(self, path: str, **how: Any) -> ObjectInfo:
-        """What a HEAD tells of a file; `how` as of `Bucket.head`."""
-        return self.bucket.head(self._key(path), **how)
+    def file_head(self, path: str, *, explain: bool = True, version_id: str = "", checksum: bool = False) -> ObjectInfo:
+        """What a HEAD tells of a file; with `explain`, a second look tells a directory or a missing bucket from a
+        missing file. `checksum` as of `Bucket.head`."""
+        key = self._key(path)
+        if version_id:
+            return self.bucket.head(key, version_id=version_id, explain=explain, checksum=checksum)
+        try:
+            return self.bucket.head(key, explain=False, checksum=checksum)
+        except FileNotFoundError as error:
+            if not explain:
+                raise
+            raise self._told_apart(path, error) from error.__cause__
+
+    def _told_apart(self, path: str, error: Exception) -> Exception:
+        """Return the error of a read; where the file is missing, a plainer one of a directory or a missing bucket."""
+        if not isinstance(error, FileNotFoundError) or isinstance(error, BucketNotFoundError):
+            return error
+        try:
+            if listing.exists_below(self.bucket, self._path(path)):
+                return IsADirectoryError(errno.EISDIR, "it is a directory", str(path))
+        except BucketNotFoundError as missing:
+            return missing
+        except OSError:  # it may not be listed
+            pass
+        return error
 
     def exists(self, path: Any, **kwargs: Any) -> bool:
         """False only for what is missing: a request that is denied or fails raises."""
@@ -172,7 +195,7 @@ class RegistryS3FileSystem(Downloads, Uploads, ManyPaths, Searching, Attributes)
         if found is None:
             found = listing.children(self.bucket, path)
             if found is None:
-                found = [] if path == "/" else [self.file_info(path)]
+                found = [] if path == "/" else [self.file_info(path, explain=False)]
             else:
                 self.dircache[path] = found
         return [dict(info) for info in found] if detail else [info["name"] for info in found]
@@ -206,10 +229,16 @@ class RegistryS3FileSystem(Downloads, Uploads, ManyPaths, Searching, Attributes)
         paths.check_fields(kwargs)
         return self.bucket.presign(self._key(path), client_method, expiration, **kwargs)
 
-    def get_mapper(self, root: Any = "", *args: Any, **kwargs: Any) -> Any:
-        """A directory as a mutable mapping of keys to bytes, as fsspec's."""
+    def get_mapper(
+        self,
+        root: Any = "",
+        check: bool = False,
+        create: bool = False,
+        missing_exceptions: tuple[type[Exception], ...] | None = None,
+    ) -> Mapper:
+        """A directory as a mutable mapping of keys to bytes, as fsspec's; its keys are names, never patterns."""
         self._path(root)
-        return super().get_mapper(root, *args, **kwargs)
+        return Mapper(stringify_path(root), self, check, create, missing_exceptions)
 
     # Reading
 
@@ -286,7 +315,7 @@ class RegistryS3FileSystem(Downloads, Uploads, ManyPaths, Searching, Attributes)
             self.file_info(path)
         except BucketNotFoundError:
             raise
-        except FileNotFoundError:
+        except (FileNotFoundError, IsADirectoryError):  # a file may stand beside a directory of its name
             return False
         return True
 
@@ -300,8 +329,8 @@ class RegistryS3FileSystem(Downloads, Uploads, ManyPaths, Searching, Attributes)
 
     def cp_file(self, path1: Any, path2: Any, **kwargs: Any) -> None:
         """Copy one file within the bucket, in the server; metadata is kept."""
-        source, target = self._key(path1), self._key(path2)
-        multipart.copy(self.bucket, self.pool, self.bucket.head(source), target)
+        source, target = self._path(path1), self._key(path2)
+        multipart.copy(self.bucket, self.pool, self.file_head(source), target)
         self.invalidate_cache(path2)
 
     def rm_file(self, path: Any) -> None:

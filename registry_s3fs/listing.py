@@ -170,9 +170,11 @@ def named(bucket: Bucket, path: str, listed: Iterable[Page]) -> Iterator[tuple[s
 
 def directory_above(bucket: Bucket, key: str) -> str:
     """The deepest directory above a key, or of a marker, that a path can name."""
-    while (path := bucket.space.path(key.rpartition("/")[0] + "/")) is None:
-        key = key.rpartition("/")[0]
-    return path
+    while key := key.rpartition("/")[0]:
+        path = bucket.space.path(key + "/")
+        if path is not None:
+            return path
+    return "/"
 
 
 def keys(bucket: Bucket, path: str) -> Iterator[str]:

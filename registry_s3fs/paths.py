@@ -30,6 +30,10 @@ class RegistryPath(str):
         self.bucket = bucket
         return self
 
+    def __add__(self, other: str) -> str:
+        """As of `str`; but fsspec's `DirFileSystem` adds a ``/`` to any directory, and the root ends in one."""
+        return other if self == "/" and other.startswith("/") else str(self) + other
+
     def replace(self, *args: Any, **kwargs: Any) -> RegistryPath:
         """As of `str`; fsspec fills the ``*`` of a write mask this way, and must not lose the bucket.
 
@@ -133,8 +137,8 @@ class KeySpace:
     >>> space = KeySpace("/reg/")
     >>> space.key("/docker/x"), space.prefix("/docker"), space.prefix("/")
     ('reg/docker/x', 'reg/docker/', 'reg/')
-    >>> space.path("reg/docker/x"), space.path("registry2/x"), space.path("reg/a//b")
-    ('/docker/x', None, None)
+    >>> space.path("reg/docker/x"), space.path("registry2/x"), space.path("reg/a//b"), space.path("reg//")
+    ('/docker/x', None, None, None)
     """
 
     def __init__(self, rootdirectory: str) -> None:
@@ -161,5 +165,7 @@ class KeySpace:
         if not key.startswith(self._below):
             return None
         path = "/" + key[len(self._below) :].removesuffix("/")
+        if path == "/" and key != self._below:  # of an empty component
+            return None
         suspicious = "//" in path or "/." in path or path[-1] == "/"  # of all keys of large listings, few are
         return None if suspicious and _problem(path) else path

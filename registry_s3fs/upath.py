@@ -2,6 +2,12 @@
 
 from __future__ import annotations
 
+import errno
+import os
+from collections.abc import Iterator
+from glob import escape, has_magic
+from typing import Any
+
 from fsspec import get_filesystem_class
 from upath import UPath
 
@@ -22,6 +28,33 @@ class RegistryS3Path(UPath):
     """
 
     __slots__ = ()
+
+    def unlink(self, missing_ok: bool = False) -> None:
+        """Delete the file of this very name."""
+        try:
+            self.fs.rm_file(self.path)
+        except FileNotFoundError:
+            if not missing_ok:
+                raise
+
+    def glob(self, pattern: str, **kwargs: Any) -> Iterator[RegistryS3Path]:
+        """As pathlib's; ``*``, ``?`` and ``[`` are a pattern in `pattern`, and none in this path."""
+        return self._below(pattern) if has_magic(self.path) else super().glob(pattern, **kwargs)
+
+    def rglob(self, pattern: str, **kwargs: Any) -> Iterator[RegistryS3Path]:
+        """As `glob`, at any depth."""
+        return self._below(f"**/{pattern}") if has_magic(self.path) else super().rglob(pattern, **kwargs)
+
+    def _below(self, pattern: str) -> Iterator[RegistryS3Path]:
+        path = self.path.rstrip("/")
+        for name in self.fs.glob(f"{escape(path)}/{pattern}"):
+            yield self / name[len(path) + 1 :]
+
+    def rename(self, target: Any, **kwargs: Any) -> RegistryS3Path:
+        """Move the file or directory of this very name; of a missing one, fsspec's ``mv`` would take a pattern."""
+        if not self.exists():
+            raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(self))
+        return super().rename(target, **kwargs)
 
     def __str__(self) -> str:
         """The URL with its bucket, which is no part of `path`; ``registrys3:///...`` where a config names it."""

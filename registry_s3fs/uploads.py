@@ -40,6 +40,8 @@ class Uploads(OnBucket):
     def pipe(self, path: Any, value: Any = None, **kwargs: Any) -> None:
         """Store bytes at a path, or each of ``{path: bytes}``, side by side; `BulkError` as of `put`."""
         pairs = list((path if isinstance(path, Mapping) else {path: value}).items())
+        for each, _ in pairs:  # all of them, before the first request
+            self._key(each)
         count, failed = len(pairs), {}
         if count > 1 and not self._intrans and not kwargs.keys() - {"content_type", "metadata"}:
             small, pairs = _divided(pairs, lambda pair: _size_of(pair[1]), SMALL_BYTES)
@@ -113,6 +115,7 @@ class Uploads(OnBucket):
         lpath, rpath = bulk.local_path(lpath), self._target(rpath)
         paired = bulk.pair_up(LocalFileSystem(), lpath, rpath, recursive, maxdepth, lambda: self.isdir(rpath))
         named = [LocalFileSystem._strip_protocol(each) for each in ([lpath] if isinstance(lpath, str) else lpath)]
+        bulk.check_targets(paired.files)
         files = local_source.without_special_files(paired.files, named)
         callback.set_size(len(files))
 

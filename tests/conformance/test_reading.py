@@ -196,13 +196,13 @@ def test_an_open_file_seeks_and_reads(fs: RegistryS3FileSystem) -> None:
 
 @on_both
 def test_reading_a_directory_or_nothing_is_an_error(tree: RegistryS3FileSystem) -> None:
-    """FileNotFoundError with the path, whichever bytes are asked for."""
-    for path in ("/docker/z", "/nothing"):
-        with pytest.raises(FileNotFoundError) as missing:
+    """IsADirectoryError or FileNotFoundError with the path, whichever bytes are asked for."""
+    for path, kind in (("/docker/z", IsADirectoryError), ("/nothing", FileNotFoundError)):
+        with pytest.raises(kind) as missing:
             tree.open(path, "rb")
         assert missing.value.filename == path
         for cut in ((None, None), (3, 3), (5, 2), (-2, 0), (-5, None)):
-            with pytest.raises(FileNotFoundError):
+            with pytest.raises(kind):
                 tree.cat_file(path, *cut)
 
 

@@ -1,0 +1,67 @@
+"""A directory as a mutable mapping of keys to bytes, whose keys are names and never patterns."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from fsspec.mapping import FSMap
+
+
+class Mapper(FSMap):
+    """fsspec's mapping, with calls on single files in place of those that take patterns.
+
+    >>> from registry_s3fs import RegistryS3FileSystem
+    >>> RegistryS3FileSystem(bucket="demo", region="us-east-1").get_mapper("/data").root
+    '/data'
+    """
+
+    fs: Any
+
+    def __getitem__(self, key: str, default: bytes | None = None) -> bytes:
+        try:
+            data: bytes = self.fs.cat_file(self._key_to_str(key))
+        except self.missing_exceptions as error:
+            if default is not None:
+                return default
+            raise KeyError(key) from error
+        return data
+
+    def getitems(self, keys: Iterable[str], on_error: str = "raise") -> dict[str, Any]:
+        """Return the values of several keys, read side by side.
+
+        `on_error`: ``"raise"``, ``"omit"``, or ``"return"`` exceptions as values; of a missing key, a `KeyError`.
+        """
+        names = {key: self._key_to_str(key) for key in keys}
+        found = self.fs._cat_files(list(names.values()))
+        values = {key: self._value(key, found[name]) for key, name in names.items()}
+        failed = [value for value in values.values() if isinstance(value, Exception)]
+        if failed and on_error == "raise":
+            raise failed[0]
+        if on_error == "omit":
+            return {key: value for key, value in values.items() if not isinstance(value, Exception)}
+        return values
+
+    def _value(self, key: str, found: Any) -> Any:
+        return KeyError(key) if isinstance(found, self.missing_exceptions) else found
+
+    def __delitem__(self, key: str) -> None:
+        try:
+            self.fs.rm_file(self._key_to_str(key))
+        except self.missing_exceptions as error:
+            raise KeyError(key) from error
+
+    def delitems(self, keys: Iterable[str]) -> None:
+        """Delete several keys, without asking whether they are there."""
+        self.fs._rm_files([self._key_to_str(key) for key in keys])
+
+    def clear(self) -> None:
+        """Delete all keys.
+
+        Raises:
+            OSError: that fails. (fsspec's mapping says nothing.)
+        """
+        self.fs._rm_below(self.root)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), (self.root, self.fs, False, False, self.missing_exceptions)

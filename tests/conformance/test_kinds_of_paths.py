@@ -1,0 +1,156 @@
+"""Paths as text, as pathlib's, alone and in lists; what they may not be; and which errors tell of it."""
+
+from __future__ import annotations
+
+import errno
+import logging
+from collections.abc import Callable
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+import pytest
+from fsspec.implementations.dirfs import DirFileSystem
+
+from registry_s3fs import RegistryS3FileSystem
+from tests.fakes import on_both
+
+pytestmark = on_both
+
+
+@pytest.fixture
+def tree(tmp_path: Path) -> Path:
+    """Two files of one name."""
+    (tmp_path / "t" / "u").mkdir(parents=True)
+    (tmp_path / "t" / "x").write_bytes(b"1")
+    (tmp_path / "t" / "u" / "x").write_bytes(b"2")
+    return tmp_path / "t"
+
+
+def test_every_kind_of_path_goes_through_every_call_on_many(
+    fs: RegistryS3FileSystem, tree: Path, tmp_path: Path
+) -> None:
+    """pathlib's, alone and in lists, remote and local; a tree keeps its shape."""
+    fs.put(tree, PurePosixPath("/p"), recursive=True)
+    assert fs.cat("/p", recursive=True) == {"/p/x": b"1", "/p/u/x": b"2"}
+    fs.put([tree / "x"], [PurePosixPath("/q")])
+    fs.cp(PurePosixPath("/q"), PurePosixPath("/q2"))
+    fs.cp([PurePosixPath("/q")], [PurePosixPath("/q3")])
+    fs.mv(PurePosixPath("/q3"), PurePosixPath("/q4"))
+    fs.mv((PurePosixPath("/q4"),), [PurePosixPath("/q5")])
+    fs.upload(tree / "x", PurePosixPath("/up"))
+    assert fs.cat([PurePosixPath("/q2"), "/q5", "/up"]) == dict.fromkeys(("/q2", "/q5", "/up"), b"1")
+    fs.get(PurePosixPath("/p"), tmp_path / "got", recursive=True)
+    assert (tmp_path / "got" / "u" / "x").read_bytes() == b"2"
+    fs.get([PurePosixPath("/q")], [tmp_path / "one"])
+    fs.download(PurePosixPath("/q"), tmp_path / "two")
+    assert (tmp_path / "one").read_bytes() == (tmp_path / "two").read_bytes() == b"1"
+    fs.rm({PurePosixPath("/q"), PurePosixPath("/q2")})
+    assert fs.ls("/", detail=False) == ["/p", "/q5", "/up"]
+
+
+@pytest.mark.parametrize("call", ["put", "get", "cp", "mv"])
+def test_two_sources_do_not_go_to_one_target(fs: RegistryS3FileSystem, tree: Path, tmp_path: Path, call: str) -> None:
+    """Into a directory, and pair by pair; nothing is done."""
+    fs.pipe({"/p/x": b"1", "/p/u/x": b"2"})
+    sources = [tree / "x", tree / "u" / "x"] if call == "put" else ["/p/x", "/p/u/x"]
+    target = str(tmp_path / "to") if call == "get" else "/to"
+    for targets in (target + "/", [target, target]):
+        with pytest.raises(OSError, match="would go there") as caught:
+            getattr(fs, call)(sources, targets)
+        assert caught.value.errno == errno.EINVAL
+    assert not (tmp_path / "to").exists()
+    assert fs.find("/") == ["/p/u/x", "/p/x"]
+
+
+def test_pipe_checks_all_names_before_its_first_request(fs: RegistryS3FileSystem) -> None:
+    """A bad one among good ones: nothing is stored."""
+    with pytest.raises(ValueError, match="component"):
+        fs.pipe({"/good": b"", "/a//b": b""})
+    assert fs.find("/") == []
+
+
+@pytest.mark.parametrize("key", ["/x", "//x", "/", "a//", "a//b"])
+def test_keys_with_empty_components_make_no_root_in_the_root(options: dict[str, Any], key: str) -> None:
+    """Of other tools, where `rootdirectory` is empty: they are not listed, and every walk ends."""
+    fs = RegistryS3FileSystem(**{**options, "rootdirectory": ""})
+    fs.bucket.put(key, b"1")
+    fs.pipe("/y", b"")
+    shown = ["/a", "/y"] if key[0] == "a" else ["/y"]
+    assert fs.ls("/", detail=False) == fs.glob("/*") == shown
+    assert fs.find("/") == ["/y"]
+    assert fs.find("/", withdirs=True) == ["/", *shown]
+    assert [path for path, _, _ in fs.walk("/")] == ["/", *shown[:-1]]
+
+
+def test_a_dir_filesystem_on_the_root_works(fs: RegistryS3FileSystem) -> None:
+    """Names are relative there."""
+    fs.pipe({"/a": b"1", "/b/c": b"2"})
+    whole = DirFileSystem("/", fs)
+    assert (whole.ls("", detail=False), whole.find(""), whole.glob("*")) == (["a", "b"], ["a", "b/c"], ["a", "b"])
+    assert whole.cat(["a", "b/c"]) == {"a": b"1", "b/c": b"2"}
+    assert list(whole.walk("")) == [("", ["b"], ["a"]), ("b", [], ["c"])]
+    assert whole.isdir("b")
+
+
+def test_a_local_name_may_have_255_bytes(fs: RegistryS3FileSystem, tmp_path: Path) -> None:
+    """Also one of fewer characters."""
+    name = "é" * 127 + "x"
+    fs.pipe(f"/{name}", b"1")
+    fs.get(f"/{name}", str(tmp_path / name))
+    fs.put(str(tmp_path / name), "/put/")
+    assert fs.cat(f"/put/{name}") == b"1"
+
+
+READING: dict[str, Callable[[RegistryS3FileSystem], Any]] = {
+    "open": lambda fs: fs.open("/d"),
+    "open text": lambda fs: fs.open("/d", "r"),
+    "cat_file": lambda fs: fs.cat_file("/d"),
+    "a range": lambda fs: fs.cat_file("/d", 1, 2),
+    "cat": lambda fs: fs.cat("/d"),
+    "cat of several": lambda fs: fs.cat(["/d", "/d/f"]),
+    "cat_ranges": lambda fs: fs.cat_ranges(["/d"], [0], [1], on_error="raise"),
+    "head": lambda fs: fs.head("/d"),
+    "tail": lambda fs: fs.tail("/d"),
+    "read_block": lambda fs: fs.read_block("/d", 0, 1),
+    "read_text": lambda fs: fs.read_text("/d"),
+    "the root": lambda fs: fs.open("/"),
+    "cp_file": lambda fs: fs.cp_file("/d", "/e"),
+    "rm_file": lambda fs: fs.rm_file("/d"),
+    "rm": lambda fs: fs.rm("/d"),
+    "mv": lambda fs: fs.mv("/d", "/e"),
+}
+
+
+@pytest.mark.parametrize("call", READING.values(), ids=READING)
+def test_a_directory_is_no_file_to_read(fs: RegistryS3FileSystem, call: Callable[[Any], Any]) -> None:
+    """It is an IsADirectoryError with its path, and not a missing file."""
+    fs.pipe("/d/f", b"1")
+    with pytest.raises(IsADirectoryError) as caught:
+        call(fs)
+    assert caught.value.errno == errno.EISDIR
+    assert caught.value.filename in ("/d", "/")
+    assert fs.find("/") == ["/d/f"]
+
+
+def test_a_directory_among_many_is_told_in_its_place(fs: RegistryS3FileSystem) -> None:
+    """Beside a missing file, which stays one."""
+    fs.pipe("/d/f", b"1")
+    found = fs.cat(["/d", "/d/f", "/none"], on_error="return")
+    assert {path: type(value) for path, value in found.items()} == {
+        "/d": IsADirectoryError, "/d/f": bytes, "/none": FileNotFoundError
+    }  # fmt: skip
+    ranges = fs.cat_ranges(["/d", "/none"], [0, 0], [1, 1])
+    assert [type(value) for value in ranges] == [IsADirectoryError, FileNotFoundError]
+
+
+@pytest.mark.parametrize("call", ["get", "cp", "put"])
+def test_a_directory_without_recursive_is_said_to_be_one(
+    fs: RegistryS3FileSystem, tmp_path: Path, caplog: pytest.LogCaptureFixture, call: str
+) -> None:
+    """fsspec's suite wants nothing to be done; a warning tells so."""
+    fs.pipe("/d/f", b"1")
+    (tmp_path / "l").mkdir()
+    source = str(tmp_path / "l") if call == "put" else "/d"
+    with caplog.at_level(logging.WARNING, "registry_s3fs"):
+        getattr(fs, call)(source, str(tmp_path / "to"))
+    assert caplog.messages == [f"{source} is a directory; nothing is done without recursive=True"]
