@@ -13,7 +13,7 @@ from typing import Any
 
 from registry_s3fs import listing, multipart
 from registry_s3fs.base import OnBucket
-from registry_s3fs.paths import check_fields
+from registry_s3fs.object_headers import given
 from registry_s3fs.records import Upload
 
 logger = logging.getLogger("registry_s3fs")
@@ -24,13 +24,13 @@ class Attributes(OnBucket):
 
     # Metadata
 
-    def metadata(self, path: Any) -> dict[str, str]:
+    def metadata(self, path: Any, version_id: str = "") -> dict[str, str]:
         """The user metadata of a file, its ``x-amz-meta-`` headers; names with hyphens, as headers have them."""
-        return _hyphened(self.bucket.head(self._key(path)).head.get("Metadata", {}))
+        return _hyphened(self.bucket.head(self._key(path), version_id=version_id).head.get("Metadata", {}))
 
-    def getxattr(self, path: Any, attr_name: str) -> str | None:
+    def getxattr(self, path: Any, attr_name: str, version_id: str = "") -> str | None:
         """One value of `metadata`; None where there is none of that name."""
-        return self.metadata(path).get(attr_name.replace("_", "-"))
+        return self.metadata(path, version_id).get(attr_name.replace("_", "-"))
 
     def setxattr(self, path: Any, copy_kwargs: Mapping[str, Any] | None = None, **attributes: str | None) -> None:
         """Change user metadata; None removes a name, and what is not named stays.
@@ -38,19 +38,19 @@ class Attributes(OnBucket):
         S3 has no call for it: the object is copied onto itself, in the server. `copy_kwargs` are further
         fields that the object says of itself, such as ``{"ContentType": "text/csv"}``.
         """
-        check_fields(copy_kwargs or {})
+        changed = given(copy_kwargs or {})
         found = self.bucket.head(self._key(path))
-        changed = {**_hyphened(found.head.get("Metadata", {})), **_hyphened(attributes)}
-        metadata = {name: value for name, value in changed.items() if value is not None}
-        description = {**found.description, **(copy_kwargs or {}), "Metadata": metadata}
+        attached = {**_hyphened(found.head.get("Metadata", {})), **_hyphened(attributes)}
+        metadata = {name: value for name, value in attached.items() if value is not None}
+        description = {**found.description, **changed, "Metadata": metadata}
         multipart.copy(self.bucket, self.pool, found, found.key, description)
         self.invalidate_cache(path)
 
     # Tags
 
-    def get_tags(self, path: Any) -> dict[str, str]:
+    def get_tags(self, path: Any, version_id: str = "") -> dict[str, str]:
         """The tags of a file."""
-        return self.bucket.tags(self._key(path))
+        return self.bucket.tags(self._key(path), version_id)
 
     def put_tags(self, path: Any, tags: Mapping[str, str], mode: str = "o") -> None:
         """Set the tags of a file: these alone (mode ``"o"``), or merged into those that it has (``"m"``)."""

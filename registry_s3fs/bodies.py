@@ -2,10 +2,30 @@
 
 from __future__ import annotations
 
+import errno
 from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
 from io import BytesIO
+
+
+def memory(size: int) -> bytearray:
+    """Return so many bytes, which are zero.
+
+    Raises:
+        OSError: ENOMEM.
+    """
+    with _lacking(size):
+        return bytearray(size)
+
+
+@contextmanager
+def _lacking(size: int) -> Iterator[None]:
+    try:
+        yield
+    except MemoryError:
+        text = f"there is no memory for {size} bytes; read or write less at a time"
+        raise OSError(errno.ENOMEM, text) from None
 
 
 class Memory:
@@ -20,7 +40,8 @@ class Memory:
 
     def __init__(self, size: int) -> None:
         # `bytes` of a bytearray, or a join, would be a copy; and zeros that nobody touches cost nothing.
-        self._buffer = BytesIO(bytes(size))
+        with _lacking(size):
+            self._buffer = BytesIO(bytes(size))
 
     def view(self) -> memoryview:
         """What to fill; released before `data` is asked for, and each part of it, too.
@@ -52,10 +73,10 @@ class Spare:
     def take(self, size: int) -> bytearray:
         """So many bytes, of any value."""
         try:
-            memory = self._free.pop()
+            free = self._free.pop()
         except IndexError:  # a look before would tell of what another thread takes
-            return bytearray(size)
-        return memory if len(memory) == size else bytearray(size)
+            return memory(size)
+        return free if len(free) == size else memory(size)
 
     @contextmanager
     def lent(self, memory: bytearray) -> Iterator[bytearray]:

@@ -8,6 +8,7 @@ import os
 import random
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
+from functools import partial
 from glob import has_magic
 from typing import Any, NamedTuple
 
@@ -20,6 +21,7 @@ from registry_s3fs.base import OnBucket
 from registry_s3fs.bucket import MAX_DELETE_KEYS, Bucket
 from registry_s3fs.concurrency import Pool
 from registry_s3fs.errors import BulkError
+from registry_s3fs.object_headers import given
 from registry_s3fs.paths import parent
 from registry_s3fs.records import ObjectInfo
 
@@ -50,10 +52,12 @@ class ManyPaths(OnBucket):
         recursive: bool = False,
         maxdepth: int | None = None,
         on_error: str | None = None,
-        **kwargs: Any,
+        version_id: str = "",
+        **headers: Any,
     ) -> None:
-        """Copy within the bucket. `on_error`: ``"raise"``, or ``"ignore"`` what is missing (the default
-        when recursive).
+        """Copy within the bucket; `version_id` and `headers` as of `cp_file`.
+
+        `on_error`: ``"raise"``, or ``"ignore"`` what is missing (the default when recursive).
 
         Raises:
             BulkError: some of several failed; all others are copied.
@@ -62,15 +66,16 @@ class ManyPaths(OnBucket):
 
         def copy_one(pair: Pair) -> None:
             try:
-                self.cp_file(*pair)
+                self.cp_file(*pair, version_id, **headers)
             except FileNotFoundError:
                 if not ignore:
                     raise
 
+        given(headers)  # before the first request
         pairs, _ = self._pairs_within(path1, path2, recursive, maxdepth)
         attempts.do_all(self.pool, "copy", copy_one, pairs)
 
-    def mv(self, path1: Any, path2: Any, recursive: bool = False, maxdepth: int | None = None, **kwargs: Any) -> None:
+    def mv(self, path1: Any, path2: Any, recursive: bool = False, maxdepth: int | None = None, **headers: Any) -> None:
         """Copy, then delete the sources once every copy is confirmed. Onto itself: nothing.
 
         Keys that stand for the directories of a tree go along.
@@ -78,6 +83,7 @@ class ManyPaths(OnBucket):
         Raises:
             BulkError: some of several could not be copied, and no source is deleted; or not be deleted.
         """
+        given(headers)  # before the first request
         if recursive and not isinstance(path1, (list, tuple)) and self._is_itself(path1, path2):
             return
         files, directories = self._pairs_within(path1, path2, recursive, maxdepth)
@@ -85,7 +91,7 @@ class ManyPaths(OnBucket):
             raise IsADirectoryError(errno.EISDIR, "a directory moves with recursive=True", str(path1))
         moved = [(source, target) for source, target in files if source != target]
         markers = self._markers(dict(directories))
-        attempts.do_all(self.pool, "mv", lambda pair: self.cp_file(*pair), moved)
+        attempts.do_all(self.pool, "mv", lambda pair: self.cp_file(*pair, **headers), moved)
         self.pool.map(lambda pair: self.bucket.copy(*pair), markers)
         left = {self.bucket.space.key(source) for source, _ in moved} | {marker.key for marker, _ in markers}
         self._delete(sorted(left - {target for _, target in markers}))
@@ -363,34 +369,39 @@ def delete(bucket: Bucket, pool: Pool, keys: Iterable[str]) -> None:
     together: list[str] = []
     for key in dict.fromkeys(keys):
         (together if key.isprintable() else singly).append(key)  # XML cannot hold control characters
+    if len(together) == 1 and bucket.space.path(together[0]) is not None:
+        singly.append(together.pop())
     batches = [together[at : at + MAX_DELETE_KEYS] for at in range(0, len(together), MAX_DELETE_KEYS)]
     failed: dict[str, Exception] = {}
-    for errors in pool.map(lambda batch: _attempt(bucket, batch), [*batches, *([key] for key in singly)]):
-        failed.update({bucket.space.path(key) or key: error for key, error in errors.items()})
+    for batch, errors in zip(batches, pool.map(partial(_delete_together, bucket), batches), strict=True):
+        if errors is None:
+            singly += batch
+        else:
+            failed.update(errors)
+    # A task for each, as a worker would send one after the other.
+    failed |= attempts.errors_of(pool, lambda pair: bucket.delete(pair[1]), [(key, key) for key in singly])
     if failed:
-        raise BulkError("rm", failed)
+        raise BulkError("rm", {bucket.space.path(key) or key: error for key, error in failed.items()})
 
 
-def _attempt(bucket: Bucket, keys: list[str]) -> dict[str, Exception]:
+def _delete_together(bucket: Bucket, keys: list[str]) -> dict[str, Exception] | None:
+    """Return the keys that failed; None where the store deletes only one at a time."""
     try:
-        if len(keys) > 1 or bucket.space.path(keys[0]) is None:  # HTTP clients resolve the dots of a URL, not of a body
-            return _delete_together(bucket, keys)
-        bucket.delete(keys[0])
+        failed = bucket.delete_many(keys)
     except OSError as error:
         return dict.fromkeys(keys, error)
-    return {}
+    return None if failed is None else _tried_again(bucket, failed)
 
 
-def _delete_together(bucket: Bucket, keys: list[str]) -> dict[str, Exception]:
-    """The keys that failed; those for which S3 was busy or failed are asked for again, as boto3 does with requests."""
-    failed = bucket.delete_many(keys)
+def _tried_again(bucket: Bucket, failed: dict[str, Exception]) -> dict[str, Exception]:
+    """Ask again for keys for which S3 was busy or failed, as boto3 does; return those that failed still."""
     for pause_s in LONGEST_PAUSES_S:
         again = [key for key, error in failed.items() if _passes(error)]
         if not again:
             break
         interruption.pause(random.uniform(0, pause_s))  # noqa: S311  # spreads requests, hides nothing
         with suppress(OSError):  # then what S3 said of the keys before is their error
-            answered = bucket.delete_many(again)
+            answered = bucket.delete_many(again) or {}
             failed = {key: error for key, error in failed.items() if not _passes(error)} | answered
     return failed
 

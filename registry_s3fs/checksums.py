@@ -6,7 +6,6 @@ https://docs.aws.amazon.com/AmazonS3/latest/userguide/checking-object-integrity.
 from __future__ import annotations
 
 import base64
-import binascii
 import hashlib
 import zlib
 from collections.abc import Callable, Mapping
@@ -69,7 +68,7 @@ def stored(answer: Mapping[str, Any]) -> Checksum | None:
         if field in answer and _begin(algorithm):
             try:
                 return Checksum(algorithm, base64.b64decode(answer[field], validate=True))
-            except binascii.Error:
+            except ValueError:  # binascii.Error, and of what is not ASCII
                 return None
     return None
 

@@ -34,7 +34,6 @@ class Downloads(OnBucket):
         end: int | None = None,
         version_id: str = "",
         verify: bool | None = None,
-        **kwargs: Any,
     ) -> bytes:
         """The bytes of a file, or of a Python slice of them; of a whole blob, `verify` as in `open`."""
         target = IntoMemory()
@@ -45,7 +44,16 @@ class Downloads(OnBucket):
             raise self._told_apart(path, error) from error.__cause__
         return target.data()
 
-    def cat(self, path: Any, recursive: bool = False, on_error: str = "raise", **kwargs: Any) -> Any:
+    def cat(
+        self,
+        path: Any,
+        recursive: bool = False,
+        on_error: str = "raise",
+        start: int | None = None,
+        end: int | None = None,
+        version_id: str = "",
+        verify: bool | None = None,
+    ) -> Any:
         """The bytes of a file; of several, or a pattern or directory, ``{path: bytes}``, read side by side.
 
         `on_error`: ``"raise"``, ``"omit"``, or ``"return"`` exceptions as values. Further options are `cat_file`'s.
@@ -55,15 +63,15 @@ class Downloads(OnBucket):
         kinds, _ = bulk.expand(self, path, recursive, None)
         wanted = [name for name, kind in kinds.items() if not recursive or kind != "directory"]
         if len(wanted) == 1 and not isinstance(path, list) and wanted[0] == self._path(path):
-            return self.cat_file(wanted[0], **kwargs)
-        found = self._cat_files(wanted, raises=on_error == "raise", **kwargs)
+            return self.cat_file(wanted[0], start, end, version_id, verify)
+        found = self._cat_files(wanted, start, end, version_id, verify, raises=on_error == "raise")
         if on_error == "omit":
             return {each: data for each, data in found.items() if not isinstance(data, Exception)}
         return found
 
-    def _cat_files(self, paths: Sequence[str], *, raises: bool = False, **kwargs: Any) -> dict[str, Any]:
-        """The bytes of files by their very names, or the error of each, where it is not raised."""
-        contents = self._contents(lambda name, target: self._read(name, target, **kwargs), paths, raises)
+    def _cat_files(self, paths: Sequence[str], *how: Any, raises: bool = False) -> dict[str, Any]:
+        """The bytes of files by their very names, or the error of each, where it is not raised; `how` as of `_read`."""
+        contents = self._contents(lambda name, target: self._read(name, target, *how), paths, raises)
         return dict(zip(paths, contents, strict=True))
 
     def cat_ranges(
@@ -73,7 +81,7 @@ class Downloads(OnBucket):
         ends: Any,
         max_gap: int | None = None,
         on_error: str = "return",
-        **kwargs: Any,
+        version_id: str = "",
     ) -> list[Any]:
         """The bytes of many ranges, fetched side by side; ranges of one file at most `max_gap` bytes apart
         come in one request."""
@@ -83,7 +91,7 @@ class Downloads(OnBucket):
         ends = ends if isinstance(ends, Iterable) else [ends] * len(paths)
         requests = ranges.requests(list(zip(paths, starts, ends, strict=True)), max_gap)
         contents = self._contents(
-            lambda request, target: self._read(request.name, target, request.start, request.end),
+            lambda request, target: self._read(request.name, target, request.start, request.end, version_id),
             requests,
             on_error == "raise",
         )
@@ -101,7 +109,6 @@ class Downloads(OnBucket):
         outfile: Any = None,
         version_id: str = "",
         verify: bool | None = None,
-        **kwargs: Any,
     ) -> None:
         """Fetch a file to a local one, which appears when it is whole (see `local_target.opened`), or into a file
         object. `verify` as in `open`: a blob with another digest does not appear, but its bytes may be in the file
@@ -125,7 +132,8 @@ class Downloads(OnBucket):
         recursive: bool = False,
         callback: Any = DEFAULT_CALLBACK,
         maxdepth: int | None = None,
-        **kwargs: Any,
+        version_id: str = "",
+        verify: bool | None = None,
     ) -> None:
         """Fetch files to local ones. The callback counts files, its branches bytes. Further options are `get_file`'s.
 
@@ -136,7 +144,7 @@ class Downloads(OnBucket):
         self._check(rpath)
         paired = bulk.pair_up(self, rpath, lpath, recursive, maxdepth, lambda: LocalFileSystem().isdir(lpath))
         bulk.check_targets([(source, os.path.abspath(to)) for source, to in paired.files])
-        _Fetching(self, callback, kwargs).fetch(paired.files)
+        _Fetching(self, callback, {"version_id": version_id, "verify": verify}).fetch(paired.files)
 
     def _read(
         self,
@@ -146,7 +154,6 @@ class Downloads(OnBucket):
         end: int | None = None,
         version_id: str = "",
         verify: bool | None = None,
-        **kwargs: Any,
     ) -> Download:
         """The download of a file or of a slice of it."""
         path, whole = self._path(path), not start and end is None

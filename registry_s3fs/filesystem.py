@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -19,12 +20,13 @@ from registry_s3fs.downloads import Downloads
 from registry_s3fs.errors import BucketNotFoundError
 from registry_s3fs.listing import Info
 from registry_s3fs.mapper import Mapper
+from registry_s3fs.object_headers import given, object_headers
 from registry_s3fs.parameters import NAMES, SECRETS, DriverParameters, read_config, unknown
 from registry_s3fs.paths import RegistryPath
 from registry_s3fs.records import ObjectInfo
 from registry_s3fs.searching import Searching
 from registry_s3fs.transactions import PublishingTransaction
-from registry_s3fs.uploads import Uploads, described
+from registry_s3fs.uploads import Uploads
 from registry_s3fs.writer import WriteFile
 
 FSSPEC_OPTIONS = frozenset(("use_listings_cache", "listings_expiry_time", "max_paths", "asynchronous", "loop"))
@@ -126,8 +128,9 @@ class RegistryS3FileSystem(Downloads, Uploads, ManyPaths, Searching, Attributes)
 
     # Looking
 
-    def info(self, path: Any, version_id: str = "", **kwargs: Any) -> Info:
-        """Name, size, type; of a file what a HEAD tells. A file wins over a directory of its name."""
+    def info(self, path: Any, version_id: str = "", refresh: bool = False) -> Info:
+        """Name, size, type; of a file what a HEAD tells. A file wins over a directory of its name. It is always asked
+        for, with `refresh` or without."""
         path = self._path(path)
         if version_id:
             return self.file_info(path, version_id=version_id)
@@ -170,25 +173,29 @@ class RegistryS3FileSystem(Downloads, Uploads, ManyPaths, Searching, Attributes)
             pass
         return error
 
-    def exists(self, path: Any, **kwargs: Any) -> bool:
+    def exists(self, path: Any, version_id: str = "") -> bool:
         """False only for what is missing: a request that is denied or fails raises."""
-        return self._type(path) is not None
+        return self._type(path, version_id) is not None
 
-    def isfile(self, path: Any) -> bool:
+    def lexists(self, path: Any, version_id: str = "") -> bool:
+        """As `exists`."""
+        return self.exists(path, version_id)
+
+    def isfile(self, path: Any, version_id: str = "") -> bool:
         """As `exists`, for files."""
-        return bool(self._type(path) == "file")
+        return bool(self._type(path, version_id) == "file")
 
-    def isdir(self, path: Any) -> bool:
-        """As `exists`, for directories: prefixes that keys lie below."""
-        return bool(self._type(path) == "directory")
+    def isdir(self, path: Any, version_id: str = "") -> bool:
+        """As `exists`, for directories: prefixes that keys lie below. They have no versions."""
+        return bool(self._type(path, version_id) == "directory")
 
-    def _type(self, path: Any) -> Any:
+    def _type(self, path: Any, version_id: str = "") -> Any:
         try:
-            return self.info(path)["type"]
+            return self.info(path, version_id)["type"]
         except FileNotFoundError:
             return None
 
-    def ls(self, path: Any, detail: bool = True, refresh: bool = False, **kwargs: Any) -> Any:
+    def ls(self, path: Any, detail: bool = True, refresh: bool = False) -> Any:
         """What lies directly in a directory, by name; of a file, itself."""
         path = self._path(path)
         found = None if refresh else self.dircache.get(path)
@@ -200,25 +207,29 @@ class RegistryS3FileSystem(Downloads, Uploads, ManyPaths, Searching, Attributes)
                 self.dircache[path] = found
         return [dict(info) for info in found] if detail else [info["name"] for info in found]
 
-    def created(self, path: Any) -> datetime:
-        """When the object was last written: S3 keeps no other time."""
-        return self.modified(path)
+    def size(self, path: Any, version_id: str = "") -> int:
+        """Bytes of a file; of a directory 0."""
+        return int(self.info(path, version_id)["size"])
 
-    def modified(self, path: Any) -> datetime:
+    def created(self, path: Any, version_id: str = "") -> datetime:
+        """When the object was last written: S3 keeps no other time."""
+        return self.modified(path, version_id)
+
+    def modified(self, path: Any, version_id: str = "") -> datetime:
         """When the object was last written, with its time zone. Directories have no time."""
-        info = self.info(path)
+        info = self.info(path, version_id)
         if info["type"] == "directory":
             raise IsADirectoryError(errno.EISDIR, "S3 keeps no time for a directory", info["name"])
         when: datetime = info["LastModified"]
         return when
 
-    def checksum(self, path: Any) -> int:
+    def checksum(self, path: Any, version_id: str = "") -> int:
         """A number that changes when the contents do: from size and ETag."""
-        return int(self.ukey(path), 16)
+        return int(self.ukey(path, version_id), 16)
 
-    def ukey(self, path: Any) -> str:
+    def ukey(self, path: Any, version_id: str = "") -> str:
         """A word that changes when the contents do: from size and ETag."""
-        info = self.info(path)
+        info = self.info(path, version_id)
         return str(tokenize(info["name"], info["size"], info.get("ETag")))
 
     def sign(self, path: Any, expiration: int = 100, client_method: str = "get_object", **kwargs: Any) -> str:
@@ -228,6 +239,10 @@ class RegistryS3FileSystem(Downloads, Uploads, ManyPaths, Searching, Attributes)
         """
         paths.check_fields(kwargs)
         return self.bucket.presign(self._key(path), client_method, expiration, **kwargs)
+
+    def url(self, path: Any, expires: int = 3600, client_method: str = "get_object", **kwargs: Any) -> str:
+        """As `sign`, by s3fs's name, for an hour."""
+        return self.sign(path, expires, client_method, **kwargs)
 
     def get_mapper(
         self,
@@ -242,13 +257,13 @@ class RegistryS3FileSystem(Downloads, Uploads, ManyPaths, Searching, Attributes)
 
     # Reading
 
-    def head(self, path: Any, size: int = 1024) -> bytes:
+    def head(self, path: Any, size: int = 1024, version_id: str = "") -> bytes:
         """The first `size` bytes."""
-        return self.cat_file(path, 0, size)
+        return self.cat_file(path, 0, size, version_id)
 
-    def tail(self, path: Any, size: int = 1024) -> bytes:
+    def tail(self, path: Any, size: int = 1024, version_id: str = "") -> bytes:
         """The last `size` bytes."""
-        return self.cat_file(path, -size) if size else b""
+        return self.cat_file(path, -size, None, version_id) if size else b""
 
     # Files
 
@@ -261,7 +276,9 @@ class RegistryS3FileSystem(Downloads, Uploads, ManyPaths, Searching, Attributes)
         compression: str | None = None,
         **kwargs: Any,
     ) -> Any:
-        """A file; text, compression and transactions as in fsspec.
+        """A file; text, compression and transactions as in fsspec, `cache_type` (one of fsspec's, or ``"prefetch"``,
+        which reads ahead and is the default), `version_id` and `size` for reading. For writing, `content_type`,
+        `metadata` and S3's own names (``CacheControl=``, ...) are what the object says of itself.
 
         Modes ``r``, ``w``, ``x`` (the object must not exist, checked at the open and, atomically, when it
         is published) and ``a``. For writing, see `writer.WriteFile`; `block_size` stands in for
@@ -291,6 +308,7 @@ class RegistryS3FileSystem(Downloads, Uploads, ManyPaths, Searching, Attributes)
         **kwargs: Any,
     ) -> Any:
         path = self._path(path)
+        kwargs.pop("default_cache", None)  # dask's
         if mode == "rb":
             return reader.ReadFile(self, path, block_size=block_size, cache_options=cache_options, **kwargs)
         if mode not in ("wb", "xb", "ab"):
@@ -307,7 +325,7 @@ class RegistryS3FileSystem(Downloads, Uploads, ManyPaths, Searching, Attributes)
             mode,
             block_size=self._chunk_bytes(block_size),
             autocommit=autocommit,
-            description=described(**kwargs),
+            description=object_headers(kwargs),
         )
 
     def _is_stored(self, path: str) -> bool:
@@ -327,10 +345,18 @@ class RegistryS3FileSystem(Downloads, Uploads, ManyPaths, Searching, Attributes)
 
     # Writing
 
-    def cp_file(self, path1: Any, path2: Any, **kwargs: Any) -> None:
-        """Copy one file within the bucket, in the server; metadata is kept."""
+    def cp_file(self, path1: Any, path2: Any, version_id: str = "", **headers: Any) -> None:
+        """Copy one file within the bucket, in the server.
+
+        What the object says of itself is kept, but for what `headers` say, as of `pipe_file`.
+        """
         source, target = self._path(path1), self._key(path2)
-        multipart.copy(self.bucket, self.pool, self.file_head(source), target)
+        changed = given(headers)
+        found = self.file_head(source, version_id=version_id)
+        if version_id:
+            found = replace(found, version_id=version_id)
+        description = {**found.description, **changed} if changed else None
+        multipart.copy(self.bucket, self.pool, found, target, description)
         self.invalidate_cache(path2)
 
     def rm_file(self, path: Any) -> None:
@@ -349,15 +375,18 @@ class RegistryS3FileSystem(Downloads, Uploads, ManyPaths, Searching, Attributes)
             if cached.startswith(below) or f"{changed}/".startswith(cached.rstrip("/") + "/"):
                 self.dircache.pop(cached, None)
 
-    def touch(self, path: Any, truncate: bool = True, **kwargs: Any) -> None:
-        """An empty file; with ``truncate=False`` an existing one keeps its bytes and gets a new LastModified."""
+    def touch(self, path: Any, truncate: bool = True, data: Any = None, **headers: Any) -> None:
+        """An empty file, or one of these `data`; with ``truncate=False`` an existing one keeps its bytes and gets a new
+        LastModified. `headers` as of `pipe_file`."""
+        if not truncate and data is not None:
+            raise ValueError("data: replaces the file's bytes; leave out truncate=False")
         if truncate or not self.isfile(path):
-            self.pipe_file(path, b"", **kwargs)
+            self.pipe_file(path, data or b"", **headers)
         else:
-            self.cp_file(path, path)
+            self.cp_file(path, path, **headers)
 
-    def mkdir(self, path: Any, create_parents: bool = True, **kwargs: Any) -> None:
-        """Nothing: a directory is there when a key lies below it."""
+    def mkdir(self, path: Any, create_parents: bool = True, *, mode: int = 0o777) -> None:
+        """Nothing: a directory is there when a key lies below it. (universal_pathlib gives a `mode`.)"""
         self._path(path)
 
     def makedirs(self, path: Any, exist_ok: bool = False) -> None:

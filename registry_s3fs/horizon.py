@@ -11,7 +11,7 @@ from registry_s3fs.bucket import Bucket
 from registry_s3fs.levels import Levels
 from registry_s3fs.listing import Info
 from registry_s3fs.records import ObjectInfo, Page
-from registry_s3fs.splits import STREAMS
+from registry_s3fs.splits import STREAMS, OutOfOrderError
 
 LOOK_AHEAD_KEYS = 4000
 """Below one directory; where there are more, its children are asked for, and the walk need not wait for them all."""
@@ -39,6 +39,8 @@ class Horizon:
         """Whether to go by directory is not known before the first page."""
         self._levels: Levels | None = None
         self._shallow_was_long = False
+        self._is_ordered = True
+        """Whether the server's keys have come in their order so far. (Storj's do not.)"""
         self._start_at("")
 
     def _start_at(self, key: str) -> None:
@@ -51,6 +53,14 @@ class Horizon:
 
     def children(self, path: str, *, shallow: bool = False) -> list[Info] | None:
         """As `listing.children`; `shallow` where nothing further down will be asked for."""
+        if self._is_ordered:
+            try:
+                return self._children(path, shallow=shallow)
+            except OutOfOrderError:
+                self._is_ordered = False
+        return listing.children(self._bucket, path)
+
+    def _children(self, path: str, *, shallow: bool) -> list[Info] | None:
         if self._undecided is not None:
             self._decide(self._undecided)
         if self._levels is not None:
@@ -101,8 +111,11 @@ class Horizon:
         if page is None:
             self._ended = True
         else:
+            keys = [item.key for item in page.objects]
+            if sorted(keys) != keys or (keys and self._keys and keys[0] <= self._keys[-1]):
+                raise OutOfOrderError
             self._objects += page.objects
-            self._keys += [item.key for item in page.objects]
+            self._keys += keys
 
     def _forget(self, key: str) -> None:
         """Of what lies before a key, most has been walked through."""

@@ -131,9 +131,10 @@ def exists_below(bucket: Bucket, path: str) -> bool:
     return any(page.objects or page.prefixes for page in bucket.list(bucket.space.prefix(path), limit=1))
 
 
-def files(bucket: Bucket, path: str) -> Iterator[tuple[str, ObjectInfo]]:
-    """Path and object of each file below a directory, in the order of keys, from one flat listing."""
-    for below, item in objects(bucket, path):
+def files(bucket: Bucket, path: str, begin: str = "") -> Iterator[tuple[str, ObjectInfo]]:
+    """Path and object of each file below a directory, in the order of keys, from one flat listing; `begin` is what
+    their names below it begin with."""
+    for below, item in named(bucket, path, pages(bucket, bucket.space.prefix(path) + begin)):
         if below is not None and item.key[-1] != "/":
             yield below, item
 

@@ -319,4 +319,4 @@ def _rewrite(bucket: Bucket, source: ObjectInfo, description: Description | None
     described = dict(source.description if description is None else description)
     if tags := _tags(bucket, source):
         described["Tagging"] = urlencode(tags)
-    bucket.put(source.key, data, description=described)
+    bucket.replace(source, data, described)

@@ -7,10 +7,10 @@ from collections.abc import Callable, Iterable
 from concurrent.futures import Future
 from typing import Any, NamedTuple
 
-from fsspec.caching import BaseCache, register_cache
+from fsspec.caching import BaseCache
 
 from registry_s3fs.abandonment import must_not_wait
-from registry_s3fs.bodies import Memory
+from registry_s3fs.bodies import Memory, memory
 from registry_s3fs.concurrency import LeftBehindError, leave, leave_later, pool
 
 RANGES_AHEAD = 8
@@ -125,15 +125,15 @@ class PrefetchCache(BaseCache):
         held = self._range_at(start)
         if stop <= held.end:
             return bytes(held.view(start, stop))
-        memory = Memory(stop - start)
-        with memory.view() as whole:
+        wanted = Memory(stop - start)
+        with wanted.view() as whole:
             at = start
             while at < stop:
                 held = self._range_at(at)
                 until = min(stop, held.end)
                 whole[at - start : until - start] = held.view(at, until)
                 at = until
-        return memory.data()
+        return wanted.data()
 
     def _range_at(self, start: int) -> _Range:
         while self._held and self._held[0].end <= start:
@@ -152,8 +152,8 @@ class PrefetchCache(BaseCache):
 
     def _begin(self, start: int) -> int:
         end: int = min(start + self.blocksize, self.size)
-        memory = self._spare.pop() if self._spare else bytearray(min(self.blocksize, self.size))
-        self._held.append(_Range(start, end, memory, self._submit(self._fill, memory, start, end)))
+        place = self._spare.pop() if self._spare else memory(min(self.blocksize, self.size))
+        self._held.append(_Range(start, end, place, self._submit(self._fill, place, start, end)))
         return end
 
     def _fill(self, memory: bytearray, start: int, end: int) -> None:
@@ -162,6 +162,3 @@ class PrefetchCache(BaseCache):
 
     def _by_fetcher(self, view: memoryview, start: int) -> None:
         view[:] = self.fetcher(start, start + len(view))
-
-
-register_cache(PrefetchCache, clobber=True)

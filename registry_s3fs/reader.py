@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from fsspec.spec import AbstractBufferedFile
 
 from registry_s3fs import checksums, digests, listing, ranges
+from registry_s3fs.errors import about
 from registry_s3fs.prefetch import PrefetchCache
 from registry_s3fs.records import Pin
 from registry_s3fs.transfer.download import Download, carry_out_one
@@ -36,7 +37,6 @@ class ReadFile(AbstractBufferedFile):
         block_size: int | None = None,
         cache_type: str = PrefetchCache.name,
         cache_options: dict[str, Any] | None = None,
-        **kwargs: Any,
     ) -> None:
         self._key = fs.bucket.space.key(path)
         self._verify = verify
@@ -47,10 +47,14 @@ class ReadFile(AbstractBufferedFile):
             self._details, etag, size = listing.file(path, found), found.etag, found.size
             self._check = self._check or checksums.check(path, checksums.stored(found.head))
         self._pin = Pin(etag, version_id, size)
-        if cache_type == PrefetchCache.name:
+        is_ours = cache_type == PrefetchCache.name  # whatever fsspec may call so
+        theirs = ("none", {}) if is_ours else (cache_type, cache_options)
+        super().__init__(fs, path, "rb", block_size or "default", True, *theirs, size)
+        if is_ours:
             ours = {"submit": fs.pool.submit, "fetch_into": self._fetch_into}
-            cache_options = {**ours, **(cache_options or {})}
-        super().__init__(fs, path, "rb", block_size or "default", True, cache_type, cache_options, size, **kwargs)
+            self.cache = PrefetchCache(
+                self.blocksize, self._fetch_range, self.size, **{**ours, **(cache_options or {})}
+            )
 
     def read(self, length: int = -1) -> bytes:
         """The next bytes, all that are left by default.
@@ -60,12 +64,16 @@ class ReadFile(AbstractBufferedFile):
             OSError: (EIO) there, of any file, where the bytes do not have the checksum that S3 told of them.
         """
         start = self.loc
-        data: bytes = super().read(length)
+        with about(self.path):
+            data: bytes = super().read(length)
         if self._check is not None and (data or start == self.size):
             self._check.take(start, data, self.size)
         return data
 
     def _fetch_range(self, start: int, end: int) -> bytes:
+        end = min(end, self.size)  # some of fsspec's caches ask for more
+        if start >= end:
+            return b""
         target = IntoMemory()
         self._fetch(Download(self.fs.bucket, self._key, target, start=start, end=end, version=self._pin))
         return target.data()

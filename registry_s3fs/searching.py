@@ -21,26 +21,39 @@ class Searching(OnBucket):
     """fsspec's `find`, `walk`, `glob` and `du`, on listings in parallel."""
 
     def find(
-        self, path: Any, maxdepth: int | None = None, withdirs: bool = False, detail: bool = False, **kwargs: Any
+        self,
+        path: Any,
+        maxdepth: int | None = None,
+        withdirs: bool = False,
+        detail: bool = False,
+        prefix: str = "",
+        refresh: bool = False,
     ) -> Any:
-        """All files below a path, by name, and itself where it is a file; none where there is nothing."""
+        """All files below a path, by name, and itself where it is a file; none where there is nothing.
+
+        With `prefix`, those whose names below the path begin with it, and only these are listed. It is always asked
+        for, with `refresh` or without.
+        """
         _check_depth(maxdepth)
         path = self._path(path)
         if maxdepth is None and not withdirs:
             # No records are kept: infos and names, unlike those, are nothing to Python's garbage collector.
             if not detail:
-                return sorted(name for name, _ in self._files(path))
-            infos = {name: listing.file(name, item) for name, item in self._files(path)}
+                return sorted(name for name, _ in self._files(path, prefix))
+            infos = {name: listing.file(name, item) for name, item in self._files(path, prefix)}
             return {name: infos[name] for name in sorted(infos)}
         infos = self._within(path, maxdepth)
         infos.update((path, itself) for itself in self._itself(path, withdirs=withdirs))
+        if prefix:
+            begin = f"{path.rstrip('/')}/{prefix}"
+            infos = {name: info for name, info in infos.items() if name.startswith(begin)}
         names = sorted(name for name, info in infos.items() if withdirs or info["type"] != "directory")
         return {name: infos[name] for name in names} if detail else names
 
-    def _files(self, path: str) -> Iterator[tuple[str, ObjectInfo]]:
-        yield from listing.files(self.bucket, path)
+    def _files(self, path: str, prefix: str) -> Iterator[tuple[str, ObjectInfo]]:
+        yield from listing.files(self.bucket, path, prefix)
         try:
-            if path != "/":
+            if path != "/" and not prefix:
                 yield path, self.bucket.head(self._key(path), explain=False)
         except FileNotFoundError:
             pass
@@ -62,17 +75,24 @@ class Searching(OnBucket):
         except FileNotFoundError:
             return []
 
-    def glob(self, path: Any, maxdepth: int | None = None, **kwargs: Any) -> Any:
+    def glob(
+        self,
+        path: Any,
+        maxdepth: int | None = None,
+        *,
+        detail: bool = False,
+        withdirs: bool = True,
+        refresh: bool = False,
+    ) -> Any:
         """Paths that match a pattern, as fsspec's; only what can match is listed.
 
         Of `**`, `maxdepth` is how many levels it may mean, where it is the first.
         """
+        _check_depth(maxdepth)
         given = stringify_path(path)
         path = self._path(given)
         if not has_magic(path):
-            return super().glob(given, maxdepth=maxdepth, **kwargs)
-        _check_depth(maxdepth)
-        detail, withdirs = kwargs.get("detail", False), kwargs.get("withdirs", True)
+            return self._named(path, detail=detail)
         pattern = Pattern(path, only_directories=given.endswith("/"))
         if maxdepth is None or "**" not in pattern.parts:
             found = Search(self.bucket, self.pool, pattern).matches()
@@ -84,6 +104,14 @@ class Searching(OnBucket):
             found = {name: info for name, info in found.items() if info["type"] != "directory"}
         return found if detail else list(found)
 
+    def _named(self, path: str, *, detail: bool) -> Any:
+        """What a pattern without a star means: the one path, where it exists."""
+        try:
+            info = self.info(path)
+        except FileNotFoundError:
+            return {} if detail else []
+        return {path: info} if detail else [path]
+
     def walk(
         self,
         path: Any,
@@ -91,12 +119,12 @@ class Searching(OnBucket):
         topdown: bool = True,
         on_error: Any = "omit",
         detail: bool = False,
-        **kwargs: Any,
+        refresh: bool = False,
     ) -> Iterator[tuple[str, Any, Any]]:
         """Directory by directory, as fsspec's and `os.walk`, from one listing that goes on with the walk."""
         _check_depth(maxdepth)
         path = self._path(path)
-        if kwargs.get("refresh"):
+        if refresh:
             self.invalidate_cache(path)
         return self._walk(Horizon(self.bucket, path, maxdepth), path, maxdepth, topdown, on_error, detail)
 
@@ -128,7 +156,12 @@ class Searching(OnBucket):
             yield path, dirs, files
 
     def du(
-        self, path: Any, total: bool = True, maxdepth: int | None = None, withdirs: bool = False, **kwargs: Any
+        self,
+        path: Any,
+        total: bool = True,
+        maxdepth: int | None = None,
+        withdirs: bool = False,
+        refresh: bool = False,
     ) -> Any:
         """Bytes below a path, from one listing; with ``total=False`` of each file."""
         found = self.find(path, maxdepth=maxdepth, withdirs=withdirs, detail=True)

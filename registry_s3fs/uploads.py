@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
-import unicodedata
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing
 from functools import partial
@@ -16,20 +14,24 @@ from fsspec.implementations.local import LocalFileSystem
 from registry_s3fs import attempts, bulk, concurrency
 from registry_s3fs.base import OnBucket
 from registry_s3fs.bulk import Pair
-from registry_s3fs.records import PLAIN, Description
+from registry_s3fs.object_headers import object_headers
+from registry_s3fs.records import Description
 from registry_s3fs.s3.puts import SMALL_BYTES, Put
 from registry_s3fs.transfer import local_source, upload
 
 T = TypeVar("T")
-_TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
-"""Of HTTP (https://www.rfc-editor.org/rfc/rfc9110#section-5.6.2)."""
+HOW = ("mode", "block_size")
+"""Keyword arguments that say how a file is written; others say what the object says of itself."""
 
 
 class Uploads(OnBucket):
     """fsspec's `pipe_file`, `pipe`, `put_file` and `put`."""
 
     def pipe_file(self, path: Any, value: Any, mode: str = "overwrite", **kwargs: Any) -> None:
-        """Store bytes; with ``mode="create"`` an existing file is a `FileExistsError`, atomically."""
+        """Store bytes; with ``mode="create"`` an existing file is a `FileExistsError`, atomically.
+
+        `content_type`, `metadata` and S3's own names (``CacheControl=``, ...) are what the object says of itself.
+        """
         self._pipe_one((path, value), mode=mode, **kwargs)
 
     def _pipe_one(self, pair: tuple[Any, Any], **how: Any) -> None:
@@ -43,9 +45,10 @@ class Uploads(OnBucket):
         for each, _ in pairs:  # all of them, before the first request
             self._key(each)
         count, failed = len(pairs), {}
-        if count > 1 and not self._intrans and not kwargs.keys() - {"content_type", "metadata"}:
+        headers = object_headers({name: value for name, value in kwargs.items() if name not in HOW})
+        if count > 1 and not self._intrans and kwargs.keys().isdisjoint(HOW):
             small, pairs = _divided(pairs, lambda pair: _size_of(pair[1]), SMALL_BYTES)
-            failed = self._pipe_small(small, described(**kwargs))
+            failed = self._pipe_small(small, headers)
         failed |= self._errors_of(partial(self._pipe_one, **kwargs), pairs, lambda pair: _size_of(pair[1]))
         attempts.raise_failed("pipe", failed, count)
 
@@ -140,7 +143,7 @@ class Uploads(OnBucket):
         if mode not in ("overwrite", "create"):
             raise ValueError(f"mode: {mode!r} is neither 'overwrite' nor 'create'")
         chunk_bytes = self._chunk_bytes(kwargs.pop("block_size", None))
-        description = described(**kwargs)
+        description = object_headers(kwargs)
         if self._intrans:  # it appears at the transaction's end, with the files that were opened
             with self.open(path, "xb" if mode == "create" else "wb", chunk_bytes, **kwargs) as file:
                 for chunk in chunks(chunk_bytes):
@@ -165,28 +168,3 @@ def _divided(items: Sequence[T], size_of: Callable[[T], int], most_bytes: int) -
     for item in items:
         parts[size_of(item) > most_bytes].append(item)
     return parts
-
-
-def described(content_type: str | None = None, metadata: Mapping[str, str] | None = None) -> Description:
-    """What callers say of the object they write, as request fields.
-
-    Raises:
-        ValueError: it cannot be sent: a name of metadata is no word that a header's name may hold, or a text has line
-            breaks or other control characters.
-    """
-    description = dict(PLAIN)
-    if content_type:
-        description["ContentType"] = _sendable("content_type", content_type)
-    for name, value in (metadata or {}).items():
-        if not isinstance(name, str) or not _TOKEN.fullmatch(name):
-            raise ValueError(f"metadata: {name!r} is no name for it; use letters, digits and -_.")
-        description.setdefault("Metadata", {})[name] = _sendable(f"metadata {name!r}", value)
-    return description
-
-
-def _sendable(what: str, value: Any) -> str:
-    if not isinstance(value, str):
-        raise ValueError(f"{what}: {value!r} is no text")
-    if any(unicodedata.category(character) == "Cc" for character in value):
-        raise ValueError(f"{what}: {value!r} has control characters, which no header can hold")
-    return value

@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING, Any
 from fsspec.spec import AbstractBufferedFile
 
 from registry_s3fs import abandonment, interruption, ranges
-from registry_s3fs.bodies import Spare
+from registry_s3fs.bodies import Spare, memory
+from registry_s3fs.errors import about
 from registry_s3fs.multipart import MultipartUpload
 from registry_s3fs.records import Description, Pin
 from registry_s3fs.threads import background, fork
@@ -268,7 +269,8 @@ class WriteFile(AbstractBufferedFile):
         end = min(self._filled + len(view), self._chunk_bytes)
         if end > len(self._chunk):
             grown = min(max(end, 2 * len(self._chunk)), self._chunk_bytes)
-            self._chunk.extend(bytes(grown - len(self._chunk)))
+            with about(self.path):
+                self._chunk.extend(memory(grown - len(self._chunk)))
         taken = end - self._filled
         self._chunk[self._filled : end] = view[:taken]
         self._filled = end
@@ -277,7 +279,8 @@ class WriteFile(AbstractBufferedFile):
     def _send_chunk(self) -> None:
         chunk, lent = self._chunk, self._spare.lent
         self._discarding_on_error(lambda: self._multipart().add(len(chunk), lambda: lent(chunk)))
-        self._chunk, self._filled = self._spare.take(self._chunk_bytes), 0
+        with about(self.path):
+            self._chunk, self._filled = self._spare.take(self._chunk_bytes), 0
 
     def _begin_with_committed(self) -> None:
         """Append: the object as it stands goes first, copied by the server where S3 allows such a part."""

@@ -288,7 +288,7 @@ class FakeBucket:
         with self.store.request("DeleteObject"):
             self.store.drop(key)
 
-    def delete_many(self, keys: Sequence[str]) -> dict[str, Exception]:
+    def delete_many(self, keys: Sequence[str]) -> dict[str, Exception] | None:
         with self.store.request("DeleteObjects"):
             if not 0 < len(keys) <= MAX_DELETE_KEYS or not all(map(_fits_xml, keys)):
                 raise self._error("MalformedXML", keys[0])

@@ -34,13 +34,23 @@ DOCUMENT = "Document"
 FOREIGN = "ForeignDocument"
 """Field of an answer: what it holds in place of S3's document, or where S3 sends none."""
 
-_BEFORE_ROOT = rb"(?:<\?.*?\?>|<!--.*?-->|<![^>]*>|\s)*"
+_BEFORE_ROOT = rb"(?:<\?(?:(?!\?>).)*\?>|<!--(?:(?!-->).)*-->|<!(?!--)[^>]*>|\s)*"
 _ROOT = re.compile(rb"(?:\xef\xbb\xbf)?" + _BEFORE_ROOT + rb"<(?:[\w.-]+:)?([A-Za-z][\w.-]*)", re.DOTALL)
 _LOOKED_AT_BYTES = 4096
 """A root comes after a declaration at most; CompleteMultipartUpload and CopyObject may put white space before it."""
 
 
 TEXT = "a text"
+
+SUCCESSES = {
+    "GetObject": (200, 206),
+    "DeleteObject": (200, 204),
+    "AbortMultipartUpload": (200, 204),
+    "PutObjectTagging": (200, 204),
+}
+"""Operation -> statuses of a success, where it is not 200 alone."""
+OPERATIONS = (*ROOTS, *WITHOUT_DOCUMENT, "GetObject", "HeadObject")
+"""Those whose answers are looked at."""
 
 
 def root(body: bytes) -> str:
@@ -64,16 +74,23 @@ def check(
     A foreign one is taken out of the body, so that botocore does not take it for a failure that another try may mend.
     An ``<Error>`` is left to botocore, which knows what to do about one that comes with status 200.
     """
-    operation, body = operation_model.name, response_dict["body"]
+    operation, body, status = operation_model.name, response_dict["body"], response_dict["status_code"]
+    if not 200 <= status < 300:
+        return
+    if status not in SUCCESSES.get(operation, (200,)):
+        customized_response_dict[FOREIGN] = f"one with status {status}"
+        if isinstance(body, bytes):
+            response_dict["body"] = b""
+        return
     expected = ROOTS.get(operation)
-    if not 200 <= response_dict["status_code"] < 300 or (expected is None and operation not in WITHOUT_DOCUMENT):
+    if expected is None and operation not in WITHOUT_DOCUMENT:
         return
     found = root(body)
     if found == "Error":
         return
     if expected is not None and found == expected:
         customized_response_dict[DOCUMENT] = expected
-    elif (expected is not None or body.strip()) and (found in FOREIGN_ROOTS or found.lower() == "html"):
+    elif body.strip() if expected is None else found in FOREIGN_ROOTS or found.lower() == "html":
         customized_response_dict[FOREIGN] = _described(body, found)
         response_dict["body"] = b""
 
@@ -81,4 +98,11 @@ def check(
 def _described(body: bytes, found: str) -> str:
     if not body.strip():
         return "no document at all"
-    return f"a document <{found}>" if found else TEXT
+    if found:
+        return f"a document <{found}>"
+    return "a document in JSON" if is_json(body) else TEXT
+
+
+def is_json(body: bytes) -> bool:
+    """Return whether bytes begin as a document in JSON does."""
+    return body.lstrip()[:1] in (b"{", b"[")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import threading
 from collections.abc import Callable
 from typing import Any
 
@@ -15,13 +16,36 @@ def register(client: Any, region: str, *, is_aws: bool) -> None:
     """Register the handlers of a client; `region` is the one that its requests are signed for."""
     events = client.meta.events
     # Wildcards come before botocore's own handler, which parses each body once more to look for an <Error>.
-    for operation in (*documents.ROOTS, *documents.WITHOUT_DOCUMENT):
+    for operation in documents.OPERATIONS:
         events.register(f"before-parse.*.{operation}", documents.check)
     events.register("before-parse.*.ListObjectsV2", pages.fill)  # after the check: it leaves no body
+    looked_up = _RegionLookup()
+    events.register("before-call.s3.HeadBucket", looked_up.begin)
+    events.register("after-call.s3.HeadBucket", looked_up.end)
+    events.register("after-call-error.s3.HeadBucket", looked_up.end)
     if not is_aws:
         events.register("before-call.s3.DeleteObjects", add_content_md5)
     if region != client.meta.region_name:
         events.register("choose-signer.s3", _signs_for(region))
+
+
+class _RegionLookup(threading.local):
+    """botocore asks HeadBucket where a bucket is after a redirection, and after a redirection of that, without end."""
+
+    is_asked = False
+
+    def begin(self, **event: Any) -> None:
+        """Handler of ``before-call.s3.HeadBucket``."""
+        from botocore.exceptions import ClientError
+
+        if self.is_asked:
+            unknown: Any = {"Error": {"Code": "301"}, "ResponseMetadata": {"HTTPHeaders": {}}}
+            raise ClientError(unknown, "HeadBucket")
+        self.is_asked = True
+
+    def end(self, **event: Any) -> None:
+        """Handler of what comes after it."""
+        self.is_asked = False
 
 
 def add_content_md5(params: dict[str, Any], **event: Any) -> None:

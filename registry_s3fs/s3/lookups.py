@@ -146,7 +146,7 @@ class Lookups(Requests):
     def _page(self, request: Mapping[str, Any], prefix: str) -> Mapping[str, Any]:
         with self._translated(prefix):
             answer = self._fast_path.ask(self._fast_path.list_objects(request))
-        return answer or self._send("list_objects_v2", prefix, request)
+        return self._send("list_objects_v2", prefix, request) if answer is None else answer
 
     def _checked(self, answer: Mapping[str, Any], listing: Listing, asked: Asked) -> Page:
         """A page, with HEADs of those objects of which a store's listing does not tell all that S3's does."""
@@ -177,7 +177,7 @@ class Lookups(Requests):
             answer = self._send("list_object_versions", key, request)
             found = responses.versions(answer, key, asked)
             yield from (each for each in found if each.key == key)
-            first = next(iter((each.key, each.version_id) for each in found), None)
+            first = next(((row["Key"], row.get("VersionId")) for row in responses.rows_of_versions(answer)), None)
             following = paging.following(answer, first, "NextKeyMarker", "NextVersionIdMarker")
             if not following or following[0] > key:
                 return

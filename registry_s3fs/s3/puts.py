@@ -90,9 +90,17 @@ class Puts(Lookups):
     def _request_to_put(self, put: Put) -> dict[str, Any]:
         return {"Key": put.key, **put.description, **self._new_object}
 
-    def _put(self, put: Put, condition: Mapping[str, Any] | None = None) -> None:
-        body = bytes(put.body) if isinstance(put.body, memoryview) else put.body  # boto3 takes no view
-        answer = self._send("put_object", put.key, {**self._request_to_put(put), **(condition or {}), "Body": body})
+    def _put(
+        self,
+        put: Put,
+        condition: Mapping[str, Any] | None = None,
+        *,
+        precondition: type[OSError] = FileExistsError,
+    ) -> None:
+        with self._translated(put.key):  # there may be no memory
+            body = bytes(put.body) if isinstance(put.body, memoryview) else put.body  # boto3 takes no view
+        request = {**self._request_to_put(put), **(condition or {}), "Body": body}
+        answer = self._send("put_object", put.key, request, precondition=precondition)
         responses.etag(answer, self._asked(PUT, put.key))
 
     def _put_by_boto3(self, put: Put, call: Call | None = None) -> Put:

@@ -9,7 +9,7 @@ from typing import Any
 
 from registry_s3fs import checksums, ranges
 from registry_s3fs.bodies import Memory
-from registry_s3fs.errors import FileExpired, InvalidResponseError
+from registry_s3fs.errors import InvalidResponseError, replaced
 from registry_s3fs.records import ANY, Checksum, Content, Pin
 from registry_s3fs.s3 import responses
 from registry_s3fs.s3.body_range import body_range
@@ -98,9 +98,10 @@ class Read:
             FileExpired: it is of another version.
             SizeUnknownError: it does not tell the object's size, and nothing else has.
         """
+        responses.is_not_foreign(answer, self._asked)
         etag = responses.text(answer, "ETag", self._asked)
         if self.version.etag and not responses.is_same(etag, self.version.etag):  # some servers ignore If-Match
-            raise FileExpired(errno.ESTALE, "the object was replaced while it was being read", self._asked.path)
+            raise replaced(self._asked.path)
         found = body_range(answer, self.next_start, self.end, self.version.size, self._asked)
         if found.size is None:
             raise SizeUnknownError(errno.EPROTO, "the size of the object is not told", self._asked.path)

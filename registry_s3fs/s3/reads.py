@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import errno
 from collections.abc import Callable, Generator, Iterator
 from contextlib import closing
 from functools import partial
 from typing import Any
 
-from registry_s3fs import ranges
 from registry_s3fs.concurrency import Pool
-from registry_s3fs.errors import FileExpired, RefusedParameterError
+from registry_s3fs.errors import FileExpired, RefusedParameterError, replaced
 from registry_s3fs.records import ANY, Content, Pin
 from registry_s3fs.s3 import responses, retry
 from registry_s3fs.s3.body_range import size_of_refused
@@ -127,17 +125,25 @@ class Reads(Uploads):
             return False
         read.error = self._translation(read.key, call.error, FileExpired)
         said = responses.code(call.error)
-        if said in OUT_OF_RANGE and not read.is_begun:
-            try:
-                read.is_past_end = self._is_past_end(read.key, read.start, read.version, read.error)
-            except (OSError, ValueError) as error:
-                read.error = error
+        if said in OUT_OF_RANGE:
+            read.error = self._judged(read, read.error)
         elif read.version.etag and not self._is_aws and said in UNSUPPORTED | FAILED_CONDITION:
             read.error = None  # the store may not know the condition
             return False
-        if read.is_past_end:
-            read.error = None
         return True
+
+    def _judged(self, read: Read, refusal: Exception) -> Exception | None:
+        """Return what a server means that says it has nothing of a range: an error, or None, where the object ends
+        before the range. Of bytes that were known to be there it cannot be that."""
+        try:
+            if not self._is_past_end(read.key, read.next_start, read.version, refusal):
+                return refusal
+        except (OSError, ValueError) as error:
+            return error
+        if read.is_begun or read.piece:
+            return replaced(self.path(read.key))
+        read.is_past_end = True
+        return None
 
     def _by_boto3(self, read: Read, call: Call | None = None) -> Read:
         """Go on with a read where the fast path has left it. Its error is kept in it."""
@@ -169,13 +175,8 @@ class Reads(Uploads):
 
     def _next_answer(self, read: Read) -> Any:
         """boto3's answer with the bytes that come next, accepted; None where the range lies past the object's end."""
-        checksum = read.checksum and not read.is_begun
-        answer = self._open(read.key, read.next_start, read.end, read.version, checksum=checksum)
+        answer = self._open(read)
         if answer is None:
-            if read.is_begun or read.piece:
-                text = "the object was replaced while it was being read"
-                raise FileExpired(errno.ESTALE, text, self.path(read.key))
-            read.is_past_end = True
             return None
         try:
             try:
@@ -189,26 +190,27 @@ class Reads(Uploads):
             raise
         return answer
 
-    def _open(self, key: str, start: int, end: int | None, pin: Pin, *, checksum: bool = False) -> Any:
+    def _open(self, read: Read) -> Any:
         """GetObject's answer by boto3, the body not read; None where the range lies past the object's end."""
-        request: dict[str, Any] = {"Key": key, **version(pin.version_id)}
-        if start or end is not None:
-            request["Range"] = ranges.header(start, end)
-        if checksum:
+        key, pin = read.key, read.version
+        request: dict[str, Any] = {"Key": key, **version(pin.version_id), **read.next_range}
+        if read.checksum and not read.is_begun:
             request["ChecksumMode"] = "ENABLED"
         condition = {name.replace("-", ""): value for name, value in self._condition(pin).items()}
         try:
             return self._send("get_object", key, {**request, **condition}, precondition=FileExpired)
         except RefusedParameterError as error:
-            said = responses.code(error.__cause__)
-            if said in OUT_OF_RANGE and self._is_past_end(key, start, pin, error):
+            judged = self._judged(read, error) if responses.code(error.__cause__) in OUT_OF_RANGE else error
+            if judged is None:
                 return None
-            raise
+            if judged is error:
+                raise
+            raise judged from error.__cause__
         except OSError as error:
             if not (condition and self._is_unsupported(error, partial(self._has_etag, key, pin.version_id, pin.etag))):
                 raise
         self._lacking.add(IF_MATCH)
-        return self._open(key, start, end, pin, checksum=checksum)
+        return self._open(read)
 
     def _condition(self, pin: Pin) -> dict[str, str]:
         """If-Match for the version that is meant, where a condition is of use; elsewhere the answer's ETag tells."""
@@ -219,7 +221,7 @@ class Reads(Uploads):
     def _size(self, key: str, pin: Pin) -> int:
         found = self.head(key, version_id=pin.version_id)
         if not responses.is_same(found.etag, pin.etag):
-            raise FileExpired(errno.ESTALE, "the object was replaced while it was being read", self.path(key))
+            raise replaced(self.path(key))
         return found.size
 
     def _is_past_end(self, key: str, start: int, pin: Pin, error: Exception) -> bool:

@@ -68,7 +68,10 @@ def time(answer: Answer, field: str, asked: Asked) -> datetime:
     value = answer.get(field)
     if not isinstance(value, datetime):
         raise asked.refused(f"it has no {field}")
-    return utc(value)
+    try:
+        return utc(value)
+    except ValueError:
+        raise asked.refused(f"{field} is no time that there is") from None
 
 
 def utc(when: datetime) -> datetime:
@@ -76,6 +79,9 @@ def utc(when: datetime) -> datetime:
 
     >>> utc(datetime(1, 1, 1)).isoformat()
     '0001-01-01T00:00:00+00:00'
+
+    Raises:
+        ValueError: it has an offset of a day or more.
     """
     if when.tzinfo is timezone.utc:
         return when
@@ -218,7 +224,7 @@ def _quickly(contents: Iterable[Answer], prefix: str) -> list[ObjectInfo] | None
             if modified.tzinfo is not timezone.utc:
                 modified = utc(modified)
             found.append(ObjectInfo(key, size, tag, modified, row.get("StorageClass") or "STANDARD"))
-    except (KeyError, TypeError, AttributeError):
+    except (KeyError, TypeError, AttributeError, ValueError):
         return None
     return found
 
@@ -366,19 +372,29 @@ def uploads(answer: Answer, prefix: str, asked: Asked) -> list[Upload]:
         Upload(
             row["Key"],
             text(row, "UploadId", asked),
-            utc(began) if isinstance(began := row.get("Initiated"), datetime) else None,
+            _time_if_told(row.get("Initiated")),
         )
         for row in rows
     ]
 
 
+def _time_if_told(value: Any) -> datetime | None:
+    try:
+        return utc(value) if isinstance(value, datetime) else None
+    except ValueError:
+        return None
+
+
 def versions(answer: Answer, prefix: str, asked: Asked) -> list[ObjectInfo]:
     """The objects of a page of ListObjectVersions; delete markers are none."""
     is_document(answer, asked, "IsTruncated", "Name", "Prefix", "MaxKeys", "Versions", "DeleteMarkers")
-    rows = answer.get("Versions") or ()
-    for names in (rows, answer.get("DeleteMarkers") or ()):
-        check_within(names, "Key", prefix, asked)
-    return [listed(row, asked) for row in rows]
+    check_within(rows_of_versions(answer), "Key", prefix, asked)
+    return [listed(row, asked) for row in answer.get("Versions") or ()]
+
+
+def rows_of_versions(answer: Answer) -> list[Answer]:
+    """All that a page of ListObjectVersions names, delete markers too."""
+    return [*(answer.get("Versions") or ()), *(answer.get("DeleteMarkers") or ())]
 
 
 def tags(answer: Answer, asked: Asked) -> dict[str, str]:

@@ -3,8 +3,14 @@
 from __future__ import annotations
 
 import socket
+import sys
 from contextlib import suppress
 from typing import Any
+
+try:
+    import resource
+except ImportError:  # Windows
+    resource = None  # type: ignore[assignment]
 
 KEEP_ALIVE = (("TCP_KEEPIDLE", 15), ("TCP_KEEPALIVE", 15), ("TCP_KEEPINTVL", 5), ("TCP_KEEPCNT", 3))
 """After 15 s of silence the other end is asked every 5 s whether it is there, and given up after three times.
@@ -12,6 +18,14 @@ KEEP_ALIVE = (("TCP_KEEPIDLE", 15), ("TCP_KEEPALIVE", 15), ("TCP_KEEPINTVL", 5),
 
 MAX_IDLE_S = 20.0
 """Longer, and a connection is not used again: what stands between may have dropped it without a word."""
+
+
+def descriptors_allowed() -> int:
+    """Return how many file descriptors this process may have."""
+    if resource is None:
+        return sys.maxsize
+    soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    return sys.maxsize if soft == resource.RLIM_INFINITY else soft
 
 
 def keep_alive(sock: Any) -> None:

@@ -13,6 +13,7 @@ import re
 import ssl
 import time
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 from urllib.parse import parse_qsl
 
@@ -20,12 +21,17 @@ from registry_s3fs.s3.fast_path.response import MAX_DOCUMENT_BYTES, MAX_ERROR_BY
 from registry_s3fs.s3.progress import Progress
 from registry_s3fs.s3.sockets import MAX_IDLE_S, keep_alive
 
-_WAITING = re.compile(rb"(?:[0-9A-Fa-f]{0,8}[ \t\r\n]+|<\?xml[^<>]{0,100}\?>)*([0-9A-Fa-f]{0,8}|<(?:\?[^<>]{0,106})?)")
+_WAITING = re.compile(
+    rb"(?:(?:[0-9A-Fa-f]{1,8})?[ \t\r\n]|<\?xml[^<>]{0,100}\?>)*([0-9A-Fa-f]{0,8}|<(?:\?[^<>]{0,106})?)"
+)
 """The declaration, white space, and the sizes of its chunks: S3 sends white space now and then while it completes an
 upload or copies (https://docs.aws.amazon.com/AmazonS3/latest/API/API_CompleteMultipartUpload.html).
 What the group holds may go on with what comes next."""
 MOST_WAITS = 20
 """So many read timeouts may pass with white space."""
+_STATUS = re.compile(rb"HTTP/1\.[01] ([1-9])[0-9]{2}(?=[ \r\n])")
+_MOST_LINE_BYTES = 65537
+"""As http.client's."""
 _SINGLE = ("content-length", "content-range", "transfer-encoding", "etag")
 _HARMLESS = ("StartBoundaryNotFoundDefect", "MultipartInvariantViolationDefect", "CloseBoundaryNotFoundDefect")
 """What the parser of e-mails, which reads the headers, says of an object whose type is multipart/..."""
@@ -54,6 +60,8 @@ class _Received(io.RawIOBase):
 
     def __init__(self, sock: Any) -> None:
         self._raw = sock.makefile("rb", buffering=0)
+        self.count = 0
+        """Bytes that have come."""
         self._timeout, self._began = sock.gettimeout(), time.monotonic()
         self._progress = Progress(self._timeout, self._began)
         self.left: int | None = MAX_DOCUMENT_BYTES
@@ -68,6 +76,7 @@ class _Received(io.RawIOBase):
 
     def readinto(self, buffer: Any) -> int:
         count = int(self._raw.readinto(buffer) or 0)
+        self.count += count
         now = time.monotonic()
         if self.may_wait:
             self._wait(bytes(buffer[:count]), now)
@@ -97,8 +106,13 @@ class _Lines(io.BufferedReader):
     """Lines that are whole: one that the end of the connection cuts off is none."""
 
     raw: _Received
+    kept = b""
+    """A line that was read and is to be read again."""
 
     def readline(self, size: int | None = -1, /) -> bytes:
+        if self.kept:
+            line, self.kept = self.kept, b""
+            return line
         line = super().readline(size)
         is_full = size is not None and 0 <= size <= len(line)
         if not line.endswith(b"\n") and not is_full:
@@ -107,27 +121,28 @@ class _Lines(io.BufferedReader):
 
 
 class _Readable:
-    """A socket, as far as a response needs one."""
+    """What a response needs of a socket."""
 
-    def __init__(self, sock: Any) -> None:
-        self._sock = sock
+    def __init__(self, lines: _Lines) -> None:
+        self._lines = lines
 
     def makefile(self, mode: str) -> io.BufferedReader:
-        return _Lines(_Received(self._sock))
+        return self._lines
 
 
 class StrictResponse(http.client.HTTPResponse):
     """http.client's, of whole lines, and bounded as long as it is not known to be an object."""
 
-    def __init__(self, sock: Any, *args: Any, **kwargs: Any) -> None:
-        super().__init__(_Readable(sock), *args, **kwargs)  # type: ignore[arg-type]
+    def __init__(self, sock: Any, *args: Any, lines: _Lines | None = None, **kwargs: Any) -> None:
+        """`lines` are those of an answer that has begun to come."""
+        super().__init__(_Readable(lines or _Lines(_Received(sock))), *args, **kwargs)  # type: ignore[arg-type]
 
 
 def strict(kind: Any, watch: Callable[[Any], None]) -> Any:
     """Return a class of the SDK's connections whose answers are checked; `watch` is told of each before it is used."""
 
     class StrictConnection(kind):
-        response_class = StrictResponse
+        response_class: Any = StrictResponse
         _last_used = 0.0
         _is_for_object = False
 
@@ -156,12 +171,40 @@ def strict(kind: Any, watch: Callable[[Any], None]) -> Any:
             self._last_used = time.monotonic()
             return response
 
+        def _handle_expect_response(self, message_body: Any) -> None:
+            """botocore calls this where something comes after ``Expect: 100-continue``, before the body is sent."""
+            lines = _Lines(_Received(self.sock))
+            if _asks_for_body(lines):
+                self._send_message_body(message_body)
+            else:
+                self.response_class = partial(StrictResponse, lines=lines)
+                self._response_received = True
+
         def _is_stale(self) -> bool:
             """It was idle for long, or TLS has decrypted more than was asked for, which no look at the socket shows."""
             pending = self.sock.pending() if isinstance(self.sock, ssl.SSLSocket) else 0
             return bool(pending) or time.monotonic() - self._last_used > MAX_IDLE_S
 
     return StrictConnection
+
+
+def _asks_for_body(lines: _Lines) -> bool:
+    """Return whether what came before the body was sent asks for it. (Some servers ask twice.) Otherwise it is the
+    final answer, whose first line is kept to be read again; that cannot be a success."""
+    taken = 0
+    while not taken or lines.raw.count > taken:
+        line = lines.readline(_MOST_LINE_BYTES)
+        found = _STATUS.match(line)
+        if found is None or found[1] == b"2":
+            raise _BrokenError("before the body was sent, there came what is no answer, or a success")
+        if not found[0].endswith(b"100"):
+            lines.kept = line
+            return False
+        taken += len(line)
+        while line not in (b"\r\n", b"\n"):
+            line = lines.readline(_MOST_LINE_BYTES)
+            taken += len(line)
+    return True
 
 
 def _check(response: Any, *, is_for_object: bool) -> None:

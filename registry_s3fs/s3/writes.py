@@ -7,13 +7,13 @@ from functools import partial
 from typing import Any
 
 from registry_s3fs import outcomes
-from registry_s3fs.concurrency import pool
 from registry_s3fs.errors import (
     BucketNotFoundError,
     FileExpired,
     copied_too_little,
     from_code,
     not_supported,
+    replaced,
     uncertain,
 )
 from registry_s3fs.records import PLAIN, Body, Description, ObjectInfo
@@ -31,6 +31,7 @@ WITHOUT_DELETE_OBJECTS = UNSUPPORTED | {"NoSuchKey", "NotFound", "404", "Missing
 """And what they may say to DeleteObjects, which to them is a POST to some key."""
 
 IF_ABSENT, IF_MATCH, IF_COPIED = "If-None-Match", "If-Match", "x-amz-copy-source-if-match"
+REPLACING = "If-Match of a PUT"
 DELETE_OBJECTS = "DeleteObjects"
 """What a store may lack."""
 
@@ -58,6 +59,26 @@ class Writes(Puts):
         except OSError as error:
             if not (exclusive and outcomes.is_in_doubt(error) and self._is_stored(key, body, error)):
                 raise
+
+    def replace(self, found: ObjectInfo, body: Body, description: Description) -> None:
+        """PutObject in the place of the very version that was found; `FileExpired` where there is another one.
+
+        Where a store does not know the condition, a HEAD right before tells, too.
+        """
+        put = Put(found.key, body, description)
+        condition = {} if REPLACING in self._lacking or responses.is_weak(found.etag) else {"IfMatch": found.etag}
+        try:
+            self._replace(found, put, condition)
+        except OSError as error:
+            if not (condition and self._is_unsupported(error, partial(self._is_unchanged, found))):
+                raise
+            self._lacking.add(REPLACING)
+            self._replace(found, put, {})
+
+    def _replace(self, found: ObjectInfo, put: Put, condition: dict[str, Any]) -> None:
+        if not self._is_unchanged(found):
+            raise replaced(self.path(found.key))
+        self._put(put, condition, precondition=FileExpired)
 
     def _put_unconditionally(self, put: Put) -> None:
         with self._translated(put.key):
@@ -176,6 +197,8 @@ class Writes(Puts):
 
     def delete(self, key: str) -> None:
         """DeleteObject; no error where there is none."""
+        if self.space.path(key) is None:  # HTTP clients resolve the dots of a URL
+            raise not_supported("DeleteObjects, and a URL cannot name this key", self.path(key))
         try:
             answer = self._send("delete_object", key, {"Key": key})
         except BucketNotFoundError:
@@ -189,37 +212,28 @@ class Writes(Puts):
             return
         responses.is_not_foreign(answer, self._asked("DeleteObject", key))
 
-    def delete_many(self, keys: Sequence[str]) -> dict[str, Exception]:
+    def delete_many(self, keys: Sequence[str]) -> dict[str, Exception] | None:
         """DeleteObjects, at most 1,000 keys; gives each key that failed and why.
 
-        Where a store has no such operation, each key is deleted by a request of its own, side by side.
+        None: the store has no such operation.
         """
-        if DELETE_OBJECTS not in self._lacking:
-            try:
-                return self._delete_together(keys)
-            except BucketNotFoundError:
+        if DELETE_OBJECTS in self._lacking:
+            return None
+        try:
+            return self._delete_together(keys)
+        except BucketNotFoundError:
+            raise
+        except OSError as error:
+            if self._is_aws or responses.code(error.__cause__) not in WITHOUT_DELETE_OBJECTS:
                 raise
-            except OSError as error:
-                if self._is_aws or responses.code(error.__cause__) not in WITHOUT_DELETE_OBJECTS:
-                    raise
-            self._check_bucket(keys[0])
-            self._lacking.add(DELETE_OBJECTS)
-        errors = pool(self.parameters.max_concurrency).map(self._delete_singly, keys)
-        return {key: error for key, error in zip(keys, errors, strict=True) if error}
+        self._check_bucket(keys[0])
+        self._lacking.add(DELETE_OBJECTS)
+        return None
 
     def _delete_together(self, keys: Sequence[str]) -> dict[str, Exception]:
         request = {"Objects": [{"Key": key} for key in keys], "Quiet": True}
         answer = self._send("delete_objects", keys[0], {"Delete": request})
         return responses.not_deleted(answer, keys, self._asked("DeleteObjects", keys[0]), self.path)
-
-    def _delete_singly(self, key: str) -> OSError | None:
-        if self.space.path(key) is None:  # HTTP clients resolve the dots of a URL
-            return not_supported("DeleteObjects, and a URL cannot name this key", self.path(key))
-        try:
-            self.delete(key)
-        except OSError as error:
-            return error
-        return None
 
     # Tags
 

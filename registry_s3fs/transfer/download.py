@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import closing
@@ -12,6 +11,7 @@ from registry_s3fs import ranges
 from registry_s3fs.bucket import Bucket
 from registry_s3fs.checks import Check
 from registry_s3fs.concurrency import Pool
+from registry_s3fs.errors import about
 from registry_s3fs.records import ANY, Checksum, Pin
 from registry_s3fs.s3.read_body import Read
 
@@ -101,7 +101,9 @@ class Download:
             self._is_first_asked = True
             return self._first()
         start, end = (self._pieces or deque()).popleft()
-        return Read(self.key, self.path, start, end, self._version, place=self._target.place(start, end))
+        with about(self.path):
+            place = self._target.place(start, end)
+        return Read(self.key, self.path, start, end, self._version, place=place)
 
     def _first(self) -> Read:
         """The read that learns version and size; of a whole object with its checksum, where these are compared."""
@@ -126,11 +128,8 @@ class Download:
         self._size = size
         end = size if self._end is None else min(self._end, size)
         self._turns = _Turns(start)
-        try:
+        with about(self.path):
             self._target.begin(start, max(start, end))
-        except MemoryError:
-            text = f"there is no memory for {end - start} bytes; read it in parts, or as a file"
-            raise OSError(errno.ENOMEM, text, self.path) from None
         self._pieces = deque(ranges.split_for_reading(until, end))
 
     def took(self, read: Read) -> None:

@@ -10,6 +10,13 @@ MAX_LINKS = 40
 """Symbolic links that are followed one after the other, as Linux does (path_resolution(7))."""
 
 
+def absolute(lpath: Any) -> str:
+    """Return a path from the root, whatever the current directory is later. (It may be gone, which is nothing to a path
+    that is absolute already.)"""
+    path = os.fsdecode(lpath)
+    return path if os.path.isabs(path) else os.path.join(os.getcwd(), path)
+
+
 def followed(lpath: Any) -> str:
     """Return the absolute path that is left when symbolic links are followed; the file itself may be missing.
 
@@ -19,7 +26,7 @@ def followed(lpath: Any) -> str:
     Raises:
         OSError: ELOOP, where links lead to each other.
     """
-    path = os.path.join(os.getcwd(), os.fsdecode(lpath))
+    path = absolute(lpath)
     for _ in range(MAX_LINKS):
         folder, name = os.path.split(path.rstrip("/" + os.sep))
         path = os.path.join(os.path.realpath(folder), name)

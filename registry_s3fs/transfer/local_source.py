@@ -38,7 +38,7 @@ class LocalSource:
 
     def __init__(self, file: io.FileIO, lpath: Any, callback: Any) -> None:
         self._file = file
-        self._path = os.path.join(os.getcwd(), os.fsdecode(lpath))  # whatever the current directory is later
+        self._path = local_paths.absolute(lpath)
         self._callback = callback
         self._lock = threading.Lock()
         self._spare = Spare()
@@ -67,7 +67,7 @@ class LocalSource:
             found = os.fstat(self._file.fileno()), os.stat(self._path)
         except FileNotFoundError:
             return None
-        return [(each.st_dev, each.st_ino, each.st_size, each.st_mtime_ns) for each in found]
+        return [_Look(each) for each in found]
 
     def _changed(self) -> OSError:
         text = (
@@ -159,3 +159,20 @@ def size_of(lpath: Any) -> int:
         return os.path.getsize(lpath)
     except OSError:
         return 0
+
+
+class _Look:
+    """What a file's inode tells of its contents. Equal where these are the same, as far as it tells."""
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def __init__(self, found: os.stat_result) -> None:
+        self._contents = found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns
+        self._changed_ns = found.st_ctime_ns
+        self._other = found.st_mode, found.st_nlink, found.st_uid, found.st_gid
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, _Look) or self._contents != other._contents:
+            return False
+        # rsync and others set the time of the last write back, but nothing can set that of the inode's last change.
+        return self._changed_ns == other._changed_ns or self._other != other._other

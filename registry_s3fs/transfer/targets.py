@@ -7,7 +7,7 @@ from contextlib import AbstractContextManager, suppress
 from typing import IO, Any
 
 from registry_s3fs import ranges
-from registry_s3fs.bodies import Memory
+from registry_s3fs.bodies import Memory, memory
 
 PIECES_AHEAD = 24
 """Of what is written to files, under way or waiting to be written: 96 MiB. A connection to S3 gives some 90 MB/s."""
@@ -100,14 +100,14 @@ class _Written:
         size = end - start
         if size == ranges.PIECE_BYTES and self._free:
             return memoryview(self._free.pop())
-        return memoryview(bytearray(size))
+        return memoryview(memory(size))
 
     def _use_again(self, piece: memoryview) -> None:
-        memory = piece.obj
+        used = piece.obj
         self._callback.relative_update(len(piece))
         piece.release()
-        if isinstance(memory, bytearray) and len(memory) == ranges.PIECE_BYTES:
-            self._free.append(memory)
+        if isinstance(used, bytearray) and len(used) == ranges.PIECE_BYTES:
+            self._free.append(used)
 
 
 class IntoWrite(_Written):

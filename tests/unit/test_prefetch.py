@@ -7,7 +7,6 @@ from concurrent.futures import Future
 from typing import Any
 
 import pytest
-from fsspec.caching import caches
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -133,11 +132,6 @@ def test_a_failed_range_is_fetched_again() -> None:
         cache._fetch(0, MIB)
     failing[0] = False
     assert cache._fetch(0, MIB) == b"x" * MIB
-
-
-def test_fsspec_knows_it_by_name() -> None:
-    """cache_type="prefetch" works for every filesystem."""
-    assert caches["prefetch"] is PrefetchCache
 
 
 def test_a_streams_memory_is_used_again() -> None:

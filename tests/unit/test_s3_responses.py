@@ -118,18 +118,21 @@ DOCUMENTS = [
     ("DeleteObjects", b"", {"ForeignDocument": "no document at all"}),
     ("DeleteObjects", b"<ListBucketResult/>", {"ForeignDocument": "a document <ListBucketResult>"}),
     ("DeleteObjects", b"<!DOCTYPE html>\n<HTML>", {"ForeignDocument": "a document <HTML>"}),
-    ("DeleteObjects", b'{"error": 1}', {"ForeignDocument": "a text"}),
+    ("DeleteObjects", b'{"error": 1}', {"ForeignDocument": "a document in JSON"}),
+    ("DeleteObjects", b"busy", {"ForeignDocument": "a text"}),
     ("DeleteObjects", b"<Error><Code>SlowDown</Code></Error>", {}),
     ("DeleteObjects", b"<OtherName/>", {}),
     ("PutObject", b"", {}),
     ("PutObject", b"<html>", {"ForeignDocument": "a document <html>"}),
+    ("PutObject", b"<error>no</error>", {"ForeignDocument": "a document <error>"}),
+    ("PutObject", b'{"error": "quota"}', {"ForeignDocument": "a document in JSON"}),
     ("DeleteObject", b" \n", {}),
     ("GetObjectAcl", b"<html>", {}),
 ]
 
 
 @pytest.mark.parametrize(("operation", "body", "told"), DOCUMENTS)
-def test_the_documents_root_is_told(operation: str, body: bytes, told: dict[str, str]) -> None:
+def test_the_documents_root_is_told_or_what_is_there_instead(operation: str, body: bytes, told: dict[str, str]) -> None:
     """Of successes alone; a foreign one is taken out of what botocore parses."""
     for status in (200, 404):
         response: dict[str, Any] = {"status_code": status, "body": body}
@@ -137,6 +140,27 @@ def test_the_documents_root_is_told(operation: str, body: bytes, told: dict[str,
         documents.check(SimpleNamespace(name=operation), response, custom)
         assert custom == (told if status == 200 else {})
         assert response["body"] == (b"" if "ForeignDocument" in custom else body)
+
+
+@pytest.mark.parametrize("operation", documents.OPERATIONS)
+@pytest.mark.parametrize("status", [200, 201, 202, 203, 204, 206, 299])
+def test_a_success_has_the_status_that_s3_gives_it(operation: str, status: int) -> None:
+    """With any other it is none, whatever it holds."""
+    expected = documents.ROOTS.get(operation)
+    response: dict[str, Any] = {"status_code": status, "body": f"<{expected}/>".encode() if expected else b""}
+    custom: dict[str, Any] = {}
+    documents.check(SimpleNamespace(name=operation), response, custom)
+    good = status in {"GetObject": (200, 206), "DeleteObject": (200, 204), "AbortMultipartUpload": (200, 204)}.get(
+        operation, (200, 204) if operation == "PutObjectTagging" else (200,)
+    )
+    assert ("ForeignDocument" in custom) is not good
+
+
+@pytest.mark.parametrize("before", [b"<!-- -->", b"<!---->", b"<?a?>", b"  ", b"<!-- ", b"<? ", b"<!a>"])
+def test_what_comes_before_a_root_takes_no_time(before: bytes) -> None:
+    """However much of it there is; it took minutes."""
+    assert documents.root(before * 2000 + b"text") == ""
+    assert documents.root((before * 10 if before[-1:] == b">" else b"") + b"<Error>") == "Error"
 
 
 def test_a_root_is_looked_for_in_time() -> None:

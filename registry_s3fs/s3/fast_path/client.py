@@ -25,7 +25,7 @@ from registry_s3fs.records import Body
 from registry_s3fs.redaction import redact
 from registry_s3fs.s3 import retry
 from registry_s3fs.s3.botocore_private import Listeners
-from registry_s3fs.s3.documents import root
+from registry_s3fs.s3.documents import is_json, root
 from registry_s3fs.s3.fast_path.connection import Connections
 from registry_s3fs.s3.fast_path.engine import Exchange, drive
 from registry_s3fs.s3.fast_path.response import Head, NotPlainError
@@ -340,7 +340,9 @@ class FastPath:
                 while len(self._signed) > SIGNATURES_KEPT:
                     self._signed.popitem(last=False)
         further = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
-        return signed.data + self._unsigned + further.encode("latin-1") + b"\r\n"
+        if not further.isascii():
+            raise NotPlainError("a condition that is not ASCII")
+        return signed.data + self._unsigned + further.encode() + b"\r\n"
 
     def _head(
         self, method: str, key: str, query: Mapping[str, str], fields: Mapping[str, str], **payload: str
@@ -398,7 +400,8 @@ def _answer(call: Call, head: Head) -> dict[str, Any]:
     fields = call.accepted or _fields(head, HEAD_FIELDS if call.operation == "HeadObject" else GET_FIELDS)
     if not fields.get("ETag"):
         raise NotPlainError("a success without an ETag")
-    if call.operation == "PutObject" and root(bytes(call.exchange.reader.document)):
+    document = bytes(call.exchange.reader.document)
+    if call.operation == "PutObject" and (root(document) or is_json(document)):
         raise NotPlainError("a document where S3 sends none")
     return {"Metadata": {}, **fields} if call.operation == "HeadObject" else fields
 

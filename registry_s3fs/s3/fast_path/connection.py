@@ -14,12 +14,16 @@ from contextlib import suppress
 from selectors import EVENT_READ, EVENT_WRITE
 from typing import Any
 from urllib.parse import urlsplit
+from weakref import WeakSet
 
 from registry_s3fs.s3.fast_path.response import SCRATCH_BYTES, ResponseReader
 from registry_s3fs.s3.progress import Progress
-from registry_s3fs.s3.sockets import MAX_IDLE_S, keep_alive
+from registry_s3fs.s3.sockets import MAX_IDLE_S, descriptors_allowed, keep_alive
 
 ADDRESSES_KEPT_S = 30.0
+USED_SHARE, IDLE_SHARE = 2, 4
+"""Of the descriptors that a process may have, connections take no more than a half, and idle ones no more than a
+quarter: files, and the rest of the program, need some, too."""
 
 Steps = Generator[int, None, None]
 """Work on a connection. What it yields must be waited for: EVENT_READ or EVENT_WRITE."""
@@ -184,25 +188,27 @@ class Connections:
     """The connections of one process to one endpoint. Threads may share it."""
 
     def __init__(self, endpoint: Endpoint, most: int) -> None:
-        """`most`: so many are kept open, and, but for one of each thread that drives some, used at a time."""
+        """`most`: so many are kept open, and, but for one of each thread that drives some, used at a time; fewer where
+        the process may have few descriptors."""
         self.endpoint = endpoint
         self._most = most
         self._idle: deque[Connection] = deque()
-        self._used: set[Connection] = set()
+        self._used: WeakSet[Connection] = WeakSet()  # Ctrl-C may come where nobody has one
         self._made = 0
         # Within a cycle, a `__del__` could come after those of the sockets, which would warn.
         weakref.finalize(self, _close_all, self._idle).atexit = False
 
     def has_room(self) -> bool:
         """Return whether one more may be used."""
-        return len(self._used) < self._most
+        return len(self._used) < min(self._most, descriptors_allowed() // USED_SHARE)
 
-    def take(self) -> Connection:
-        """Return an open connection that nobody uses, or one that is yet to be made."""
+    def take(self, taken: set[Connection]) -> Connection:
+        """Return an open connection that nobody uses, or one that is yet to be made, which is among `taken` then."""
         connection = self._take_idle()
         if connection is None:
             self._made += 1
             connection = Connection(self.endpoint, self._made)
+        taken.add(connection)
         self._used.add(connection)
         return connection
 
@@ -221,8 +227,16 @@ class Connections:
         self._used.discard(connection)
         connection.idle_since = time.monotonic()
         self._idle.append(connection)
+        self._keep(USED_SHARE)
+
+    def rest(self) -> None:
+        """Note that a call has ended: fewer are kept now."""
+        self._keep(IDLE_SHARE)
+
+    def _keep(self, share: int) -> None:
+        most = min(self._most, descriptors_allowed() // share)
         with suppress(IndexError):  # another thread took it
-            while len(self._idle) > self._most or _is_expired(self._idle[0]):
+            while len(self._idle) > most or _is_expired(self._idle[0]):
                 self._idle.popleft().close()
 
     def close(self, connection: Connection) -> None:
@@ -230,11 +244,16 @@ class Connections:
         self._used.discard(connection)
         connection.close()
 
+    def close_idle(self) -> None:
+        """Close those that nobody uses."""
+        _close_all(self._idle)
+
 
 def _is_expired(connection: Connection) -> bool:
     return time.monotonic() - connection.idle_since > MAX_IDLE_S
 
 
 def _close_all(idle: deque[Connection]) -> None:
-    while idle:
-        idle.pop().close()
+    with suppress(IndexError):
+        while True:
+            idle.pop().close()

@@ -175,7 +175,7 @@ class ResponseReader:
 
     def _begin_body(self, head: Head, rest: memoryview) -> bool:
         """Take the first bytes of a body, which came with its head."""
-        is_object = self.place is not None and head.status < 300
+        is_object = self._is_object(head)
         if not is_object and self._method != "HEAD" and head.fields.get("content-encoding"):
             raise NotPlainError("a document has a content coding")
         if head.length is None:
@@ -195,8 +195,11 @@ class ResponseReader:
         self.received = taken
         return taken == len(target)
 
+    def _is_object(self, head: Head) -> bool:
+        return self.place is not None and head.status in (200, 206)
+
     def _memory_for(self, head: Head, length: int) -> memoryview:
-        if self.place is not None and head.status < 300:
+        if self.place is not None and self._is_object(head):
             target = self.place(head)
             self.reusable = self.reusable and len(target) == length
             return target

@@ -19,6 +19,7 @@ from urllib.parse import SplitResult, quote, urlsplit
 
 from registry_s3fs.redaction import redact
 from registry_s3fs.s3 import botocore_private
+from registry_s3fs.s3.fast_path.response import NotPlainError
 
 ALGORITHM = "AWS4-HMAC-SHA256"
 EMPTY_SHA256 = hashlib.sha256(b"").hexdigest()
@@ -99,7 +100,9 @@ class Signer:
         target = f"{path}?{asked}" if asked else path
         lines = [f"{method} {target} HTTP/1.1", *(f"{name}: {value}" for name, value in signed.items())]
         head = "\r\n".join([*lines, f"authorization: {authorization}", ""])
-        return SignedHead(head.encode("latin-1"), keys, now)
+        if not head.isascii():  # an encoder's error would hold the head
+            raise NotPlainError("credentials or fields that are not ASCII")
+        return SignedHead(head.encode(), keys, now)
 
 
 def signer_like_boto3(client: Any, bucket: str) -> Signer | None:
