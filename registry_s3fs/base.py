@@ -17,6 +17,7 @@ class OnBucket(AbstractFileSystem):
 
     parameters: DriverParameters
     bucket: Bucket
+    dircache: Any
 
     @property
     @abstractmethod

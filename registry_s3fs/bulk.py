@@ -7,7 +7,7 @@ import logging
 import os
 import random
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from contextlib import suppress
+from contextlib import AbstractContextManager, nullcontext, suppress
 from functools import partial
 from glob import has_magic
 from typing import Any, NamedTuple
@@ -40,6 +40,32 @@ class Paired(NamedTuple):
 
     files: list[Pair]
     directories: list[Pair]
+
+
+class Progress:
+    """What a callback of a call on many files is told: of files, and its branches of bytes. Of one file that was named
+    it is told of bytes itself, as users who give a bar want to see it move."""
+
+    def __init__(self, callback: Any, *, is_one: bool) -> None:
+        self._callback = callback
+        self._is_one = is_one
+
+    def begin(self, files: int) -> None:
+        """So many files are to be done."""
+        if not self._is_one:
+            self._callback.set_size(files)
+
+    def of(self, pair: Pair) -> AbstractContextManager[Any]:
+        """Return what is told of the bytes of one file."""
+        found: AbstractContextManager[Any] = (
+            nullcontext(self._callback) if self._is_one else self._callback.branched(*pair)
+        )
+        return found
+
+    def done(self) -> None:
+        """One more file is done."""
+        if not self._is_one:
+            self._callback.relative_update(1)
 
 
 class ManyPaths(OnBucket):

@@ -135,7 +135,8 @@ class Downloads(OnBucket):
         version_id: str = "",
         verify: bool | None = None,
     ) -> None:
-        """Fetch files to local ones. The callback counts files, its branches bytes. Further options are `get_file`'s.
+        """Fetch files to local ones. The callback counts files, its branches bytes; of one named file it counts bytes.
+        Further options are `get_file`'s.
 
         Raises:
             BulkError: some of several failed; all others are fetched.
@@ -144,7 +145,8 @@ class Downloads(OnBucket):
         self._check(rpath)
         paired = bulk.pair_up(self, rpath, lpath, recursive, maxdepth, lambda: LocalFileSystem().isdir(lpath))
         bulk.check_targets([(source, os.path.abspath(to)) for source, to in paired.files])
-        _Fetching(self, callback, {"version_id": version_id, "verify": verify}).fetch(paired.files)
+        counted = bulk.Progress(callback, is_one=isinstance(rpath, str) and not recursive and len(paired.files) == 1)
+        _Fetching(self, counted, {"version_id": version_id, "verify": verify}).fetch(paired.files)
 
     def _read(
         self,
@@ -212,9 +214,9 @@ def _into_file(lpath: Any, callback: Any) -> IntoFile:
 class _Fetching:
     """Files on their way to local ones, each whole or not at all, whatever becomes of the others."""
 
-    def __init__(self, fs: Downloads, callback: Any, options: dict[str, Any]) -> None:
+    def __init__(self, fs: Downloads, progress: bulk.Progress, options: dict[str, Any]) -> None:
         self._fs = fs
-        self._callback = callback
+        self._progress = progress
         self._options = options
         self._failed: dict[str, Exception] = {}
         self._coming: dict[Download, tuple[Pair, Any]] = {}
@@ -228,7 +230,7 @@ class _Fetching:
         Raises:
             BulkError: some failed. Of one pair alone, its error is raised as it is.
         """
-        self._callback.set_size(len(pairs))
+        self._progress.begin(len(pairs))
         with closing(carry_out(self._fs.bucket, self._fs.pool, self._downloads(pairs))) as ended:
             for download in ended:
                 pair, child = self._coming.pop(download)
@@ -243,7 +245,7 @@ class _Fetching:
     def _downloads(self, pairs: Sequence[Pair]) -> Iterator[Download]:
         for pair in pairs:
             rpath, lpath = pair
-            child = self._callback.branched(*pair).__enter__()
+            child = self._progress.of(pair).__enter__()
             try:
                 self._last.check()
                 download = self._fs._read(rpath, _into_file(lpath, child), **self._options)
@@ -261,7 +263,7 @@ class _Fetching:
         elif error is not None:
             self._failed[pair[0]] = error
         else:
-            self._callback.relative_update(1)
+            self._progress.done()
 
     def _make_directories(self) -> None:
         """Make a local directory of each that was not there as a file, but is a directory."""
@@ -271,5 +273,5 @@ class _Fetching:
                 raise self._missing[pair]
             os.makedirs(pair[1], exist_ok=True)
 
-        done = partial(self._callback.relative_update, 1)
+        done = self._progress.done
         self._failed |= attempts.errors_of(self._fs.pool, make, list(self._missing), done=done)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import errno
+import io
 import os
+from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
@@ -11,7 +13,7 @@ from typing import Any
 from fsspec.core import get_compression
 from fsspec.utils import stringify_path, tokenize
 
-from registry_s3fs import layers, listing, multipart, parsers, paths, reader
+from registry_s3fs import layers, listing, listings_caches, multipart, parsers, paths, reader
 from registry_s3fs.attributes import Attributes
 from registry_s3fs.bucket import Bucket
 from registry_s3fs.bulk import ManyPaths
@@ -67,11 +69,25 @@ class RegistryS3FileSystem(Downloads, Uploads, ManyPaths, Searching, Attributes)
         super().__init__(**{**storage_options, **parsers.listings_cache(storage_options)})
         self.parameters = DriverParameters.from_mapping({**(read_config(config) if config else {}), **given})
         self.bucket = Bucket(self.parameters)
+        if self.dircache.use_listings_cache:
+            self.dircache = listings_caches.shared(self.parameters, self.dircache)
 
     @classmethod
     def from_config(cls, path: str | os.PathLike[str], **storage_options: Any) -> RegistryS3FileSystem:
         """The filesystem of a registry, from its ``config.yml``; further options override it."""
         return cls(config=os.fspath(path), **storage_options)
+
+    @property
+    def storage_options(self) -> dict[str, Any]:
+        """What the filesystem was made with."""
+        return self._storage_options
+
+    @storage_options.setter
+    def storage_options(self, options: dict[str, Any]) -> None:
+        """fsspec sets it, once the filesystem is made; the bucket is a plain `str` from then on."""
+        self._storage_options = {
+            name: str(value) if isinstance(value, paths.UrlBucket) else value for name, value in options.items()
+        }
 
     @property
     def pool(self) -> Pool:
@@ -107,7 +123,7 @@ class RegistryS3FileSystem(Downloads, Uploads, ManyPaths, Searching, Attributes)
     @staticmethod
     def _get_kwargs_from_urls(path: str) -> dict[str, str]:
         bucket, _ = paths.split_url(path)
-        return {"bucket": bucket} if bucket else {}
+        return {"bucket": paths.UrlBucket(bucket)} if bucket else {}
 
     def unstrip_protocol(self, name: str) -> str:
         """The full URL of a path, with the bucket."""
@@ -291,7 +307,7 @@ class RegistryS3FileSystem(Downloads, Uploads, ManyPaths, Searching, Attributes)
         if "b" not in mode:
             text = {name: kwargs.pop(name) for name in ("encoding", "errors", "newline") if name in kwargs}
             binary = self.open(path, mode.replace("t", "") + "b", block_size, cache_options, compression, **kwargs)
-            return layers.TextFile(binary, **text)
+            return io.TextIOWrapper(binary, **text) if "r" in mode else layers.TextFile(binary, **text)
         if "r" in mode:
             return super().open(path, mode, block_size, cache_options, compression, **kwargs)
         file = super().open(path, mode, block_size, cache_options, **kwargs)
@@ -373,7 +389,8 @@ class RegistryS3FileSystem(Downloads, Uploads, ManyPaths, Searching, Attributes)
         below = changed.rstrip("/") + "/"
         for cached in list(self.dircache):
             if cached.startswith(below) or f"{changed}/".startswith(cached.rstrip("/") + "/"):
-                self.dircache.pop(cached, None)
+                with suppress(KeyError):  # another thread was quicker
+                    del self.dircache[cached]
 
     def touch(self, path: Any, truncate: bool = True, data: Any = None, **headers: Any) -> None:
         """An empty file, or one of these `data`; with ``truncate=False`` an existing one keeps its bytes and gets a new

@@ -18,6 +18,14 @@ from fsspec.compression import compr
 class TextFile(io.TextIOWrapper):
     """`io.TextIOWrapper` that discards what it wraps when an exception leaves its block."""
 
+    def __init__(self, binary: Any, **how: Any) -> None:
+        # It asks for positions, and writes a byte order mark at the first alone, only of what it takes for seekable.
+        binary.tells_position = True
+        try:
+            super().__init__(binary, **how)
+        finally:
+            binary.tells_position = False
+
     def __exit__(self, *exc_info: object) -> None:
         self.close()
 
@@ -25,12 +33,18 @@ class TextFile(io.TextIOWrapper):
 class CompressedWriter(io.BufferedIOBase):
     """A compressor and the file below it, closed in that order; the compressors alone leave the file open."""
 
+    tells_position = False
+    """As of `writer.WriteFile`."""
+
     def __init__(self, raw: Any, compression: str, mode: str) -> None:
         self._raw = raw
         self._compressor = compr[compression](raw, mode=mode[0])
 
     def writable(self) -> bool:
         return True
+
+    def seekable(self) -> bool:
+        return self.tells_position
 
     def write(self, data: Any) -> int:
         return int(self._compressor.write(data))

@@ -6,14 +6,38 @@ A registry path is absolute and ``/``-separated: ``/docker/registry/v2/blobs``. 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from typing import Any
 
 from registry_s3fs.errors import ForeignBucketError, InvalidPathError
 
 PROTOCOL = "registrys3"
+_SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
 MAX_KEY_BYTES = 1024
 """https://docs.aws.amazon.com/AmazonS3/latest/userguide/object-keys.html"""
+
+
+class UrlBucket(str):
+    """The bucket of a URL, as a storage option that is compared with the one that the caller gives.
+
+    fsspec leaves it out where both are the same, and otherwise complains of two values for one keyword.
+
+    >>> UrlBucket("demo") != "other"
+    Traceback (most recent call last):
+    registry_s3fs.errors.ForeignBucketError: the URL names bucket 'demo', and bucket= is 'other'; give one of them
+    """
+
+    __hash__ = str.__hash__
+
+    def __eq__(self, other: object) -> bool:
+        return str(self) == other
+
+    def __ne__(self, other: object) -> bool:
+        if isinstance(other, str) and other and str(self) != str(other):
+            text = f"the URL names bucket {str(self)!r}, and bucket= is {str(other)!r}; give one of them"
+            raise ForeignBucketError(text)
+        return str(self) != other
 
 
 class RegistryPath(str):
@@ -65,6 +89,10 @@ def parse(url: str) -> RegistryPath:
     if isinstance(url, RegistryPath):
         return url
     bucket, path = split_url(url)
+    scheme = _SCHEME.match(path)
+    if scheme is not None:  # what follows may hold a password
+        text = f"a URL of {scheme[0]} is none of this filesystem's, which begin with {PROTOCOL}://BUCKET/"
+        raise InvalidPathError(text)
     return _valid(path, bucket)
 
 

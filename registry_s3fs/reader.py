@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from typing import TYPE_CHECKING, Any
 
 from fsspec.spec import AbstractBufferedFile
@@ -69,6 +70,13 @@ class ReadFile(AbstractBufferedFile):
         if self._check is not None and (data or start == self.size):
             self._check.take(start, data, self.size)
         return data
+
+    def readlines(self, hint: int | None = -1, /) -> list[bytes]:
+        """The lines that are left; with `hint`, until they have that many bytes. At the end, none."""
+        if hint is not None and hint > 0:
+            return io.IOBase.readlines(self, hint)
+        *lines, last = self.read().split(b"\n")
+        return [*(line + b"\n" for line in lines), *([last] if last else [])]
 
     def _fetch_range(self, start: int, end: int) -> bytes:
         end = min(end, self.size)  # some of fsspec's caches ask for more

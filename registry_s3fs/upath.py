@@ -29,6 +29,9 @@ class RegistryS3Path(UPath):
 
     __slots__ = ()
 
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({str(self)!r})"
+
     def unlink(self, missing_ok: bool = False) -> None:
         """Delete the file of this very name."""
         try:

@@ -108,7 +108,9 @@ class Uploads(OnBucket):
         maxdepth: int | None = None,
         **kwargs: Any,
     ) -> None:
-        """Store local files. The callback counts files, its branches bytes.
+        """Store local files. The callback counts files, its branches bytes; of one named file it counts bytes.
+
+        Bytes count when the server has them.
 
         FIFOs, sockets and devices are read where they are named, and left out where they are found in a directory.
 
@@ -120,14 +122,15 @@ class Uploads(OnBucket):
         named = [LocalFileSystem._strip_protocol(each) for each in ([lpath] if isinstance(lpath, str) else lpath)]
         bulk.check_targets(paired.files)
         files = local_source.without_special_files(paired.files, named)
-        callback.set_size(len(files))
+        progress = bulk.Progress(callback, is_one=isinstance(lpath, str) and not recursive and len(files) == 1)
+        progress.begin(len(files))
 
         def put_one(pair: Pair, **more: Any) -> None:
-            with callback.branched(*pair) as child:
+            with progress.of(pair) as child:
                 self._put_one(*pair, child, **{**kwargs, **more})
 
-        done = partial(callback.relative_update, 1)
-        failed = self._errors_of(put_one, files, lambda pair: local_source.size_of(pair[0]), named=1, done=done)
+        size_of = lambda pair: local_source.size_of(pair[0])  # noqa: E731
+        failed = self._errors_of(put_one, files, size_of, named=1, done=progress.done)
         attempts.raise_failed("put", failed, len(files))
 
     def _upload(

@@ -70,6 +70,8 @@ class WriteFile(AbstractBufferedFile):
     """
 
     closed: bool
+    tells_position = False
+    """Whether it counts as seekable, to a layer above that would only ask for its position."""
     _state = State.DISCARDED  # until it is known that the file can be opened
 
     def __init__(
@@ -132,6 +134,10 @@ class WriteFile(AbstractBufferedFile):
             else:
                 self._send_chunk()
         return self._state is State.OPEN
+
+    def seekable(self) -> bool:
+        """False: what was written stays where it is."""
+        return self.tells_position
 
     def flush(self, force: bool = False) -> None:
         """Nothing: S3 has no object that grows. What is written appears at the close."""

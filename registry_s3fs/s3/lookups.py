@@ -42,6 +42,8 @@ class Lookups(Requests):
             if explain:
                 self._check_bucket(key)
             raise
+        except PermissionError as error:
+            raise self._why_denied(key, error) from error.__cause__
         asked = self._asked("HeadObject", key)
         try:
             return responses.described(key, answer, asked)
@@ -70,6 +72,19 @@ class Lookups(Requests):
         if not found or found[0].key != key or not responses.is_same(found[0].etag, answer["ETag"]):
             return dict(answer)
         return {"ContentLength": found[0].size, "LastModified": found[0].last_modified, **answer}
+
+    def _why_denied(self, key: str, error: PermissionError) -> PermissionError:
+        """Return what a refusal without a body does not tell: whether it is for the access key, its signature or the
+        time."""
+        if responses.code(error.__cause__) not in ("403", "401"):
+            return error
+        try:
+            next(self.list(key, limit=1), None)
+        except PermissionError as better:
+            return better if responses.code(better.__cause__) not in ("403", "401", "AccessDenied") else error
+        except (OSError, ValueError):
+            pass
+        return error
 
     def _check_bucket(self, key: str) -> None:
         """Raise `BucketNotFoundError` where HeadBucket finds none; one that may not be asked for passes."""
