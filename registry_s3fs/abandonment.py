@@ -7,6 +7,7 @@ half a file.
 
 from __future__ import annotations
 
+import dis
 import inspect
 import io
 import sys
@@ -14,6 +15,7 @@ import warnings
 from pathlib import Path
 from types import FrameType
 
+_WITH_EXCEPT_START = dis.opmap["WITH_EXCEPT_START"]
 HERE = str(Path(__file__).parent)
 
 
@@ -30,15 +32,24 @@ def being_handled() -> list[BaseException]:
 def left_by_exception(handled_at_open: list[BaseException]) -> bool:
     """Whether the nearest ``__exit__`` up the stack was handed an exception that arose since the file was opened.
 
-    Explicitly closing a file inside an ``except`` block is no abandonment: no ``__exit__`` was handed anything.
+    Explicitly closing a file inside an ``except`` block is no abandonment: no ``__exit__`` was handed anything. An
+    ``__exit__`` in C has no frame; the frame that runs its ``with`` shows that it was handed the exception.
     """
     error = sys.exc_info()[1]
     if error is None or any(error is earlier for earlier in handled_at_open):
         return False
     frame = inspect.currentframe()
     while frame is not None and frame.f_code.co_name != "__exit__":
+        if _leaves_block_by_exception(frame):
+            return True
         frame = frame.f_back
     return frame is not None and _was_handed(frame, error)
+
+
+def _leaves_block_by_exception(frame: FrameType) -> bool:
+    """Whether a frame calls an ``__exit__`` with an exception at this moment."""
+    code, at = frame.f_code.co_code, frame.f_lasti
+    return 0 <= at < len(code) and code[at] == _WITH_EXCEPT_START
 
 
 def _was_handed(frame: FrameType, error: BaseException) -> bool:
