@@ -38,6 +38,7 @@ class CompressedWriter(io.BufferedIOBase):
 
     def __init__(self, raw: Any, compression: str, mode: str) -> None:
         self._raw = raw
+        self._written = 0
         self._compressor = compr[compression](raw, mode=mode[0])
 
     def writable(self) -> bool:
@@ -47,14 +48,17 @@ class CompressedWriter(io.BufferedIOBase):
         return self.tells_position
 
     def write(self, data: Any) -> int:
-        return int(self._compressor.write(data))
+        taken = int(self._compressor.write(data))
+        self._written += taken
+        return taken
 
     def flush(self) -> None:
         if not self.closed:
             self._compressor.flush()
 
     def tell(self) -> int:
-        return int(self._compressor.tell())
+        """Bytes written so far, before their compression. (Not all compressors tell.)"""
+        return self._written
 
     def close(self) -> None:
         """Finish the compressed stream, then close the file; where the first fails, discard it."""
