@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import logging
 import threading
 from collections import OrderedDict
@@ -14,7 +15,7 @@ from weakref import WeakSet, WeakValueDictionary
 
 from registry_s3fs import interruption, regions
 from registry_s3fs.parameters import DriverParameters
-from registry_s3fs.redaction import guard_loggers, show_log
+from registry_s3fs.redaction import guard_loggers, redact, show_log
 from registry_s3fs.s3 import botocore_private, events, retry
 from registry_s3fs.s3.botocore_private import Listeners
 from registry_s3fs.s3.fast_path.client import FastPath
@@ -70,11 +71,15 @@ class S3Client:
 
     @property
     def presigning_client(self) -> Any:
-        """The client that signs URLs: this one, or, with `redirectendpoint`, one for that endpoint."""
-        if not self.parameters.redirectendpoint:
+        """The client that signs URLs: this one, or, with `redirectendpoint`, one that puts that in the place of scheme
+        and host (Go: ``redirectEndpoint``)."""
+        redirect, pays = self.parameters.redirectendpoint, self.parameters.requester_pays
+        if not redirect and not pays:
             return self.client
         if self._presigning is None:
-            self._presigning = s3_client(self.parameters, self.parameters.redirectendpoint)
+            client = s3_client(self.parameters)
+            events.change_presigned(client, redirect, requester_pays=pays)
+            self._presigning = client
         return self._presigning
 
     @property
@@ -169,6 +174,7 @@ def _fast_path(client: Any, parameters: DriverParameters) -> FastPath:
         signer,
         connections,
         user_agent=_user_agent(parameters),
+        requester_pays=parameters.requester_pays,
         sends_checksums=config.request_checksum_calculation == WHEN_SUPPORTED,
         signs_payloads=(config.s3 or {}).get("payload_signing_enabled"),
     )
@@ -178,8 +184,8 @@ def _user_agent(parameters: DriverParameters) -> str:
     return f"registry-s3fs/{version('registry-s3fs')} {parameters.useragent}".strip()
 
 
-def s3_client(parameters: DriverParameters, endpoint_url: str | None = None) -> Any:
-    """Return a new boto3 client for these parameters, for their endpoint or another one, which may be only signed for.
+def s3_client(parameters: DriverParameters) -> Any:
+    """Return a new boto3 client for these parameters.
 
     Raises:
         botocore's errors, where it refuses a parameter such as `profile`.
@@ -189,7 +195,7 @@ def s3_client(parameters: DriverParameters, endpoint_url: str | None = None) -> 
     client = _session(parameters.profile).client(
         "s3",
         region_name=regions.as_host_label(parameters.region),
-        endpoint_url=endpoint_url or parameters.endpoint_url,
+        endpoint_url=parameters.endpoint_url,
         use_ssl=parameters.secure,
         verify=False if parameters.skipverify else None,
         aws_access_key_id=parameters.accesskey or None,
@@ -197,7 +203,9 @@ def s3_client(parameters: DriverParameters, endpoint_url: str | None = None) -> 
         aws_session_token=parameters.sessiontoken or None,
         config=Config(**config_options(parameters)),
     )
-    events.register(client, parameters.region, is_aws=not parameters.regionendpoint)
+    events.register(
+        client, parameters.region, is_aws=not parameters.regionendpoint, requester_pays=parameters.requester_pays
+    )
     for event in ("before-send.s3", "needs-retry.s3"):
         client.meta.events.register_first(event, interruption.check)
     client.meta.events.register_first("needs-retry.s3", retry.limiting_attempts(client))
@@ -236,7 +244,7 @@ def config_options(parameters: DriverParameters) -> dict[str, Any]:
     extra = dict(parameters.config_kwargs)
     s3 = {
         "addressing_style": "path" if parameters.forcepathstyle else "virtual",
-        "use_accelerate_endpoint": parameters.accelerate,
+        "use_accelerate_endpoint": parameters.variant.accelerate,
         **extra.pop("s3", {}),
     }
     options: dict[str, Any] = {
@@ -249,8 +257,8 @@ def config_options(parameters: DriverParameters) -> dict[str, Any]:
         "read_timeout": READ_TIMEOUT_S,
         "max_pool_connections": parameters.max_concurrency,
         "tcp_keepalive": True,
-        "use_dualstack_endpoint": parameters.usedualstack,
-        "use_fips_endpoint": parameters.usefipsendpoint,
+        "use_dualstack_endpoint": parameters.variant.dualstack,
+        "use_fips_endpoint": parameters.variant.fips,
     }
     if parameters.regionendpoint:
         # Newer SDKs otherwise send checksums as trailers, which older stores refuse (Ceph 16 among them), and
@@ -258,6 +266,25 @@ def config_options(parameters: DriverParameters) -> dict[str, Any]:
         options["request_checksum_calculation"] = "when_required"
         options["response_checksum_validation"] = "when_required"
     return {**options, **extra}
+
+
+def check_config(parameters: DriverParameters) -> None:
+    """Raise `ValueError` where botocore does not know a name in `config_kwargs`, or refuses a value."""
+    if not parameters.config_kwargs:
+        return
+    from botocore.config import Config
+    from botocore.exceptions import BotoCoreError
+
+    known = getattr(Config, "OPTION_DEFAULTS", None)
+    for name in parameters.config_kwargs:
+        if known is not None and name not in known:
+            close = difflib.get_close_matches(name, known, n=1)
+            hint = f"; did you mean {close[0]!r}?" if close else ""
+            raise ValueError(f"config_kwargs: {name!r} is no option of botocore.config.Config{hint}")
+    try:
+        Config(**config_options(parameters))
+    except (BotoCoreError, TypeError, ValueError, AttributeError) as error:
+        raise ValueError(f"config_kwargs: botocore refuses it: {redact(str(error))}") from None
 
 
 def signature_version(parameters: DriverParameters) -> Any:

@@ -7,12 +7,14 @@ key override it (https://distribution.github.io/distribution/about/configuration
 from __future__ import annotations
 
 import os
-from collections.abc import Collection, Container, Mapping, Sequence
+from collections.abc import Collection, Container, Mapping, Sequence, Set
 from typing import Any
 
 import yaml
 
 DRIVERS = ("s3", "s3aws")
+MOST_VALUES = 1000
+"""Of config_kwargs."""
 BESIDE_THE_DRIVER = frozenset(("cache", "delete", "maintenance", "redirect", "tag"))
 """Keys of ``storage:`` that configure no driver."""
 
@@ -36,6 +38,7 @@ def read(
     block = _overridden(storage[driver], _variable(driver), environ) or {}
     if not isinstance(block, dict):
         raise ValueError(f"{os.fspath(path)}: storage: {driver}: has no parameters below it")
+    _check_single(block, os.fspath(path), driver)
     overrides = {name: _value(text, is_number=name in numbers) for name, text in variables[driver].items()}
     return {**block, **overrides}
 
@@ -65,7 +68,7 @@ def _value(text: str, *, is_number: bool) -> Any:
 def _yaml(text: str) -> Any:
     """What a variable says in YAML, or the text itself where it is none, as many a secret key."""
     try:
-        return yaml.safe_load(text)
+        return yaml.load(text, _Loader)  # noqa: S506  # it is a SafeLoader
     except yaml.YAMLError:
         return text
 
@@ -98,7 +101,7 @@ def _driver(storage: Any, path: str) -> str:
 def _load(path: str | os.PathLike[str]) -> Any:
     try:
         with open(path, encoding="utf-8") as file:
-            return yaml.safe_load(file)
+            return yaml.load(file, _Loader)  # noqa: S506  # it is a SafeLoader
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise ValueError(f"{os.fspath(path)}: not a YAML file: {_place(error)}") from None
 
@@ -106,4 +109,44 @@ def _load(path: str | os.PathLike[str]) -> Any:
 def _place(error: Exception) -> str:
     """Where the file is wrong, without its text, which may hold a secret."""
     mark = getattr(error, "problem_mark", None)
-    return f"line {mark.line + 1}, column {mark.column + 1}" if mark else type(error).__name__
+    place = f"line {mark.line + 1}, column {mark.column + 1}" if mark else type(error).__name__
+    return f"{place}: {error.problem}" if isinstance(error, _TwiceError) else place
+
+
+class _TwiceError(yaml.constructor.ConstructorError):
+    """A mapping has a key twice. The registry's parser refuses that, too."""
+
+
+class _Loader(yaml.SafeLoader):
+    """PyYAML's, which would take the last of two values without a word."""
+
+    def construct_mapping(self, node: Any, deep: bool = False) -> Any:
+        names = [each.value for each, _ in node.value if isinstance(each, yaml.ScalarNode) and each.value != "<<"]
+        for name in names:
+            if names.count(name) > 1:
+                raise _TwiceError(None, None, f"the key {name!r} is there twice", node.start_mark)
+        return super().construct_mapping(node, deep)
+
+
+def _check_single(block: Mapping[str, Any], path: str, driver: str) -> None:
+    """Refuse what is nested, or so large or cyclic that to look at it would never end."""
+    for name, value in block.items():
+        if not isinstance(value, (Mapping, Sequence, Set)) or isinstance(value, str):
+            continue
+        if name != "config_kwargs":
+            raise ValueError(f"{path}: storage: {driver}: {name}: takes one value, and there are several below it")
+        if not _is_small(value):
+            raise ValueError(f"{path}: storage: {driver}: {name}: is too large, or contains itself")
+
+
+def _is_small(value: Any) -> bool:
+    """Whether a value has at most 1,000 others in it."""
+    left, found = [value], 0
+    while left and found <= MOST_VALUES:
+        each = left.pop()
+        found += 1
+        if isinstance(each, Mapping):
+            left += each.values()
+        elif isinstance(each, (Sequence, Set)) and not isinstance(each, str):
+            left += each
+    return found <= MOST_VALUES

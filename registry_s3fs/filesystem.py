@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import io
 import os
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime
@@ -13,10 +14,11 @@ from typing import Any
 from fsspec.core import get_compression
 from fsspec.utils import stringify_path, tokenize
 
-from registry_s3fs import layers, listing, listings_caches, multipart, parsers, paths, reader
+from registry_s3fs import ambient, layers, listing, listings_caches, multipart, parsers, paths, reader
 from registry_s3fs.attributes import Attributes
 from registry_s3fs.bucket import Bucket
 from registry_s3fs.bulk import ManyPaths
+from registry_s3fs.client import check_config
 from registry_s3fs.concurrency import Pool, pool
 from registry_s3fs.downloads import Downloads
 from registry_s3fs.errors import BucketNotFoundError
@@ -59,6 +61,8 @@ class RegistryS3FileSystem(Downloads, Uploads, ManyPaths, Searching, Attributes)
     protocol = paths.PROTOCOL
     root_marker = "/"
     transaction_type = PublishingTransaction
+    _surroundings = ambient.Surroundings()
+    _extra_tokenize_attributes = ("_surroundings",)
 
     def __init__(self, **storage_options: Any) -> None:
         given = {name: value for name, value in storage_options.items() if name not in FSSPEC_OPTIONS}
@@ -67,7 +71,10 @@ class RegistryS3FileSystem(Downloads, Uploads, ManyPaths, Searching, Attributes)
                 raise TypeError(unknown(name, NAMES | FSSPEC_OPTIONS | {"config"}))
         config = given.pop("config", None)
         super().__init__(**{**storage_options, **parsers.listings_cache(storage_options)})
-        self.parameters = DriverParameters.from_mapping({**(read_config(config) if config else {}), **given})
+        given = {**(read_config(config) if config else {}), **given}
+        self._surrounding = _of_surroundings(given)
+        self.parameters = DriverParameters.from_mapping({**given, **self._surrounding})
+        check_config(self.parameters)
         self.bucket = Bucket(self.parameters)
         if self.dircache.use_listings_cache:
             self.dircache = listings_caches.shared(self.parameters, self.dircache)
@@ -84,10 +91,11 @@ class RegistryS3FileSystem(Downloads, Uploads, ManyPaths, Searching, Attributes)
 
     @storage_options.setter
     def storage_options(self, options: dict[str, Any]) -> None:
-        """fsspec sets it, once the filesystem is made; the bucket is a plain `str` from then on."""
+        """fsspec sets it, once the filesystem is made. The bucket is a plain `str` from then on, and a region that was
+        found in the environment is among the options: elsewhere there may be another one."""
         self._storage_options = {
             name: str(value) if isinstance(value, paths.UrlBucket) else value for name, value in options.items()
-        }
+        } | self._surrounding
 
     @property
     def pool(self) -> Pool:
@@ -424,6 +432,20 @@ class RegistryS3FileSystem(Downloads, Uploads, ManyPaths, Searching, Attributes)
             self.invalidate_cache(path)
         elif self.isfile(path):
             raise NotADirectoryError(errno.ENOTDIR, "it is a file", path)
+
+
+def _of_surroundings(options: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the region of the environment or the profile, where none is given and one is needed.
+
+    Raises:
+        ValueError: there is no such profile.
+    """
+    if options.get("profile"):
+        ambient.check_profile(str(options["profile"]))
+    if options.get("region") or options.get("regionendpoint"):
+        return {}
+    found = ambient.region(str(options.get("profile") or ""))
+    return {"region": found} if found else {}
 
 
 def _missing(path: str) -> FileNotFoundError:

@@ -12,9 +12,9 @@ import difflib
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
-from typing import Any
+from typing import Any, NamedTuple
 
-from registry_s3fs import parsers, regions
+from registry_s3fs import foreign_names, parsers, regions
 from registry_s3fs.ranges import MAX_PART_BYTES, MIB, MIN_PART_BYTES
 from registry_s3fs.redaction import MASK
 
@@ -37,6 +37,14 @@ Parser = Callable[[str, object], Any]
 
 def _row(default: Any, parse: Parser, meaning: str, *, secret: bool = False) -> Any:
     return field(default=default, metadata={"parse": parse, "meaning": meaning, "secret": secret})
+
+
+class EndpointVariant(NamedTuple):
+    """A variant of AWS's endpoints."""
+
+    dualstack: bool
+    accelerate: bool
+    fips: bool
 
 
 _PART = parsers.integer(MIN_PART_BYTES, MAX_PART_BYTES, unit="bytes")
@@ -81,7 +89,7 @@ class DriverParameters:
     )
     storageclass: str = _row("STANDARD", parsers.choice(STORAGE_CLASSES, parsers.upper), "class of objects written")
     objectacl: str = _row("", parsers.choice(OBJECT_ACLS), "canned ACL of objects written")
-    useragent: str = _row("", parsers.text(), "appended to the User-Agent header")
+    useragent: str = _row("", parsers.ascii_text, "appended to the User-Agent header")
     usedualstack: bool = _row(False, parsers.boolean, "the endpoint for IPv4 and IPv6")
     accelerate: bool = _row(False, parsers.boolean, "S3 Transfer Acceleration")
     usefipsendpoint: bool = _row(False, parsers.boolean, "the FIPS endpoint")
@@ -89,7 +97,8 @@ class DriverParameters:
 
     anon: bool = _row(False, parsers.boolean, "send unsigned requests")
     profile: str = _row("", parsers.text(), "profile of the AWS configuration files")
-    max_concurrency: int = _row(64, parsers.integer(1, None), "requests in flight, and connections kept")
+    requester_pays: bool = _row(False, parsers.boolean, "the requester pays, and not the bucket's owner")
+    max_concurrency: int = _row(64, parsers.integer(1, 1024), "requests in flight, and connections kept")
     fast_path: bool = _row(True, parsers.boolean, "small requests may go past boto3's own machinery")
     verify_digests: bool = _row(False, parsers.boolean, "compare blobs that are read with their digests")
     config_kwargs: Mapping[str, Any] = field(
@@ -140,6 +149,12 @@ class DriverParameters:
         return f"{'https' if self.secure else 'http'}://{self.regionendpoint}"
 
     @property
+    def variant(self) -> EndpointVariant:
+        """Which of AWS's own endpoints is meant; none of them with `regionendpoint`."""
+        own = not self.regionendpoint
+        return EndpointVariant(own and self.usedualstack, own and self.accelerate, own and self.usefipsendpoint)
+
+    @property
     def is_directory_bucket(self) -> bool:
         """Whether it is one of S3 Express: its listings have no order and start after no key, prefixes end in a slash,
         and ETags are no MD5s (https://docs.aws.amazon.com/AmazonS3/latest/userguide/s3-express-differences.html)."""
@@ -161,7 +176,10 @@ class DriverParameters:
             raise ValueError("bucket: required; give bucket=, or name it in the URL: registrys3://BUCKET/...")
         if not self.region:
             if not self.regionendpoint:
-                raise ValueError("region: required unless regionendpoint is given")
+                raise ValueError(
+                    "region: required unless regionendpoint is given; give region=, or set AWS_REGION, "
+                    "AWS_DEFAULT_REGION or the profile's region"
+                )
             object.__setattr__(self, "region", "us-east-1")
         elif not self.regionendpoint and self.region not in regions.known():
             raise ValueError(f"region: {self.region!r} is no AWS region{_closest(self.region, regions.known())}")
@@ -183,9 +201,8 @@ class DriverParameters:
             raise ValueError("profile: give a profile, or accesskey and secretkey, not both")
 
     def _check_endpoint_variants(self) -> None:
-        variants = [name for name in ("usedualstack", "accelerate", "usefipsendpoint") if getattr(self, name)]
-        if variants and self.regionendpoint:
-            raise ValueError(f"{variants[0]}: is a variant of AWS's own endpoints; leave out regionendpoint")
+        if self.regionendpoint:  # to which they are nothing, as in Go
+            return
         if self.accelerate and (self.forcepathstyle or self.usefipsendpoint or "." in self.bucket):
             raise ValueError("accelerate: does not go with forcepathstyle, usefipsendpoint or a bucket name with dots")
 
@@ -199,7 +216,8 @@ def read_config(path: str | os.PathLike[str], environ: Mapping[str, str] = os.en
 
 def unknown(name: str, names: frozenset[str]) -> str:
     """The message for a name that is no parameter."""
-    return f"{name!r} is no parameter of registrys3{_closest(name, names)}"
+    known = foreign_names.counterpart(str(name))
+    return f"{name!r} is no parameter of registrys3{f'; {known}' if known else _closest(name, names)}"
 
 
 def _closest(name: str, names: frozenset[str]) -> str:

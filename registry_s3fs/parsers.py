@@ -65,6 +65,14 @@ def text() -> Callable[[str, object], str]:
     return _plain
 
 
+def ascii_text(name: str, value: object) -> str:
+    """Text that a header can hold."""
+    word = _plain(name, value)
+    if not word.isascii():
+        raise ValueError(f"{name}: {word!r} has characters beyond ASCII, which no header can hold")
+    return word
+
+
 def matching(pattern: str, what: str) -> Callable[[str, object], str]:
     """A parser of text that matches a whole regular expression."""
 

@@ -99,6 +99,7 @@ FILESYSTEM: dict[str, Callable[[Any, Any], Any]] = {
     "checksum": lambda fs, url: fs.checksum(url),
     "ukey": lambda fs, url: fs.ukey(url),
     "sign": lambda fs, url: fs.sign(url),
+    "url": lambda fs, url: fs.url(url),
     "unstrip_protocol": lambda fs, url: fs.unstrip_protocol(url),
     "invalidate_cache": lambda fs, url: fs.invalidate_cache(url),
 }

@@ -7,12 +7,14 @@ import hashlib
 import threading
 from collections.abc import Callable
 from typing import Any
+from urllib.parse import urlencode, urlsplit
 
 from registry_s3fs import pages
 from registry_s3fs.s3 import documents
+from registry_s3fs.s3.fast_path.client import PAYER
 
 
-def register(client: Any, region: str, *, is_aws: bool) -> None:
+def register(client: Any, region: str, *, is_aws: bool, requester_pays: bool) -> None:
     """Register the handlers of a client; `region` is the one that its requests are signed for."""
     events = client.meta.events
     # Wildcards come before botocore's own handler, which parses each body once more to look for an <Error>.
@@ -25,8 +27,29 @@ def register(client: Any, region: str, *, is_aws: bool) -> None:
     events.register("after-call-error.s3.HeadBucket", looked_up.end)
     if not is_aws:
         events.register("before-call.s3.DeleteObjects", add_content_md5)
+    if requester_pays:
+        events.register("before-call.s3", pay)
     if region != client.meta.region_name:
         events.register("choose-signer.s3", _signs_for(region))
+
+
+def pay(params: dict[str, Any], **event: Any) -> None:
+    """Handler of ``before-call``: the requester pays."""
+    params["headers"].update(PAYER)
+
+
+def change_presigned(client: Any, endpoint: str, *, requester_pays: bool) -> None:
+    """Have a client sign URLs for another scheme and host than it would ask, and with the word of who pays in them: the
+    header of that would be for each user of the URL to send."""
+    scheme, host, *_ = urlsplit(endpoint)
+    payer = urlencode(PAYER) if requester_pays else ""
+
+    def change(request: Any, **event: Any) -> None:
+        url = urlsplit(request.url)
+        url = url._replace(scheme=scheme or url.scheme, netloc=host or url.netloc)
+        request.url = url._replace(query="&".join(filter(None, (url.query, payer)))).geturl()
+
+    client.meta.events.register("before-sign.s3", change)
 
 
 class _RegionLookup(threading.local):

@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from registry_s3fs import DriverParameters
-from registry_s3fs.parameters import SECRETS
+from registry_s3fs import DriverParameters, foreign_names
+from registry_s3fs.parameters import NAMES, SECRETS
 
 HERE = Path(__file__).parent
 LEAST: dict[str, Any] = {"bucket": "demo", "region": "us-east-1"}
@@ -120,8 +120,6 @@ def test_the_tables_are_as_long_as_promised() -> None:
         ({"bucket": "demo", "region": "eu-central-1", "v4auth": False}, "v4auth: .*eu-central-1"),
         ({"bucket": "demo", "region": "us-east-2", "v4auth": "false"}, "v4auth: .*us-east-2"),
         ({**STORE, "region": "eu-central-1", "v4auth": False}, "v4auth: .*eu-central-1"),
-        ({**STORE, "usedualstack": True}, "usedualstack: "),
-        ({**STORE, "accelerate": True}, "accelerate: "),
         ({**LEAST, "accelerate": True, "forcepathstyle": True}, "accelerate: "),
     ],
 )
@@ -129,6 +127,52 @@ def test_values_that_do_not_go_together_are_refused(options: dict[str, Any], mes
     """Two values that contradict each other are a ValueError that names one of them."""
     with pytest.raises(ValueError, match=message):
         DriverParameters.from_mapping(options)
+
+
+@pytest.mark.parametrize("variant", ["usedualstack", "accelerate", "usefipsendpoint"])
+def test_a_variant_of_awss_endpoints_is_nothing_to_another_store(variant: str) -> None:
+    """As in Go: it is taken, and has no effect; whatever would contradict it on AWS."""
+    parameters = DriverParameters.from_mapping({**STORE, variant: "true", "forcepathstyle": True})
+    assert getattr(parameters, variant) is True
+    assert not any(parameters.variant)
+    assert any(DriverParameters.from_mapping({**LEAST, variant: True}).variant)
+
+
+FOREIGN = {
+    "key": "accesskey", "secret": "secretkey", "token": "sessiontoken", "endpoint_url": "regionendpoint",
+    "use_ssl": "secure", "default_block_size": "chunksize", "username": "accesskey", "password": "secretkey",
+    "client_kwargs": "region_name is region", "s3_additional_kwargs": "ServerSideEncryption is encrypt",
+    "version_aware": "version_id=", "cache_regions": "region", "region_name": "region",
+    "aws_access_key_id": "accesskey",
+    "AWS_SECRET_ACCESS_KEY": "secretkey", "endpoint": "regionendpoint", "skip_signature": "anon", "acl": "objectacl",
+    "storage_class": "storageclass", "verify": "skipverify", "session": "setup_default_session",
+    "prefix": "rootdirectory",
+    "read_timeout": "config_kwargs", "max_pool_connections": "max_concurrency", "addressing_style": "forcepathstyle",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", FOREIGN)
+def test_a_name_of_another_package_is_told_its_counterpart(name: str) -> None:
+    """Never by likeness: `key` is no `keyid`."""
+    with pytest.raises(TypeError, match=f"{name}.*{FOREIGN[name]}") as caught:
+        DriverParameters.from_mapping({**LEAST, name: "x"})
+    assert "did you mean" not in str(caught.value)
+
+
+@pytest.mark.parametrize("name", foreign_names._OURS.values())
+def test_a_counterpart_is_a_parameter(name: str) -> None:
+    """None of the table's was renamed."""
+    assert name in NAMES
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("useragent", "grün"), ("max_concurrency", 0), ("max_concurrency", 1025), ("requester_pays", "yes")],
+)
+def test_a_value_that_could_not_be_used_is_refused_by_name(name: str, value: object) -> None:
+    """Before any request."""
+    with pytest.raises(ValueError, match=name):
+        DriverParameters.from_mapping({**LEAST, name: value})
 
 
 def test_an_unknown_name_is_a_type_error_with_the_closest_one() -> None:

@@ -48,6 +48,8 @@ TRIED_AGAIN = frozenset((408, 429, 500, 502, 503, 504))
 """Statuses after which a pause comes before the next attempt."""
 
 METADATA = "x-amz-meta-"
+PAYER = {"x-amz-request-payer": "requester"}
+"""Header of each request where the requester pays, and not the bucket's owner."""
 REQUEST_FIELDS = {
     "ContentType": "content-type",
     "ChecksumAlgorithm": "x-amz-sdk-checksum-algorithm",
@@ -160,6 +162,7 @@ class FastPath:
         connections: Connections | None,
         *,
         user_agent: str,
+        requester_pays: bool,
         sends_checksums: bool,
         signs_payloads: bool | None = None,
     ) -> None:
@@ -167,6 +170,8 @@ class FastPath:
         self._client = client
         self._opened = (signer, connections) if signer and connections else None
         self._listeners = Listeners(client)
+        self._always = PAYER if requester_pays else {}
+        """Header fields of each request."""
         self._sends_checksums = sends_checksums
         self._signs_payloads = signs_payloads
         self._may_try_twice = retry.attempts_allowed(client) > 1
@@ -333,7 +338,7 @@ class FastPath:
         signed, keys = self._signed.get(name), signer.keys()
         if signed is None or signed.keys != keys or time.time() - signed.made > SIGNED_FOR_S:
             query = {"versionId": version_id} if version_id else {}
-            fields = {"x-amz-checksum-mode": "ENABLED"} if checksum else {}
+            fields = {**self._always, **({"x-amz-checksum-mode": "ENABLED"} if checksum else {})}
             signed = signer.sign(method, key, query, fields, keys=keys)
             with self._lock:
                 self._signed[name] = signed
@@ -348,7 +353,7 @@ class FastPath:
         self, method: str, key: str, query: Mapping[str, str], fields: Mapping[str, str], **payload: str
     ) -> bytes:
         signer = self._parts[0]
-        signed = signer.sign(method, key, query, fields, keys=signer.keys(), **payload)
+        signed = signer.sign(method, key, query, {**self._always, **fields}, keys=signer.keys(), **payload)
         return signed.data + self._unsigned + b"\r\n"
 
     def _signs_payload(self) -> bool:

@@ -1,0 +1,45 @@
+"""What is taken from the surroundings when a filesystem is made: a region, and whether a profile is there."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+REGION_VARIABLES = ("AWS_REGION", "AWS_DEFAULT_REGION")
+"""In the order in which they count. boto3 reads the second alone."""
+CONFIGURATION = (*REGION_VARIABLES, "AWS_PROFILE", "AWS_DEFAULT_PROFILE", "AWS_CONFIG_FILE")
+"""Variables that decide the region."""
+
+
+def region(profile: str) -> str:
+    """Return the region of the environment, or of a profile (``""``: the usual one); "" where there is none."""
+    for variable in REGION_VARIABLES:
+        if os.environ.get(variable):
+            return os.environ[variable]
+    from botocore.exceptions import BotoCoreError
+
+    try:
+        return str(_session(profile).get_config_variable("region") or "")
+    except BotoCoreError:  # of AWS_PROFILE, or a file that cannot be read: boto3 tells, when it is asked
+        return ""
+
+
+def check_profile(profile: str) -> None:
+    """Raise `ValueError` where the AWS configuration files have no such profile."""
+    found = _session("").available_profiles
+    if profile not in found:
+        known = ", ".join(map(repr, sorted(found))) or "none"
+        raise ValueError(f"profile: {profile!r} is not in the AWS configuration files, which have {known}")
+
+
+def _session(profile: str) -> Any:
+    from botocore.session import Session
+
+    return Session(profile=profile or None)
+
+
+class Surroundings:
+    """A class attribute that tells what the region of a new filesystem depends on, for fsspec's cache of instances."""
+
+    def __get__(self, instance: object, owner: type) -> tuple[str | None, ...]:
+        return tuple(os.environ.get(variable) for variable in CONFIGURATION)

@@ -1,0 +1,140 @@
+"""What a filesystem takes from the environment when it is made, and what it is made of afterwards."""
+
+from __future__ import annotations
+
+import json
+import pickle
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import pytest
+
+from registry_s3fs import DriverParameters, RegistryS3FileSystem
+
+KEYS = {"accesskey": "a", "secretkey": "s"}
+
+
+@pytest.fixture
+def profiles(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two profiles, one of which has a region."""
+    (tmp_path / "config").write_text("[profile there]\nregion = eu-west-1\n[profile bare]\noutput = json\n")
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "config"))
+
+
+def test_the_region_is_the_environments(profiles: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    """`AWS_REGION`, then `AWS_DEFAULT_REGION`, then the profile's; an option has the first word."""
+    fs = RegistryS3FileSystem(bucket="demo", profile="there")
+    assert fs.parameters.region == "eu-west-1"
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-west-2")
+    assert RegistryS3FileSystem(bucket="demo", profile="there").parameters.region == "eu-west-2"
+    monkeypatch.setenv("AWS_REGION", "eu-west-3")
+    assert RegistryS3FileSystem(bucket="demo").parameters.region == "eu-west-3"
+    assert RegistryS3FileSystem(bucket="demo", region="eu-north-1").parameters.region == "eu-north-1"
+    assert RegistryS3FileSystem(bucket="demo", regionendpoint="http://h:1").parameters.region == "us-east-1"
+    assert fs.parameters.region == "eu-west-1"
+
+
+def test_a_region_that_was_found_goes_along(monkeypatch: pytest.MonkeyPatch) -> None:
+    """In pickles, JSON and the cache of instances: elsewhere the environment is another one."""
+    monkeypatch.setenv("AWS_REGION", "eu-west-3")
+    fs = RegistryS3FileSystem(bucket="demo", **KEYS)
+    pickled, text = pickle.dumps(fs), fs.to_json()
+    monkeypatch.setenv("AWS_REGION", "eu-west-1")
+    assert json.loads(text)["region"] == "eu-west-3"
+    assert RegistryS3FileSystem.from_json(text).parameters.region == "eu-west-3"
+    assert pickle.loads(pickled).parameters.region == "eu-west-3"  # our own
+    assert RegistryS3FileSystem(bucket="demo", **KEYS).parameters.region == "eu-west-1"
+
+
+def test_no_region_at_all_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    """With the places where one may stand."""
+    with pytest.raises(ValueError, match="region: required.*AWS_REGION"):
+        RegistryS3FileSystem(bucket="demo")
+    monkeypatch.setenv("AWS_REGION", "nowhere-1")
+    with pytest.raises(ValueError, match="'nowhere-1' is no AWS region"):
+        RegistryS3FileSystem(bucket="demo")
+
+
+def test_a_profile_that_there_is_not_is_refused(profiles: None) -> None:
+    """By its name, and those that there are, with a region or without."""
+    for more in ({}, {"region": "us-east-1"}, {"regionendpoint": "http://h:1"}):
+        with pytest.raises(ValueError, match="profile: 'typo'.*'bare', 'there'"):
+            RegistryS3FileSystem(bucket="demo", profile="typo", **more)
+
+
+@pytest.mark.parametrize(
+    ("given", "told"),
+    [
+        ({"read_timout": 1}, "'read_timout'.*'read_timeout'"),
+        ({"retries": {"mode": "often"}}, "config_kwargs: botocore refuses"),
+        ({"s3": {"addressing_style": "sideways"}}, "config_kwargs: botocore refuses"),
+    ],
+)
+def test_what_botocore_does_not_know_is_refused_at_once(given: dict[str, Any], told: str) -> None:
+    """In `config_kwargs`, by name."""
+    with pytest.raises(ValueError, match=told):
+        RegistryS3FileSystem(bucket="demo", region="us-east-1", config_kwargs=given)
+
+
+@pytest.mark.parametrize(
+    ("more", "place"),
+    [
+        ({}, "/a"),
+        ({"forcepathstyle": True}, "/demo/a"),
+        ({"regionendpoint": "http://store:9000"}, "/demo/a"),
+        ({"regionendpoint": "http://store:9000", "forcepathstyle": False}, "/a"),
+    ],
+)
+def test_redirectendpoint_takes_the_place_of_scheme_and_host(more: dict[str, Any], place: str) -> None:
+    """And of nothing else: the bucket is in the path where it would be there without it. It is signed."""
+    options = {"bucket": "demo", "region": "eu-central-1", **KEYS, **more}
+    url = urlsplit(RegistryS3FileSystem(**options, redirectendpoint="https://cdn.example.com:8443").sign("/a"))
+    assert (url.scheme, url.netloc, url.path) == ("https", "cdn.example.com:8443", place)
+    assert "X-Amz-SignedHeaders=host" in url.query
+    other = urlsplit(RegistryS3FileSystem(**options, redirectendpoint="https://other.example.com").sign("/a"))
+    assert url.query.rpartition("X-Amz-Signature=")[2] != other.query.rpartition("X-Amz-Signature=")[2]
+
+
+def test_the_requester_pays_in_presigned_urls_too() -> None:
+    """As a field of the request."""
+    fs = RegistryS3FileSystem(bucket="demo", region="us-east-1", **KEYS, requester_pays=True)
+    assert "x-amz-request-payer=requester" in fs.sign("/a")
+
+
+CONFIG = "storage:\n  s3:\n    bucket: demo\n    region: us-east-1\n"
+
+
+@pytest.mark.parametrize(
+    ("lines", "told"),
+    [
+        ("    bucket: [a, b]\n", "twice"),
+        ("    accesskey: {a: b}\n", "accesskey: takes one value"),
+        ("    secretkey: [1, 2]\n", "secretkey: takes one value"),
+        ("    encrypt: &a [*a]\n", "encrypt: takes one value"),
+        ("    config_kwargs: &a {x: *a}\n", "config_kwargs: .*contains itself"),
+        ("    encrypt: true\n    encrypt: false\n", "'encrypt' is there twice"),
+    ],
+)
+def test_a_nested_or_doubled_value_of_a_config_is_refused(tmp_path: Path, lines: str, told: str) -> None:
+    """At once, with its key, and however it contains itself."""
+    (tmp_path / "config.yml").write_text(CONFIG + lines)
+    with pytest.raises(ValueError, match=told):
+        DriverParameters.from_config(tmp_path / "config.yml", {})
+
+
+def test_a_config_that_grows_by_its_aliases_is_refused(tmp_path: Path) -> None:
+    """Nine lines that stand for a billion values."""
+    lines = ["    config_kwargs:", "      a0: &a0 [x, x, x, x, x, x, x, x, x, x]"]
+    lines += [f"      a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 10)}]" for n in range(1, 9)]
+    (tmp_path / "config.yml").write_text(CONFIG + "\n".join(lines) + "\n")
+    with pytest.raises(ValueError, match="config_kwargs: is too large"):
+        DriverParameters.from_config(tmp_path / "config.yml", {})
+
+
+def test_merged_keys_of_a_config_are_none_that_are_there_twice(tmp_path: Path) -> None:
+    """YAML's ``<<`` brings those that the mapping has not."""
+    text = "x: &x {bucket: other, region: us-east-1}\nstorage:\n  s3:\n    <<: *x\n    bucket: demo\n"
+    (tmp_path / "config.yml").write_text(text)
+    parameters = DriverParameters.from_config(tmp_path / "config.yml", {})
+    assert (parameters.bucket, parameters.region) == ("demo", "us-east-1")
