@@ -2,19 +2,48 @@
 
 from importlib.metadata import version
 
+from registry_s3fs import storage_options
 from registry_s3fs.driver import FileInfo, FileWriter, FilledBuffer, SkipDir, StorageDriver
+from registry_s3fs.errors import (
+    BucketNotFoundError,
+    BulkError,
+    DigestMismatch,
+    DigestMismatchError,
+    FileExpired,
+    ForeignBucketError,
+    InvalidOffsetError,
+    InvalidPathError,
+    InvalidResponseError,
+    PathNotFoundError,
+    RefusedParameterError,
+    StorageDriverError,
+)
 from registry_s3fs.filesystem import RegistryS3FileSystem
 from registry_s3fs.parameters import DriverParameters
 
 __all__ = [
+    "BucketNotFoundError",
+    "BulkError",
+    "DigestMismatch",
+    "DigestMismatchError",
     "DriverParameters",
+    "FileExpired",
     "FileInfo",
     "FileWriter",
     "FilledBuffer",
+    "ForeignBucketError",
+    "InvalidOffsetError",
+    "InvalidPathError",
+    "InvalidResponseError",
+    "PathNotFoundError",
+    "RefusedParameterError",
     "RegistryS3FileSystem",
     "SkipDir",
     "StorageDriver",
+    "StorageDriverError",
     "__version__",
 ]
+
+DriverParameters.__doc__ = storage_options.described(DriverParameters.__doc__ or "", storage_options.of_parameters())
 
 __version__ = version("registry-s3fs")

@@ -39,7 +39,7 @@ def left_by_exception(handled_at_open: list[BaseException]) -> bool:
     if error is None or any(error is earlier for earlier in handled_at_open):
         return False
     frame = inspect.currentframe()
-    while frame is not None and frame.f_code.co_name != "__exit__":
+    while frame is not None and frame.f_code.co_name not in ("__exit__", "__aexit__"):
         if _leaves_block_by_exception(frame):
             return True
         frame = frame.f_back

@@ -14,6 +14,7 @@ from typing import Any
 from registry_s3fs import listing, multipart
 from registry_s3fs.base import OnBucket
 from registry_s3fs.object_headers import given
+from registry_s3fs.paths import check_fields
 from registry_s3fs.records import Upload
 
 logger = logging.getLogger("registry_s3fs")
@@ -38,6 +39,7 @@ class Attributes(OnBucket):
         S3 has no call for it: the object is copied onto itself, in the server. `copy_kwargs` are further
         fields that the object says of itself, such as ``{"ContentType": "text/csv"}``.
         """
+        check_fields(copy_kwargs or {})
         changed = given(copy_kwargs or {})
         found = self.bucket.head(self._key(path))
         attached = {**_hyphened(found.head.get("Metadata", {})), **_hyphened(attributes)}

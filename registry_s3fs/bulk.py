@@ -88,6 +88,8 @@ class ManyPaths(OnBucket):
         Raises:
             BulkError: some of several failed; all others are copied.
         """
+        if on_error not in (None, "raise", "ignore"):
+            raise ValueError(f"on_error: {on_error!r} is neither 'raise' nor 'ignore'")
         ignore = on_error == "ignore" or (on_error is None and recursive)
 
         def copy_one(pair: Pair) -> None:
@@ -136,10 +138,7 @@ class ManyPaths(OnBucket):
         keys: list[str] = []
         for each, name in zip(given, names, strict=True):
             if name in patterns:
-                found = _matches(self, each, recursive, maxdepth)
-                if not found:
-                    raise _missing(name)
-                keys += [self.bucket.space.key(match) for match, kind in found.items() if kind != "directory"]
+                keys += self._keys_matched(each, recursive, maxdepth)
             elif recursive:
                 keys += self._keys_below(name, maxdepth)
             elif path is each:
@@ -164,9 +163,22 @@ class ManyPaths(OnBucket):
         Raises:
             FileNotFoundError: it stands for nothing.
         """
+        if maxdepth is not None and maxdepth < 1:
+            raise ValueError("maxdepth must be at least 1")
         path = as_text(path)
         self._check(path)
         return list(expand(self, path, recursive, maxdepth).kinds)
+
+    def _keys_matched(self, pattern: Any, recursive: bool, maxdepth: int | None) -> list[str]:
+        """The keys of files that a pattern matches; with `recursive`, all below what it matches."""
+        found = _kinds(self.glob(pattern, maxdepth=maxdepth, detail=True))
+        if not found:
+            raise _missing(str(pattern))
+        keys = [self.bucket.space.key(match) for match, kind in found.items() if kind != "directory"]
+        for match in found if recursive and maxdepth != 1 else ():
+            with suppress(FileNotFoundError):  # nothing lies below a file
+                keys += self._keys_below(match, maxdepth - 1 if maxdepth else None)
+        return keys
 
     def _key_of_file(self, path: str) -> str:
         found = self.info(path)
@@ -298,7 +310,8 @@ def _kinds(infos: dict[str, dict[str, Any]]) -> dict[str, str]:
 
 def as_text(path: Any) -> Any:
     """Return a path of any kind, or each of an iterable of them, as text: fsspec's rules for names are about that."""
-    return stringify_path(path) if isinstance(path, (str, os.PathLike)) else [stringify_path(each) for each in path]
+    text = stringify_path(path)
+    return text if isinstance(text, str) else [stringify_path(each) for each in path]
 
 
 def local_path(path: Any) -> Any:
@@ -317,6 +330,8 @@ def pair_up(
 ) -> Paired:
     """What `source` stands for in `fs`, and where it goes, by fsspec's rules
     (https://filesystem-spec.readthedocs.io/en/latest/copying.html). Two sequences pair as they stand."""
+    if isinstance(source, str) and isinstance(target, (list, tuple)):
+        source = [source]
     if isinstance(source, (list, tuple)) and isinstance(target, (list, tuple)):
         return Paired(list(zip(map(fs._strip_protocol, source), target, strict=True)), [])
     kinds, patterns = expand(fs, source, recursive, maxdepth)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import difflib
 import logging
 import threading
-from collections import OrderedDict
 from contextlib import suppress
 from functools import cache
 from importlib.metadata import version
@@ -94,7 +93,9 @@ class Clients:
 
     def __init__(self) -> None:
         self._by_parameters: WeakValueDictionary[DriverParameters, S3Client] = WeakValueDictionary()
-        self._users: OrderedDict[DriverParameters, WeakSet[ClientUser]] = OrderedDict()
+        self._users: dict[DriverParameters, WeakSet[ClientUser]] = {}
+        """By what was used last. (An OrderedDict whose keys hash in Python does not bear a finaliser that comes
+        meanwhile: its list may become a ring.)"""
         self._lock = threading.RLock()  # a finaliser may come while it is held, and ask for a client, too
 
     def of(self, user: ClientUser) -> S3Client:
@@ -105,18 +106,20 @@ class Clients:
             if found is None:
                 found = self._by_parameters[parameters] = S3Client(parameters)
             user.s3_client = found
-            self._users.setdefault(parameters, WeakSet()).add(user)
-            self._users.move_to_end(parameters)
+            users = self._users.pop(parameters, None)
+            users = WeakSet() if users is None else users
+            users.add(user)
+            self._users[parameters] = users
             self._let_go()
         return found
 
     def _let_go(self) -> None:
         """Of clients that are many, take those that were made first away from their users."""
-        for parameters in [each for each, users in self._users.items() if not users]:
-            del self._users[parameters]
-        while len(self._users) > MOST_CLIENTS:
-            _, users = self._users.popitem(last=False)
-            for user in users:
+        for parameters, users in list(self._users.items()):
+            if not users:
+                self._users.pop(parameters, None)
+        for parameters in list(self._users)[:-MOST_CLIENTS]:
+            for user in list(self._users.pop(parameters, ())):
                 user.s3_client = None
 
     def forget(self) -> None:

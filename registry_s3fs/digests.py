@@ -7,11 +7,11 @@ import hashlib
 
 from registry_s3fs import layout
 from registry_s3fs.checks import Check, Expected
-from registry_s3fs.errors import DigestMismatch
+from registry_s3fs.errors import DigestMismatchError
 
 
 def check(path: str, verify: bool | None, *, by_default: bool, whole: bool = True) -> Check | None:
-    """What should check the bytes read from a path; None where nothing should. It raises `DigestMismatch`.
+    """What should check the bytes read from a path; None where nothing should. It raises `DigestMismatchError`.
 
     `verify` is what the caller asked for, if anything, and `by_default` (``verify_digests``) stands in for it;
     `whole` tells whether all bytes are to be read.
@@ -38,6 +38,6 @@ def _expected(path: str, digest: str) -> Expected:
     def mismatch(value: bytes, size: int) -> OSError:
         found = f"sha256:{value.hex()}"
         text = f"the {size} bytes read have the digest {found}; the blob is damaged, or was on its way: read it again"
-        return DigestMismatch(errno.EIO, text, path)
+        return DigestMismatchError(errno.EIO, text, path)
 
     return Expected(hashlib.sha256, bytes.fromhex(digest.partition(":")[2]), mismatch)

@@ -58,6 +58,7 @@ class Downloads(OnBucket):
 
         `on_error`: ``"raise"``, ``"omit"``, or ``"return"`` exceptions as values. Further options are `cat_file`'s.
         """
+        _check_on_error(on_error, "raise", "omit", "return")
         path = bulk.as_text(path)
         self._check(path)
         kinds, _ = bulk.expand(self, path, recursive, None)
@@ -87,6 +88,7 @@ class Downloads(OnBucket):
         come in one request."""
         if not isinstance(paths, list):
             raise TypeError("paths must be a list")
+        _check_on_error(on_error, "raise", "return")
         starts = starts if isinstance(starts, Iterable) else [starts] * len(paths)
         ends = ends if isinstance(ends, Iterable) else [ends] * len(paths)
         requests = ranges.requests(list(zip(paths, starts, ends, strict=True)), max_gap)
@@ -204,6 +206,11 @@ class Downloads(OnBucket):
 
     def _missing(self, error: FileNotFoundError) -> Exception:
         return self._told_apart(str(error.filename), error)
+
+
+def _check_on_error(on_error: str, *known: str) -> None:
+    if on_error not in known:
+        raise ValueError(f"on_error: {on_error!r} is none of {', '.join(map(repr, known))}")
 
 
 def _into_file(lpath: Any, callback: Any) -> IntoFile:

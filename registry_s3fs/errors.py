@@ -11,7 +11,7 @@ What callers may catch::
     ├── ConnectionError              the endpoint cannot be reached
     ├── TimeoutError                 it was reached and did not answer in time
     ├── FileExpired                  the object was replaced while it was being read
-    ├── DigestMismatch               a registry's blob that was read has another digest than its path says
+    ├── DigestMismatchError          a registry's blob that was read has another digest than its path says
     ├── InvalidResponseError         an answer that is none of S3's, such as a proxy's page
     ├── BulkError                    some keys of a call on many failed: ``.errors`` has each
     ├── RefusedParameterError        the server refused a parameter (is a ValueError too)
@@ -49,8 +49,12 @@ class FileExpired(OSError):  # noqa: N818  # the name s3fs gave it, which users 
     """The object was replaced while it was being read; its first version's ETag no longer answers."""
 
 
-class DigestMismatch(OSError):  # noqa: N818  # as FileExpired
+class DigestMismatchError(OSError):
     """The bytes of a registry's blob, read with ``verify``, have another digest than its path says."""
+
+
+DigestMismatch = DigestMismatchError
+"""Its name before."""
 
 
 class InvalidResponseError(OSError):

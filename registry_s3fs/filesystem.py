@@ -3,18 +3,29 @@
 from __future__ import annotations
 
 import errno
+import html
 import io
 import os
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from fsspec.core import get_compression
 from fsspec.utils import stringify_path, tokenize
 
-from registry_s3fs import ambient, layers, listing, listings_caches, multipart, parsers, paths, reader
+from registry_s3fs import (
+    ambient,
+    layers,
+    listing,
+    listings_caches,
+    multipart,
+    parsers,
+    paths,
+    reader,
+    storage_options,
+)
 from registry_s3fs.attributes import Attributes
 from registry_s3fs.bucket import Bucket
 from registry_s3fs.bulk import ManyPaths
@@ -32,6 +43,11 @@ from registry_s3fs.searching import Searching
 from registry_s3fs.transactions import PublishingTransaction
 from registry_s3fs.uploads import Uploads
 from registry_s3fs.writer import WriteFile
+
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
+
+    from registry_s3fs.storage_options import StorageOptions
 
 FSSPEC_OPTIONS = frozenset(("use_listings_cache", "listings_expiry_time", "max_paths", "asynchronous", "loop"))
 """Storage options that are fsspec's own; the last two are accepted, as every filesystem does for zarr, and ignored."""
@@ -64,8 +80,10 @@ class RegistryS3FileSystem(Downloads, Uploads, ManyPaths, Searching, Attributes)
     _surroundings = ambient.Surroundings()
     _extra_tokenize_attributes = ("_surroundings",)
 
-    def __init__(self, **storage_options: Any) -> None:
-        given = {name: value for name, value in storage_options.items() if name not in FSSPEC_OPTIONS}
+    __signature__ = storage_options.signature()
+
+    def __init__(self, **storage_options: Unpack[StorageOptions]) -> None:
+        given: dict[str, Any] = {name: value for name, value in storage_options.items() if name not in FSSPEC_OPTIONS}
         for name in given:
             if name not in NAMES | {"config"}:
                 raise TypeError(unknown(name, NAMES | FSSPEC_OPTIONS | {"config"}))
@@ -109,6 +127,15 @@ class RegistryS3FileSystem(Downloads, Uploads, ManyPaths, Searching, Attributes)
     def __repr__(self) -> str:
         return f"RegistryS3FileSystem({self.parameters!r})"
 
+    def _repr_html_(self) -> str:
+        """A table of what differs from the defaults, for notebooks; without secrets."""
+        url = html.escape(self.unstrip_protocol("/"))
+        rows = "".join(
+            f"<tr><td>{html.escape(name)}</td><td>{html.escape(str(value))}</td></tr>"
+            for name, value in self.parameters.given().items()
+        )
+        return f"<b>RegistryS3FileSystem</b> <code>{url}</code><table>{rows}</table>"
+
     def to_dict(self, *, include_password: bool = True) -> dict[str, Any]:
         """As fsspec's; without passwords, no credential of any name is in it."""
         found: dict[str, Any] = super().to_dict(include_password=include_password)
@@ -134,8 +161,8 @@ class RegistryS3FileSystem(Downloads, Uploads, ManyPaths, Searching, Attributes)
         return {"bucket": paths.UrlBucket(bucket)} if bucket else {}
 
     def unstrip_protocol(self, name: str) -> str:
-        """The full URL of a path, with the bucket."""
-        return f"{self.protocol}://{self.parameters.bucket}{self._path(name)}"
+        """The full URL of a path, with the bucket; the root's ends in none, as others put a ``/`` behind it."""
+        return f"{self.protocol}://{self.parameters.bucket}{self._path(name)}".rstrip("/")
 
     def _path(self, path: Any) -> str:
         """A path that is valid and of this bucket; every public method begins here."""
@@ -224,10 +251,11 @@ class RegistryS3FileSystem(Downloads, Uploads, ManyPaths, Searching, Attributes)
         path = self._path(path)
         found = None if refresh else self.dircache.get(path)
         if found is None:
+            changes = listings_caches.changes(self.dircache)
             found = listing.children(self.bucket, path)
             if found is None:
                 found = [] if path == "/" else [self.file_info(path, explain=False)]
-            else:
+            elif changes == listings_caches.changes(self.dircache):  # nobody wrote while it was listed
                 self.dircache[path] = found
         return [dict(info) for info in found] if detail else [info["name"] for info in found]
 
@@ -310,7 +338,7 @@ class RegistryS3FileSystem(Downloads, Uploads, ManyPaths, Searching, Attributes)
 
         For reading, ``verify=True`` (`verify_digests` of the filesystem by default) compares a registry's blob with
         the digest in its path, when it has been read from its start to its end, in order: the read that
-        reaches the end raises `DigestMismatch`. Of a path that is no blob it is a ValueError.
+        reaches the end raises `DigestMismatchError`. Of a path that is no blob it is a ValueError.
         """
         if "b" not in mode:
             text = {name: kwargs.pop(name) for name in ("encoding", "errors", "newline") if name in kwargs}
@@ -394,6 +422,7 @@ class RegistryS3FileSystem(Downloads, Uploads, ManyPaths, Searching, Attributes)
         """Forget cached listings: all, or those of a path, of what is below it and of its parents."""
         super().invalidate_cache(path)
         changed = "/" if path is None else self._path(path)
+        listings_caches.note_change(self.dircache)
         below = changed.rstrip("/") + "/"
         for cached in list(self.dircache):
             if cached.startswith(below) or f"{changed}/".startswith(cached.rstrip("/") + "/"):
@@ -402,12 +431,13 @@ class RegistryS3FileSystem(Downloads, Uploads, ManyPaths, Searching, Attributes)
 
     def touch(self, path: Any, truncate: bool = True, data: Any = None, **headers: Any) -> None:
         """An empty file, or one of these `data`; with ``truncate=False`` an existing one keeps its bytes and gets a new
-        LastModified. `headers` as of `pipe_file`."""
+        LastModified, and a directory, of which S3 keeps no time, stays as it is. `headers` as of `pipe_file`."""
         if not truncate and data is not None:
             raise ValueError("data: replaces the file's bytes; leave out truncate=False")
-        if truncate or not self.isfile(path):
+        kind = None if truncate else self._type(path)
+        if kind is None:
             self.pipe_file(path, data or b"", **headers)
-        else:
+        elif kind == "file":
             self.cp_file(path, path, **headers)
 
     def mkdir(self, path: Any, create_parents: bool = True, *, mode: int = 0o777) -> None:
@@ -432,6 +462,9 @@ class RegistryS3FileSystem(Downloads, Uploads, ManyPaths, Searching, Attributes)
             self.invalidate_cache(path)
         elif self.isfile(path):
             raise NotADirectoryError(errno.ENOTDIR, "it is a file", path)
+
+
+RegistryS3FileSystem.__doc__ = storage_options.described(RegistryS3FileSystem.__doc__ or "", storage_options.rows())
 
 
 def _of_surroundings(options: Mapping[str, Any]) -> dict[str, Any]:

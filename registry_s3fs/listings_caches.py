@@ -26,6 +26,16 @@ def shared(parameters: DriverParameters, cache: DirCache) -> DirCache:
     return found
 
 
+def changes(cache: DirCache) -> int:
+    """Return how often something changed that a cache may hold: a listing that was asked for before is not kept."""
+    return getattr(cache, "changes", 0)
+
+
+def note_change(cache: DirCache) -> None:
+    """Note that something changed."""
+    cache.changes = changes(cache) + 1
+
+
 @fork.in_child
 def _begin_anew() -> None:
     """Another thread may have held the lock."""

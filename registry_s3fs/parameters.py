@@ -161,8 +161,12 @@ class DriverParameters:
         return self.bucket.endswith("--x-s3")
 
     def __repr__(self) -> str:
-        shown = ", ".join(f"{name}={value!r}" for name, value in self._masked().items() if value != _default(name))
+        shown = ", ".join(f"{name}={value!r}" for name, value in self.given().items())
         return f"DriverParameters({shown})"
+
+    def given(self) -> dict[str, Any]:
+        """Return those that differ from their defaults, secrets masked."""
+        return {name: value for name, value in self._masked().items() if value != _default(name)}
 
     def _masked(self) -> dict[str, Any]:
         values = {row.name: getattr(self, row.name) for row in fields(self)}

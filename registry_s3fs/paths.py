@@ -58,6 +58,10 @@ class RegistryPath(str):
         """As of `str`; but fsspec's `DirFileSystem` adds a ``/`` to any directory, and the root ends in one."""
         return other if self == "/" and other.startswith("/") else str(self) + other
 
+    def rstrip(self, chars: str | None = None, /) -> RegistryPath:
+        """As of `str`; fsspec strips paths twice, and must not lose the bucket. The root stays what it is."""
+        return RegistryPath(super().rstrip(chars) or "/", self.bucket)
+
     def replace(self, *args: Any, **kwargs: Any) -> RegistryPath:
         """As of `str`; fsspec fills the ``*`` of a write mask this way, and must not lose the bucket.
 

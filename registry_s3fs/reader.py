@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 from typing import TYPE_CHECKING, Any
 
+from fsspec.caching import caches
 from fsspec.spec import AbstractBufferedFile
 
 from registry_s3fs import checksums, digests, listing, ranges
@@ -43,11 +44,14 @@ class ReadFile(AbstractBufferedFile):
         self._verify = verify
         self._check = digests.check(path, verify, by_default=fs.parameters.verify_digests)
         self._details: dict[str, Any] | None = None
-        if size is None:  # it and the ETag are given when a pickled file is opened again
+        if size is None or not etag:  # both are given when a pickled file is opened again; a size alone pins nothing
             found = fs.file_head(path, version_id=version_id, checksum=True)
             self._details, etag, size = listing.file(path, found), found.etag, found.size
             self._check = self._check or checksums.check(path, checksums.stored(found.head))
         self._pin = Pin(etag, version_id, size)
+        if cache_type is not None and cache_type not in (*caches, PrefetchCache.name):
+            known = ", ".join(sorted({PrefetchCache.name, *map(str, caches)}))
+            raise ValueError(f"cache_type: {cache_type!r} is none of {known}")
         is_ours = cache_type == PrefetchCache.name  # whatever fsspec may call so
         theirs = ("none", {}) if is_ours else (cache_type, cache_options)
         super().__init__(fs, path, "rb", block_size or "default", True, *theirs, size)
@@ -61,7 +65,7 @@ class ReadFile(AbstractBufferedFile):
         """The next bytes, all that are left by default.
 
         Raises:
-            DigestMismatch: with ``verify``, at the end of a blob that was read from its start and in order.
+            DigestMismatchError: with ``verify``, at the end of a blob that was read from its start and in order.
             OSError: (EIO) there, of any file, where the bytes do not have the checksum that S3 told of them.
         """
         start = self.loc

@@ -132,7 +132,8 @@ class Searching(OnBucket):
         self, horizon: Horizon, path: str, maxdepth: int | None, topdown: bool, on_error: Any, detail: bool
     ) -> Iterator[tuple[str, Any, Any]]:
         try:
-            infos = self.dircache.get(path) or horizon.children(path, shallow=maxdepth == 1) or self.ls(path)
+            infos = horizon.children(path, shallow=maxdepth == 1) if path not in self.dircache else None
+            infos = infos or self.ls(path)
         except OSError as error:
             if on_error == "raise":
                 raise

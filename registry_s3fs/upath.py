@@ -40,13 +40,19 @@ class RegistryS3Path(UPath):
             if not missing_ok:
                 raise
 
-    def glob(self, pattern: str, **kwargs: Any) -> Iterator[RegistryS3Path]:
+    def glob(
+        self, pattern: str, *, case_sensitive: bool | None = None, recurse_symlinks: bool = False
+    ) -> Iterator[RegistryS3Path]:
         """As pathlib's; ``*``, ``?`` and ``[`` are a pattern in `pattern`, and none in this path."""
-        return self._below(pattern) if has_magic(self.path) else super().glob(pattern, **kwargs)
+        how: Any = {"case_sensitive": case_sensitive, "recurse_symlinks": recurse_symlinks}
+        return self._below(pattern) if has_magic(self.path) else super().glob(pattern, **how)
 
-    def rglob(self, pattern: str, **kwargs: Any) -> Iterator[RegistryS3Path]:
+    def rglob(
+        self, pattern: str, *, case_sensitive: bool | None = None, recurse_symlinks: bool = False
+    ) -> Iterator[RegistryS3Path]:
         """As `glob`, at any depth."""
-        return self._below(f"**/{pattern}") if has_magic(self.path) else super().rglob(pattern, **kwargs)
+        how: Any = {"case_sensitive": case_sensitive, "recurse_symlinks": recurse_symlinks}
+        return self._below(f"**/{pattern}") if has_magic(self.path) else super().rglob(pattern, **how)
 
     def _below(self, pattern: str) -> Iterator[RegistryS3Path]:
         path = self.path.rstrip("/")

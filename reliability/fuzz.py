@@ -120,8 +120,8 @@ def episode(number: int, seed: int = SEED, count: int = EPISODE_STEPS) -> Episod
     """Run an episode, up to its end or to a call that does not end."""
     found = Episode(seed, number)
     with FuzzedStore(f"{seed} {number}") as store:
-        how = {"fast_path": number % 4 != 3}  # each fourth is boto3's alone
-        fs = RegistryS3FileSystem(**options(store.options()), **how, skip_instance_cache=True)
+        boto3s_alone = number % 4 == 3
+        fs = RegistryS3FileSystem(**options(store.options()), fast_path=not boto3s_alone, skip_instance_cache=True)
         for each in range(count):
             found.steps.append(_step(store, fs, f"{seed} {number} {each}"))
             if found.steps[-1].ending.stack:

@@ -12,9 +12,9 @@ def ours(access: Access) -> FsspecPeer:
     """registry_s3fs."""
     from registry_s3fs import RegistryS3FileSystem
 
-    options = {"bucket": access.bucket, "region": access.region, "regionendpoint": access.endpoint}
-    keys = {"accesskey": access.access_key, "secretkey": access.secret_key}
-    return FsspecPeer(RegistryS3FileSystem(**options, **keys), "/")
+    options: dict[str, Any] = {"bucket": access.bucket, "region": access.region, "regionendpoint": access.endpoint}
+    options |= {"accesskey": access.access_key, "secretkey": access.secret_key}
+    return FsspecPeer(RegistryS3FileSystem(**options), "/")
 
 
 def s3fs(access: Access) -> FsspecPeer:

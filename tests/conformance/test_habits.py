@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import gzip
 import threading
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -13,7 +15,7 @@ import fsspec
 import pytest
 from fsspec.callbacks import Callback
 
-from registry_s3fs import RegistryS3FileSystem
+from registry_s3fs import RegistryS3FileSystem, listing
 from registry_s3fs.errors import ForeignBucketError, InvalidPathError
 from tests.fakes import on_both
 
@@ -162,3 +164,55 @@ def test_a_url_of_another_scheme_is_refused_by_name(options: dict[str, Any], url
             call(url)
         assert url.partition("://")[0] in str(caught.value)
         assert "secret" not in str(caught.value)
+
+
+def test_a_listing_asked_for_before_a_write_is_not_kept(
+    options: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another thread may have written while the answer was on its way."""
+    fs = RegistryS3FileSystem(**options, use_listings_cache=True)
+    fs.pipe("/d/old", b"")
+    children = listing.children
+
+    def slow(bucket: Any, path: str) -> Any:
+        found = children(bucket, path)
+        monkeypatch.setattr(listing, "children", children)
+        fs.pipe("/d/new", b"")
+        return found
+
+    monkeypatch.setattr(listing, "children", slow)
+    assert fs.ls("/d", detail=False) == ["/d/old"]
+    assert fs.ls("/d", detail=False) == ["/d/new", "/d/old"]
+
+
+def test_a_walk_hands_out_no_part_of_the_cache(options: dict[str, Any]) -> None:
+    """What a caller does to an info is its own."""
+    fs = RegistryS3FileSystem(**options, use_listings_cache=True)
+    fs.pipe("/d/f", b"")
+    fs.ls("/d")
+    for _, _, files in fs.walk("/d", detail=True):
+        files["f"]["name"] = "/changed"
+    assert fs.ls("/d", detail=False) == ["/d/f"]
+
+
+def test_an_async_block_left_by_an_exception_publishes_nothing(fs: RegistryS3FileSystem) -> None:
+    """Through contextlib's, and any own ``__aexit__`` that only closes."""
+
+    @contextlib.asynccontextmanager
+    async def opened(path: str) -> AsyncIterator[Any]:
+        file = fs.open(path, "wb")
+        try:
+            yield file
+        finally:
+            file.close()
+
+    async def write(path: str, *, fails: bool) -> None:
+        async with opened(path) as file:
+            file.write(b"half")
+            if fails:
+                raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        asyncio.run(write("/half", fails=True))
+    asyncio.run(write("/whole", fails=False))
+    assert fs.find("/") == ["/whole"]

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path, PurePosixPath
 from typing import Any
 
+import fsspec
 import pytest
 from fsspec.implementations.dirfs import DirFileSystem
 
@@ -154,3 +155,72 @@ def test_a_directory_without_recursive_is_said_to_be_one(
     with caplog.at_level(logging.WARNING, "registry_s3fs"):
         getattr(fs, call)(source, str(tmp_path / "to"))
     assert caplog.messages == [f"{source} is a directory; nothing is done without recursive=True"]
+
+
+@pytest.mark.parametrize("call", ["put", "get", "cp", "mv"])
+def test_one_source_may_have_a_list_of_one_target(fs: RegistryS3FileSystem, tmp_path: Path, call: str) -> None:
+    """As fsspec's memory filesystem takes it."""
+    (tmp_path / "l").write_bytes(b"1")
+    fs.pipe("/a", b"1")
+    source, target = (str(tmp_path / "l"), "/b") if call == "put" else ("/a", "/b")
+    getattr(fs, call)(source, [str(tmp_path / "g") if call == "get" else target])
+    assert (tmp_path / "g").read_bytes() == b"1" if call == "get" else fs.cat("/b") == b"1"
+
+
+def test_touch_leaves_a_directory_as_it_is(fs: RegistryS3FileSystem) -> None:
+    """A file of its name would hide it."""
+    fs.pipe("/d/f", b"1")
+    fs.touch("/d", truncate=False)
+    assert fs.isdir("/d")
+    assert fs.find("/") == ["/d/f"]
+
+
+def test_a_recursive_rm_by_a_pattern_takes_all_below_what_it_matches(fs: RegistryS3FileSystem) -> None:
+    """Markers, keys that no path can name, and what lies below a directory beside a file of its name."""
+    fs.pipe({"/d1": b"", "/d1/x": b"", "/d2/x": b"", "/e/x": b""})
+    for key in ("d2/", "d2/a//b"):
+        fs.bucket.put(fs.bucket.space.prefix("/") + key, b"")
+    fs.rm("/d*", recursive=True)
+    assert [item.key for page in fs.bucket.list(fs.bucket.space.prefix("/")) for item in page.objects] == [
+        fs.bucket.space.key("/e/x")
+    ]
+
+
+def test_a_size_that_is_given_pins_nothing(fs: RegistryS3FileSystem) -> None:
+    """The file's own version is read, and no bytes of another."""
+    fs.pipe("/f", b"A" * 100)
+    with fs.open("/f", size=50) as file:
+        assert (file.size, file.read()) == (100, b"A" * 100)
+    with pytest.raises(FileNotFoundError):
+        fs.open("/none", size=5)
+
+
+@pytest.mark.parametrize("call", ["cat", "cat_ranges", "copy"])
+def test_a_word_that_on_error_does_not_know_is_refused(fs: RegistryS3FileSystem, call: str) -> None:
+    """It was taken for another one."""
+    arguments = {"cat": (["/a"],), "cat_ranges": (["/a"], [0], [1]), "copy": ("/a", "/b")}[call]
+    with pytest.raises(ValueError, match="on_error: 'bogus'"):
+        getattr(fs, call)(*arguments, on_error="bogus")
+
+
+def test_a_cache_type_that_there_is_not_is_refused(fs: RegistryS3FileSystem) -> None:
+    """By name, with those that there are."""
+    fs.pipe("/a", b"1")
+    with pytest.raises(ValueError, match="cache_type: 'bogus' is none of .*prefetch"):
+        fs.open("/a", cache_type="bogus")
+
+
+def test_the_urls_bucket_survives_being_stripped_twice(fs: RegistryS3FileSystem) -> None:
+    """As fsspec's caching filesystems do; another bucket's URL is refused through these, too."""
+    for name in ("simplecache", "filecache", "blockcache"):
+        with pytest.raises(ValueError, match="another-bucket"):
+            fsspec.filesystem(name, fs=fs).open(URL).read()
+
+
+URL = "registrys3://another-bucket/x"
+
+
+def test_the_roots_url_ends_in_no_slash(fs: RegistryS3FileSystem) -> None:
+    """`rsync` and others put one behind it."""
+    assert fs.unstrip_protocol("/") == f"registrys3://{fs.parameters.bucket}"
+    assert fs.ls(fs.unstrip_protocol("/")) == []
