@@ -3,12 +3,27 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from typing import Any
 
 REGION_VARIABLES = ("AWS_REGION", "AWS_DEFAULT_REGION")
 """In the order in which they count. boto3 reads the second alone."""
 CONFIGURATION = (*REGION_VARIABLES, "AWS_PROFILE", "AWS_DEFAULT_PROFILE", "AWS_CONFIG_FILE")
 """Variables that decide the region."""
+
+
+def region_needed(options: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the region of the environment or the profile, where none is given and one is needed.
+
+    Raises:
+        ValueError: there is no such profile.
+    """
+    if options.get("profile"):
+        check_profile(str(options["profile"]))
+    if options.get("region") or options.get("regionendpoint"):
+        return {}
+    found = region(str(options.get("profile") or ""))
+    return {"region": found} if found else {}
 
 
 def region(profile: str) -> str:

@@ -5,11 +5,14 @@ The names are s3fs's, which users of S3 through fsspec know.
 
 from __future__ import annotations
 
+import errno
 import logging
 from collections.abc import Mapping
 from contextlib import suppress
 from datetime import datetime, timedelta, timezone
 from typing import Any
+
+from fsspec.utils import tokenize
 
 from registry_s3fs import listing, multipart
 from registry_s3fs.base import OnBucket
@@ -22,6 +25,45 @@ logger = logging.getLogger("registry_s3fs")
 
 class Attributes(OnBucket):
     """The methods of a filesystem on S3 that others have no use for."""
+
+    # What one HEAD tells
+
+    def size(self, path: Any, version_id: str = "") -> int:
+        """Bytes of a file; of a directory 0."""
+        return int(self.info(path, version_id)["size"])
+
+    def created(self, path: Any, version_id: str = "") -> datetime:
+        """When the object was last written: S3 keeps no other time."""
+        return self.modified(path, version_id)
+
+    def modified(self, path: Any, version_id: str = "") -> datetime:
+        """When the object was last written, with its time zone. Directories have no time."""
+        info = self.info(path, version_id)
+        if info["type"] == "directory":
+            raise IsADirectoryError(errno.EISDIR, "S3 keeps no time for a directory", info["name"])
+        when: datetime = info["LastModified"]
+        return when
+
+    def checksum(self, path: Any, version_id: str = "") -> int:
+        """A number that changes when the contents do: from size and ETag."""
+        return int(self.ukey(path, version_id), 16)
+
+    def ukey(self, path: Any, version_id: str = "") -> str:
+        """A word that changes when the contents do: from size and ETag."""
+        info = self.info(path, version_id)
+        return str(tokenize(info["name"], info["size"], info.get("ETag")))
+
+    def sign(self, path: Any, expiration: int = 100, client_method: str = "get_object", **kwargs: Any) -> str:
+        """A presigned URL, good for `expiration` seconds; `redirectendpoint` is its host where given.
+
+        Further arguments are fields of the request, such as `VersionId`; the path alone says which object it is.
+        """
+        check_fields(kwargs)
+        return self.bucket.presign(self._key(path), client_method, expiration, **kwargs)
+
+    def url(self, path: Any, expires: int = 3600, client_method: str = "get_object", **kwargs: Any) -> str:
+        """As `sign`, by s3fs's name, for an hour."""
+        return self.sign(path, expires, client_method, **kwargs)
 
     # Metadata
 

@@ -20,6 +20,17 @@ def memory(size: int) -> bytearray:
 
 
 @contextmanager
+def about(path: str) -> Iterator[None]:
+    """Run the body; an `OSError` that names no path names this one."""
+    try:
+        yield
+    except OSError as error:
+        if error.filename is None:
+            error.filename = path
+        raise
+
+
+@contextmanager
 def _lacking(size: int) -> Iterator[None]:
     try:
         yield

@@ -5,10 +5,8 @@ from __future__ import annotations
 import errno
 import logging
 import os
-import random
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext, suppress
-from functools import partial
 from glob import has_magic
 from typing import Any, NamedTuple
 
@@ -16,11 +14,8 @@ from fsspec.implementations.local import make_path_posix, trailing_sep
 from fsspec.spec import AbstractFileSystem
 from fsspec.utils import other_paths, stringify_path
 
-from registry_s3fs import attempts, interruption, listing
+from registry_s3fs import attempts, deleting, listing
 from registry_s3fs.base import OnBucket
-from registry_s3fs.bucket import MAX_DELETE_KEYS, Bucket
-from registry_s3fs.concurrency import Pool
-from registry_s3fs.errors import BulkError
 from registry_s3fs.object_headers import given
 from registry_s3fs.paths import parent
 from registry_s3fs.records import ObjectInfo
@@ -28,11 +23,6 @@ from registry_s3fs.records import ObjectInfo
 logger = logging.getLogger("registry_s3fs")
 
 Pair = tuple[str, str]
-
-PASSING = (errno.EBUSY, errno.EREMOTEIO)
-"""What S3 may say of single keys of a DeleteObjects request (SlowDown, InternalError)."""
-LONGEST_PAUSES_S = (1.0, 2.0, 4.0)
-"""Before such keys are asked for again: three times, and by chance a part of these, as boto3's standard mode does."""
 
 
 class Paired(NamedTuple):
@@ -223,7 +213,7 @@ class ManyPaths(OnBucket):
 
     def _delete(self, keys: Sequence[str]) -> None:
         try:
-            delete(self.bucket, self.pool, keys)
+            deleting.delete(self.bucket, self.pool, keys)
         finally:
             self.invalidate_cache()
 
@@ -398,54 +388,3 @@ def _targets(
     into_directory = not trailing_sep(source) and (trailing_sep(target) or target_is_dir())
     inside = len(sources) == 1 if is_pattern else into_directory
     return list(other_paths(sources, target, exists=inside, flatten=False))
-
-
-def delete(bucket: Bucket, pool: Pool, keys: Iterable[str]) -> None:
-    """Delete keys, 1,000 a request and requests side by side.
-
-    Raises:
-        BulkError: some could not be deleted; names each of them. All others are deleted.
-    """
-    singly: list[str] = []
-    together: list[str] = []
-    for key in dict.fromkeys(keys):
-        (together if key.isprintable() else singly).append(key)  # XML cannot hold control characters
-    if len(together) == 1 and bucket.space.path(together[0]) is not None:
-        singly.append(together.pop())
-    batches = [together[at : at + MAX_DELETE_KEYS] for at in range(0, len(together), MAX_DELETE_KEYS)]
-    failed: dict[str, Exception] = {}
-    for batch, errors in zip(batches, pool.map(partial(_delete_together, bucket), batches), strict=True):
-        if errors is None:
-            singly += batch
-        else:
-            failed.update(errors)
-    # A task for each, as a worker would send one after the other.
-    failed |= attempts.errors_of(pool, lambda pair: bucket.delete(pair[1]), [(key, key) for key in singly])
-    if failed:
-        raise BulkError("rm", {bucket.space.path(key) or key: error for key, error in failed.items()})
-
-
-def _delete_together(bucket: Bucket, keys: list[str]) -> dict[str, Exception] | None:
-    """Return the keys that failed; None where the store deletes only one at a time."""
-    try:
-        failed = bucket.delete_many(keys)
-    except OSError as error:
-        return dict.fromkeys(keys, error)
-    return None if failed is None else _tried_again(bucket, failed)
-
-
-def _tried_again(bucket: Bucket, failed: dict[str, Exception]) -> dict[str, Exception]:
-    """Ask again for keys for which S3 was busy or failed, as boto3 does; return those that failed still."""
-    for pause_s in LONGEST_PAUSES_S:
-        again = [key for key, error in failed.items() if _passes(error)]
-        if not again:
-            break
-        interruption.pause(random.uniform(0, pause_s))  # noqa: S311  # spreads requests, hides nothing
-        with suppress(OSError):  # then what S3 said of the keys before is their error
-            answered = bucket.delete_many(again) or {}
-            failed = {key: error for key, error in failed.items() if not _passes(error)} | answered
-    return failed
-
-
-def _passes(error: Exception) -> bool:
-    return isinstance(error, OSError) and error.errno in PASSING

@@ -383,17 +383,6 @@ def replaced(path: str) -> OSError:
     return _REPLACED.kind(_REPLACED.number, _REPLACED.text, path)
 
 
-@contextmanager
-def about(path: str) -> Iterator[None]:
-    """Run the body; an `OSError` that names no path names this one."""
-    try:
-        yield
-    except OSError as error:
-        if error.filename is None:
-            error.filename = path
-        raise
-
-
 def copied_nothing(path: str) -> OSError:
     """For a server that says yes to UploadPartCopy and does not do it, which its answer or ListParts shows."""
     text = (

@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import errno
-import html
 import io
 import os
-from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import replace
-from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from fsspec.core import get_compression
@@ -90,7 +87,7 @@ class RegistryS3FileSystem(Downloads, Uploads, ManyPaths, Searching, Attributes)
         config = given.pop("config", None)
         super().__init__(**{**storage_options, **parsers.listings_cache(storage_options)})
         given = {**(read_config(config) if config else {}), **given}
-        self._surrounding = _of_surroundings(given)
+        self._surrounding = ambient.region_needed(given)
         self.parameters = DriverParameters.from_mapping({**given, **self._surrounding})
         check_config(self.parameters)
         self.bucket = Bucket(self.parameters)
@@ -129,12 +126,7 @@ class RegistryS3FileSystem(Downloads, Uploads, ManyPaths, Searching, Attributes)
 
     def _repr_html_(self) -> str:
         """A table of what differs from the defaults, for notebooks; without secrets."""
-        url = html.escape(self.unstrip_protocol("/"))
-        rows = "".join(
-            f"<tr><td>{html.escape(name)}</td><td>{html.escape(str(value))}</td></tr>"
-            for name, value in self.parameters.given().items()
-        )
-        return f"<b>RegistryS3FileSystem</b> <code>{url}</code><table>{rows}</table>"
+        return storage_options.as_html(self.unstrip_protocol("/"), self.parameters.given())
 
     def to_dict(self, *, include_password: bool = True) -> dict[str, Any]:
         """As fsspec's; without passwords, no credential of any name is in it."""
@@ -258,43 +250,6 @@ class RegistryS3FileSystem(Downloads, Uploads, ManyPaths, Searching, Attributes)
             elif changes == listings_caches.changes(self.dircache):  # nobody wrote while it was listed
                 self.dircache[path] = found
         return [dict(info) for info in found] if detail else [info["name"] for info in found]
-
-    def size(self, path: Any, version_id: str = "") -> int:
-        """Bytes of a file; of a directory 0."""
-        return int(self.info(path, version_id)["size"])
-
-    def created(self, path: Any, version_id: str = "") -> datetime:
-        """When the object was last written: S3 keeps no other time."""
-        return self.modified(path, version_id)
-
-    def modified(self, path: Any, version_id: str = "") -> datetime:
-        """When the object was last written, with its time zone. Directories have no time."""
-        info = self.info(path, version_id)
-        if info["type"] == "directory":
-            raise IsADirectoryError(errno.EISDIR, "S3 keeps no time for a directory", info["name"])
-        when: datetime = info["LastModified"]
-        return when
-
-    def checksum(self, path: Any, version_id: str = "") -> int:
-        """A number that changes when the contents do: from size and ETag."""
-        return int(self.ukey(path, version_id), 16)
-
-    def ukey(self, path: Any, version_id: str = "") -> str:
-        """A word that changes when the contents do: from size and ETag."""
-        info = self.info(path, version_id)
-        return str(tokenize(info["name"], info["size"], info.get("ETag")))
-
-    def sign(self, path: Any, expiration: int = 100, client_method: str = "get_object", **kwargs: Any) -> str:
-        """A presigned URL, good for `expiration` seconds; `redirectendpoint` is its host where given.
-
-        Further arguments are fields of the request, such as `VersionId`; the path alone says which object it is.
-        """
-        paths.check_fields(kwargs)
-        return self.bucket.presign(self._key(path), client_method, expiration, **kwargs)
-
-    def url(self, path: Any, expires: int = 3600, client_method: str = "get_object", **kwargs: Any) -> str:
-        """As `sign`, by s3fs's name, for an hour."""
-        return self.sign(path, expires, client_method, **kwargs)
 
     def get_mapper(
         self,
@@ -465,20 +420,6 @@ class RegistryS3FileSystem(Downloads, Uploads, ManyPaths, Searching, Attributes)
 
 
 RegistryS3FileSystem.__doc__ = storage_options.described(RegistryS3FileSystem.__doc__ or "", storage_options.rows())
-
-
-def _of_surroundings(options: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the region of the environment or the profile, where none is given and one is needed.
-
-    Raises:
-        ValueError: there is no such profile.
-    """
-    if options.get("profile"):
-        ambient.check_profile(str(options["profile"]))
-    if options.get("region") or options.get("regionendpoint"):
-        return {}
-    found = ambient.region(str(options.get("profile") or ""))
-    return {"region": found} if found else {}
 
 
 def _missing(path: str) -> FileNotFoundError:

@@ -9,7 +9,7 @@ from fsspec.caching import caches
 from fsspec.spec import AbstractBufferedFile
 
 from registry_s3fs import checksums, digests, listing, ranges
-from registry_s3fs.errors import about
+from registry_s3fs.bodies import about
 from registry_s3fs.prefetch import PrefetchCache
 from registry_s3fs.records import Pin
 from registry_s3fs.transfer.download import Download, carry_out_one

@@ -3,6 +3,7 @@ by a test."""
 
 from __future__ import annotations
 
+import html
 import inspect
 import os
 from collections.abc import Mapping
@@ -101,3 +102,11 @@ def described(text: str, names: Mapping[str, tuple[str, Any, str]]) -> str:
     """Return a docstring with a line for each option, indented as Python's own tools expect."""
     lines = [f"        {name} ({kind}, {default!r}): {meaning}." for name, (kind, default, meaning) in names.items()]
     return "\n".join([text.rstrip(), "", "    Options (type, default):", *lines, "    "])
+
+
+def as_html(url: str, values: Mapping[str, Any]) -> str:
+    """Return a short table for notebooks."""
+    rows = "".join(
+        f"<tr><td>{html.escape(name)}</td><td>{html.escape(str(value))}</td></tr>" for name, value in values.items()
+    )
+    return f"<b>RegistryS3FileSystem</b> <code>{html.escape(url)}</code><table>{rows}</table>"

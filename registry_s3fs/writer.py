@@ -15,8 +15,7 @@ from typing import TYPE_CHECKING, Any
 from fsspec.spec import AbstractBufferedFile
 
 from registry_s3fs import abandonment, interruption, ranges
-from registry_s3fs.bodies import Spare, memory
-from registry_s3fs.errors import about
+from registry_s3fs.bodies import Spare, about, memory
 from registry_s3fs.multipart import MultipartUpload
 from registry_s3fs.records import Description, Pin
 from registry_s3fs.threads import background, fork

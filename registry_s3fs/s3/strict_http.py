@@ -149,7 +149,7 @@ def strict(kind: Any, watch: Callable[[Any], None]) -> Any:
         def request(self, method: str, url: str, *args: Any, **kwargs: Any) -> Any:
             watch(self)
             self._is_for_object = asks_for_object(method, url)
-            if self.sock is not None and self._is_stale():
+            if self.sock is not None and _is_stale(self.sock, self._last_used):
                 self.close()
             self._last_used = time.monotonic()
             return super().request(method, url, *args, **kwargs)
@@ -180,12 +180,14 @@ def strict(kind: Any, watch: Callable[[Any], None]) -> Any:
                 self.response_class = partial(StrictResponse, lines=lines)
                 self._response_received = True
 
-        def _is_stale(self) -> bool:
-            """It was idle for long, or TLS has decrypted more than was asked for, which no look at the socket shows."""
-            pending = self.sock.pending() if isinstance(self.sock, ssl.SSLSocket) else 0
-            return bool(pending) or time.monotonic() - self._last_used > MAX_IDLE_S
-
     return StrictConnection
+
+
+def _is_stale(sock: Any, last_used: float) -> bool:
+    """Whether a connection was idle for long, or TLS has decrypted more than was asked for, which no look at the socket
+    shows."""
+    pending = sock.pending() if isinstance(sock, ssl.SSLSocket) else 0
+    return bool(pending) or time.monotonic() - last_used > MAX_IDLE_S
 
 
 def _asks_for_body(lines: _Lines) -> bool:

@@ -8,10 +8,10 @@ from contextlib import closing
 from typing import Protocol
 
 from registry_s3fs import ranges
+from registry_s3fs.bodies import about
 from registry_s3fs.bucket import Bucket
 from registry_s3fs.checks import Check
 from registry_s3fs.concurrency import Pool
-from registry_s3fs.errors import about
 from registry_s3fs.records import ANY, Checksum, Pin
 from registry_s3fs.s3.read_body import Read
 

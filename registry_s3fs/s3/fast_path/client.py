@@ -48,8 +48,7 @@ TRIED_AGAIN = frozenset((408, 429, 500, 502, 503, 504))
 """Statuses after which a pause comes before the next attempt."""
 
 METADATA = "x-amz-meta-"
-PAYER = {"x-amz-request-payer": "requester"}
-"""Header of each request where the requester pays, and not the bucket's owner."""
+PAYER = {"x-amz-request-payer": "requester"}  # of each request, where the bucket's owner does not pay
 REQUEST_FIELDS = {
     "ContentType": "content-type",
     "ChecksumAlgorithm": "x-amz-sdk-checksum-algorithm",
@@ -171,7 +170,6 @@ class FastPath:
         self._opened = (signer, connections) if signer and connections else None
         self._listeners = Listeners(client)
         self._always = PAYER if requester_pays else {}
-        """Header fields of each request."""
         self._sends_checksums = sends_checksums
         self._signs_payloads = signs_payloads
         self._may_try_twice = retry.attempts_allowed(client) > 1

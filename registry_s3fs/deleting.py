@@ -1,0 +1,70 @@
+"""Many keys deleted: 1,000 a request, requests side by side, and one by one where it cannot be otherwise."""
+
+from __future__ import annotations
+
+import errno
+import random
+from collections.abc import Iterable
+from contextlib import suppress
+from functools import partial
+
+from registry_s3fs import attempts, interruption
+from registry_s3fs.bucket import MAX_DELETE_KEYS, Bucket
+from registry_s3fs.concurrency import Pool
+from registry_s3fs.errors import BulkError
+
+PASSING = (errno.EBUSY, errno.EREMOTEIO)
+"""What S3 may say of single keys of a DeleteObjects request (SlowDown, InternalError)."""
+LONGEST_PAUSES_S = (1.0, 2.0, 4.0)
+"""Before such keys are asked for again: three times, and by chance a part of these, as boto3's standard mode does."""
+
+
+def delete(bucket: Bucket, pool: Pool, keys: Iterable[str]) -> None:
+    """Delete keys, 1,000 a request and requests side by side.
+
+    Raises:
+        BulkError: some could not be deleted; names each of them. All others are deleted.
+    """
+    singly: list[str] = []
+    together: list[str] = []
+    for key in dict.fromkeys(keys):
+        (together if key.isprintable() else singly).append(key)  # XML cannot hold control characters
+    if len(together) == 1 and bucket.space.path(together[0]) is not None:
+        singly.append(together.pop())
+    batches = [together[at : at + MAX_DELETE_KEYS] for at in range(0, len(together), MAX_DELETE_KEYS)]
+    failed: dict[str, Exception] = {}
+    for batch, errors in zip(batches, pool.map(partial(_delete_together, bucket), batches), strict=True):
+        if errors is None:
+            singly += batch
+        else:
+            failed.update(errors)
+    # A task for each, as a worker would send one after the other.
+    failed |= attempts.errors_of(pool, lambda pair: bucket.delete(pair[1]), [(key, key) for key in singly])
+    if failed:
+        raise BulkError("rm", {bucket.space.path(key) or key: error for key, error in failed.items()})
+
+
+def _delete_together(bucket: Bucket, keys: list[str]) -> dict[str, Exception] | None:
+    """Return the keys that failed; None where the store deletes only one at a time."""
+    try:
+        failed = bucket.delete_many(keys)
+    except OSError as error:
+        return dict.fromkeys(keys, error)
+    return None if failed is None else _tried_again(bucket, failed)
+
+
+def _tried_again(bucket: Bucket, failed: dict[str, Exception]) -> dict[str, Exception]:
+    """Ask again for keys for which S3 was busy or failed, as boto3 does; return those that failed still."""
+    for pause_s in LONGEST_PAUSES_S:
+        again = [key for key, error in failed.items() if _passes(error)]
+        if not again:
+            break
+        interruption.pause(random.uniform(0, pause_s))  # noqa: S311  # spreads requests, hides nothing
+        with suppress(OSError):  # then what S3 said of the keys before is their error
+            answered = bucket.delete_many(again) or {}
+            failed = {key: error for key, error in failed.items() if not _passes(error)} | answered
+    return failed
+
+
+def _passes(error: Exception) -> bool:
+    return isinstance(error, OSError) and error.errno in PASSING
