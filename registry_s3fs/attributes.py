@@ -83,6 +83,8 @@ class Attributes(OnBucket):
         """
         check_fields(copy_kwargs or {})
         changed = given(copy_kwargs or {})
+        if "Metadata" in changed:
+            raise ValueError("copy_kwargs: metadata is given by its own names, and not here")
         found = self.bucket.head(self._key(path))
         attached = {**_hyphened(found.head.get("Metadata", {})), **_hyphened(attributes)}
         metadata = {name: value for name, value in attached.items() if value is not None}

@@ -339,6 +339,11 @@ def pair_up(
     return paired
 
 
+def is_one_file(source: Any, recursive: bool, paired: Paired) -> bool:
+    """Return whether one file was named, and is what there is to do."""
+    return isinstance(source, str) and not has_magic(source) and not recursive and len(paired.files) == 1
+
+
 def check_apart(pairs: Sequence[Pair]) -> None:
     """Refuse pairs that go wrong side by side, before the first is begun: a file that is read and, from another
     one, written; or two that go to one target.

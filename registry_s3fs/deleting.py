@@ -33,27 +33,25 @@ def delete(bucket: Bucket, pool: Pool, keys: Iterable[str]) -> None:
         singly.append(together.pop())
     batches = [together[at : at + MAX_DELETE_KEYS] for at in range(0, len(together), MAX_DELETE_KEYS)]
     failed: dict[str, Exception] = {}
-    for batch, errors in zip(batches, pool.map(partial(_delete_together, bucket), batches), strict=True):
-        if errors is None:
-            singly += batch
-        else:
-            failed.update(errors)
+    for errors, left in pool.map(partial(_delete_together, bucket), batches):
+        failed.update(errors)
+        singly += left
     # A task for each, as a worker would send one after the other.
     failed |= attempts.errors_of(pool, lambda pair: bucket.delete(pair[1]), [(key, key) for key in singly])
     if failed:
         raise BulkError("rm", {bucket.space.path(key) or key: error for key, error in failed.items()})
 
 
-def _delete_together(bucket: Bucket, keys: list[str]) -> dict[str, Exception] | None:
-    """Return the keys that failed; None where the store deletes only one at a time."""
+def _delete_together(bucket: Bucket, keys: list[str]) -> tuple[dict[str, Exception], list[str]]:
+    """Return the keys that failed, and those that are left to be deleted one at a time: the store cannot otherwise."""
     try:
         failed = bucket.delete_many(keys)
     except OSError as error:
-        return dict.fromkeys(keys, error)
-    return None if failed is None else _tried_again(bucket, failed)
+        return dict.fromkeys(keys, error), []
+    return ({}, keys) if failed is None else _tried_again(bucket, failed)
 
 
-def _tried_again(bucket: Bucket, failed: dict[str, Exception]) -> dict[str, Exception]:
+def _tried_again(bucket: Bucket, failed: dict[str, Exception]) -> tuple[dict[str, Exception], list[str]]:
     """Ask again for keys for which S3 was busy or failed, as boto3 does; return those that failed still."""
     for pause_s in LONGEST_PAUSES_S:
         again = [key for key, error in failed.items() if _passes(error)]
@@ -61,9 +59,11 @@ def _tried_again(bucket: Bucket, failed: dict[str, Exception]) -> dict[str, Exce
             break
         interruption.pause(random.uniform(0, pause_s))  # noqa: S311  # spreads requests, hides nothing
         with suppress(OSError):  # then what S3 said of the keys before is their error
-            answered = bucket.delete_many(again) or {}
+            answered = bucket.delete_many(again)
+            if answered is None:
+                return {key: error for key, error in failed.items() if key not in again}, again
             failed = {key: error for key, error in failed.items() if not _passes(error)} | answered
-    return failed
+    return failed, []
 
 
 def _passes(error: Exception) -> bool:

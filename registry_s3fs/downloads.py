@@ -36,12 +36,16 @@ class Downloads(OnBucket):
         verify: bool | None = None,
     ) -> bytes:
         """The bytes of a file, or of a Python slice of them; of a whole blob, `verify` as in `open`."""
-        target = IntoMemory()
         path = self._path(path)
         try:
-            carry_out_one(self.bucket, self.pool, self._read(path, target, start, end, version_id, verify))
+            return self._content(path, start, end, version_id, verify)
         except FileNotFoundError as error:
             raise self._told_apart(path, error) from error.__cause__
+
+    def _content(self, path: Any, *how: Any) -> bytes:
+        """As `cat_file`, but a directory is a missing file, which is one request less; `how` as of `_read`."""
+        target = IntoMemory()
+        carry_out_one(self.bucket, self.pool, self._read(path, target, *how))
         return target.data()
 
     def cat(
@@ -65,14 +69,18 @@ class Downloads(OnBucket):
         wanted = [name for name, kind in kinds.items() if not recursive or kind != "directory"]
         if len(wanted) == 1 and not isinstance(path, list) and wanted[0] == self._path(path):
             return self.cat_file(wanted[0], start, end, version_id, verify)
-        found = self._cat_files(wanted, start, end, version_id, verify, raises=on_error == "raise")
+        found = self._cat_files(
+            wanted, start, end, version_id, verify, raises=on_error == "raise", explains=on_error != "omit"
+        )
         if on_error == "omit":
             return {each: data for each, data in found.items() if not isinstance(data, Exception)}
         return found
 
-    def _cat_files(self, paths: Sequence[str], *how: Any, raises: bool = False) -> dict[str, Any]:
+    def _cat_files(
+        self, paths: Sequence[str], *how: Any, raises: bool = False, explains: bool = False
+    ) -> dict[str, Any]:
         """The bytes of files by their very names, or the error of each, where it is not raised; `how` as of `_read`."""
-        contents = self._contents(lambda name, target: self._read(name, target, *how), paths, raises)
+        contents = self._contents(lambda name, target: self._read(name, target, *how), paths, raises, explains)
         return dict(zip(paths, contents, strict=True))
 
     def cat_ranges(
@@ -96,6 +104,7 @@ class Downloads(OnBucket):
             lambda request, target: self._read(request.name, target, request.start, request.end, version_id),
             requests,
             on_error == "raise",
+            explains=True,
         )
         results: list[Any] = [None] * len(paths)
         for request, data in zip(requests, contents, strict=True):
@@ -147,7 +156,7 @@ class Downloads(OnBucket):
         self._check(rpath)
         paired = bulk.pair_up(self, rpath, lpath, recursive, maxdepth, lambda: LocalFileSystem().isdir(lpath))
         bulk.check_targets([(source, os.path.abspath(to)) for source, to in paired.files])
-        counted = bulk.Progress(callback, is_one=isinstance(rpath, str) and not recursive and len(paired.files) == 1)
+        counted = bulk.Progress(callback, is_one=bulk.is_one_file(rpath, recursive, paired))
         _Fetching(self, counted, {"version_id": version_id, "verify": verify}).fetch(paired.files)
 
     def _read(
@@ -168,8 +177,10 @@ class Downloads(OnBucket):
         compared = lambda stored: check or checksums.check(path, stored)  # noqa: E731  # of two names, one too many
         return Download(self.bucket, key, target, version=version, compared=compared)
 
-    def _contents(self, begin: Callable[[T, Target], Download], wanted: Sequence[T], raises: bool) -> list[Any]:
-        """The bytes of each, or its error, where it is not raised."""
+    def _contents(
+        self, begin: Callable[[T, Target], Download], wanted: Sequence[T], raises: bool, explains: bool
+    ) -> list[Any]:
+        """The bytes of each, or its error, where it is not raised; `explains` tells directories from missing files."""
         found: list[Any] = [None] * len(wanted)
         coming: dict[Download, tuple[int, IntoMemory]] = {}
         last = attempts.LastWord()
@@ -199,7 +210,7 @@ class Downloads(OnBucket):
                     raise self._told_apart(download.path, download.error) from download.error.__cause__
                 found[index] = download.error or target.data()
                 last.note(download.error)
-        missing = [index for index, each in enumerate(found) if isinstance(each, FileNotFoundError)]
+        missing = [index for index, each in enumerate(found) if explains and isinstance(each, FileNotFoundError)]
         for index, error in zip(missing, self.pool.map(self._missing, [found[each] for each in missing]), strict=True):
             found[index] = error
         return found

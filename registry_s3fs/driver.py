@@ -94,7 +94,7 @@ and each component of letters, digits, '.', '_' and '-', but not '.' or '..'
     def get_content(self, path: str) -> bytes:
         """All bytes of a file."""
         with as_driver(_checked(path)):
-            return bytes(self.fs.cat_file(path))
+            return bytes(self.fs._content(path))
 
     def put_content(self, path: str, content: bytes | bytearray | memoryview) -> None:
         """Make these bytes the whole content of a file."""

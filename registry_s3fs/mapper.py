@@ -20,7 +20,7 @@ class Mapper(FSMap):
 
     def __getitem__(self, key: str, default: bytes | None = None) -> bytes:
         try:
-            data: bytes = self.fs.cat_file(self._key_to_str(key))
+            data: bytes = self.fs._content(self._key_to_str(key))
         except self.missing_exceptions as error:
             if default is not None:
                 return default

@@ -44,6 +44,7 @@ class Uploads(OnBucket):
         pairs = list((path if isinstance(path, Mapping) else {path: value}).items())
         for each, _ in pairs:  # all of them, before the first request
             self._key(each)
+        bulk.check_targets([(str(each), self._path(each)) for each, _ in pairs])
         count, failed = len(pairs), {}
         headers = object_headers({name: value for name, value in kwargs.items() if name not in HOW})
         if count > 1 and not self._intrans and kwargs.keys().isdisjoint(HOW):
@@ -122,7 +123,7 @@ class Uploads(OnBucket):
         named = [LocalFileSystem._strip_protocol(each) for each in ([lpath] if isinstance(lpath, str) else lpath)]
         bulk.check_targets(paired.files)
         files = local_source.without_special_files(paired.files, named)
-        progress = bulk.Progress(callback, is_one=isinstance(lpath, str) and not recursive and len(files) == 1)
+        progress = bulk.Progress(callback, is_one=bulk.is_one_file(lpath, recursive, paired))
         progress.begin(len(files))
 
         def put_one(pair: Pair, **more: Any) -> None:

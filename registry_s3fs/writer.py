@@ -274,8 +274,7 @@ class WriteFile(AbstractBufferedFile):
         end = min(self._filled + len(view), self._chunk_bytes)
         if end > len(self._chunk):
             grown = min(max(end, 2 * len(self._chunk)), self._chunk_bytes)
-            with about(self.path):
-                self._chunk.extend(memory(grown - len(self._chunk)))
+            self._discarding_on_error(self._grow, grown - len(self._chunk))
         taken = end - self._filled
         self._chunk[self._filled : end] = view[:taken]
         self._filled = end
@@ -284,8 +283,16 @@ class WriteFile(AbstractBufferedFile):
     def _send_chunk(self) -> None:
         chunk, lent = self._chunk, self._spare.lent
         self._discarding_on_error(lambda: self._multipart().add(len(chunk), lambda: lent(chunk)))
+        self._chunk, self._filled = bytearray(), 0
+        self._discarding_on_error(self._begin_chunk)
+
+    def _begin_chunk(self) -> None:
         with about(self.path):
-            self._chunk, self._filled = self._spare.take(self._chunk_bytes), 0
+            self._chunk = self._spare.take(self._chunk_bytes)
+
+    def _grow(self, count: int) -> None:
+        with about(self.path):
+            self._chunk.extend(memory(count))
 
     def _begin_with_committed(self) -> None:
         """Append: the object as it stands goes first, copied by the server where S3 allows such a part."""

@@ -21,10 +21,9 @@ def register(client: Any, region: str, *, is_aws: bool, requester_pays: bool) ->
     for operation in documents.OPERATIONS:
         events.register(f"before-parse.*.{operation}", documents.check)
     events.register("before-parse.*.ListObjectsV2", pages.fill)  # after the check: it leaves no body
-    looked_up = _RegionLookup()
-    events.register("before-call.s3.HeadBucket", looked_up.begin)
-    events.register("after-call.s3.HeadBucket", looked_up.end)
-    events.register("after-call-error.s3.HeadBucket", looked_up.end)
+    events.register("before-call.s3.HeadBucket", begin_lookup)
+    events.register("after-call.s3.HeadBucket", end_lookup)
+    events.register("after-call-error.s3.HeadBucket", end_lookup)
     if not is_aws:
         events.register("before-call.s3.DeleteObjects", add_content_md5)
     if requester_pays:
@@ -52,23 +51,23 @@ def change_presigned(client: Any, endpoint: str, *, requester_pays: bool) -> Non
     client.meta.events.register("before-sign.s3", change)
 
 
-class _RegionLookup(threading.local):
-    """botocore asks HeadBucket where a bucket is after a redirection, and after a redirection of that, without end."""
+_lookup = threading.local()
 
-    is_asked = False
 
-    def begin(self, **event: Any) -> None:
-        """Handler of ``before-call.s3.HeadBucket``."""
-        from botocore.exceptions import ClientError
+def begin_lookup(**event: Any) -> None:
+    """Handler of ``before-call.s3.HeadBucket``: botocore asks it where a bucket is after a redirection, and after a
+    redirection of that, without end."""
+    from botocore.exceptions import ClientError
 
-        if self.is_asked:
-            unknown: Any = {"Error": {"Code": "301"}, "ResponseMetadata": {"HTTPHeaders": {}}}
-            raise ClientError(unknown, "HeadBucket")
-        self.is_asked = True
+    if getattr(_lookup, "is_on", False):
+        unknown: Any = {"Error": {"Code": "301"}, "ResponseMetadata": {"HTTPHeaders": {}}}
+        raise ClientError(unknown, "HeadBucket")
+    _lookup.is_on = True
 
-    def end(self, **event: Any) -> None:
-        """Handler of what comes after it."""
-        self.is_asked = False
+
+def end_lookup(**event: Any) -> None:
+    """Handler of what comes after it; and called after each request of ours, as no event comes after some errors."""
+    _lookup.is_on = False
 
 
 def add_content_md5(params: dict[str, Any], **event: Any) -> None:

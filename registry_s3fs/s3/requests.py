@@ -11,7 +11,7 @@ from registry_s3fs.client import CLIENTS, S3Client, object_fields
 from registry_s3fs.errors import invalid_response
 from registry_s3fs.parameters import DriverParameters
 from registry_s3fs.paths import KeySpace
-from registry_s3fs.s3 import retry
+from registry_s3fs.s3 import events, retry
 from registry_s3fs.s3.boundary import translated
 from registry_s3fs.s3.fast_path.client import FastPath
 from registry_s3fs.s3.responses import Asked
@@ -84,6 +84,7 @@ class Requests:
                 raise invalid_response(name, f"{error}", self.path(named)) from error.with_traceback(None)
             finally:
                 retry.begin_request()
+                events.end_lookup()
         return answer
 
 

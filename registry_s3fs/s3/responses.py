@@ -143,6 +143,7 @@ def described(key: str, answer: Answer, asked: Asked) -> ObjectInfo:
     registry_s3fs.errors.InvalidResponseError: [Errno 71] the answer to HeadObject is none of S3's: it has no \
 ContentLength; a proxy, gateway or cache may have given it: '/a'
     """
+    is_not_foreign(answer, asked)
     return ObjectInfo(
         key,
         count(answer, "ContentLength", asked),

@@ -145,12 +145,15 @@ def strict(kind: Any, watch: Callable[[Any], None]) -> Any:
         response_class: Any = StrictResponse
         _last_used = 0.0
         _is_for_object = False
+        _is_early = False
+        """Whether the last answer came before the body was sent; a server may still wait for that."""
 
         def request(self, method: str, url: str, *args: Any, **kwargs: Any) -> Any:
             watch(self)
             self._is_for_object = asks_for_object(method, url)
-            if self.sock is not None and _is_stale(self.sock, self._last_used):
+            if self.sock is not None and (self._is_early or _is_stale(self.sock, self._last_used)):
                 self.close()
+            self._is_early = False
             self._last_used = time.monotonic()
             return super().request(method, url, *args, **kwargs)
 
@@ -178,7 +181,7 @@ def strict(kind: Any, watch: Callable[[Any], None]) -> Any:
                 self._send_message_body(message_body)
             else:
                 self.response_class = partial(StrictResponse, lines=lines)
-                self._response_received = True
+                self._response_received = self._is_early = True
 
     return StrictConnection
 

@@ -88,3 +88,15 @@ def test_a_url_alone_is_enough_where_fsspec_is_configured(
     found, path = pyarrow.fs.FileSystem.from_uri("fsspec+" + fs.unstrip_protocol("/a/b"))
     assert path == "/a/b"
     assert found == wrapped(fs)
+
+
+def test_a_name_that_exists_is_no_pattern(fs: RegistryS3FileSystem) -> None:
+    """To delete, copy and move."""
+    fs.pipe({f"/{name}": name.encode() for name in ("d[1]/a", "d1/a", "z[1]", "z1")})
+    arrow = pyarrow.fs.PyFileSystem(pyarrow.fs.FSSpecHandler(fs))
+    arrow.delete_dir("/d[1]")
+    arrow.copy_file("/z[1]", "/copied")
+    arrow.move("/z[1]", "/moved")
+    assert fs.cat(fs.find("/")) == {"/d1/a": b"d1/a", "/z1": b"z1", "/copied": b"z[1]", "/moved": b"z[1]"}
+    arrow.delete_file("/z1")
+    assert not fs.exists("/z1")

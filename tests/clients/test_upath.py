@@ -83,3 +83,27 @@ def test_a_fresh_process_needs_no_import_of_ours() -> None:
     )
     done = subprocess.run([sys.executable, "-W", "error", "-c", program], capture_output=True, text=True, check=False)
     assert (done.stdout, done.stderr) == ("registrys3://demo/a/b /a/b demo\n", "")
+
+
+def test_a_name_that_is_a_pattern_elsewhere_is_a_name(root: Any, fs: RegistryS3FileSystem) -> None:
+    """To unlink, rename, glob and remove; of a missing one nothing is taken."""
+    fs.pipe({f"/d/{name}": name.encode() for name in ("x?y", "x_y", "z[1]", "z1", "e[1]/f", "e1/f")})
+    for missing in ("z[2]", "x*", "?_y"):
+        with pytest.raises(FileNotFoundError):
+            (root / missing).unlink()
+        with pytest.raises(FileNotFoundError):
+            (root / missing).rename(root / "moved")
+    assert [path.path for path in (root / "e[1]").glob("*")] == ["/d/e[1]/f"]
+    assert [path.path for path in (root / "e[1]").rglob("f")] == ["/d/e[1]/f"]
+    with pytest.raises(TypeError, match="bogus"):
+        (root / "e[1]").glob("*", bogus=True)
+    (root / "x?y").unlink()
+    (root / "z[1]").rename(root / "moved")
+    (root / "e[1]").rmdir(recursive=True)
+    assert fs.find("/d") == ["/d/a.txt", "/d/e1/f", "/d/k=v/b c.bin", "/d/moved", "/d/x_y", "/d/z1"]
+    assert fs.cat("/d/moved") == b"z[1]"
+
+
+def test_a_paths_repr_has_its_bucket(root: Any) -> None:
+    """So that it can be copied out of a log."""
+    assert repr(root) == f"RegistryS3Path({str(root)!r})"

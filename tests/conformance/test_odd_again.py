@@ -9,6 +9,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager, suppress
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -70,8 +71,12 @@ def test_an_object_comes_with_status_200_or_206(fast_path: bool, status: int) ->
     """The bytes of another success are no object's, whichever way it came."""
     with ScriptedStore({"a": b"right"}) as store:
         store.script("GetObject", Answer(status, "Odd", (("ETag", '"e"'), ("Content-Length", "5")), b"WRONG"))
-        with pytest.raises(OSError, match=r"\S"):
-            filesystem(store, fast_path=fast_path).cat_file("/a")
+        store.script("HeadObject", lambda request, answer: replace(answer, status=status))
+        store.script("ListObjectsV2", lambda request, answer: replace(answer, status=status))
+        fs = filesystem(store, fast_path=fast_path)
+        for call in (fs.cat_file, fs.info, fs.ls):
+            with pytest.raises(OSError, match=r"\S"):
+                call("/a")
 
 
 WRITES: dict[str, tuple[str, Callable[[Any], Any]]] = {
@@ -304,7 +309,7 @@ def test_a_key_with_more_delete_markers_than_pages_may_be_empty_is_listed() -> N
 
 
 def test_many_are_deleted_side_by_side_where_there_is_no_deleteobjects() -> None:
-    """And a server that falls silent is waited for once, not by each key."""
+    """Some stores have none."""
     keys = {f"d/{number:03}": b"" for number in range(300)}
     with ScriptedStore(keys) as store:
         store.script("DeleteObjects", Answer(501, "Not Implemented", EMPTY), done=False)
@@ -429,3 +434,72 @@ def test_keys_with_control_characters_end_at_a_silent_server_together() -> None:
         with pytest.raises(BulkError):
             fs.rm(keys)
         assert store.counts["DeleteObject"] < 150
+
+
+def test_keys_that_a_store_was_busy_with_are_deleted_where_it_then_lacks_deleteobjects(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """No answer of the second try is no success."""
+    monkeypatch.setattr("registry_s3fs.deleting.LONGEST_PAUSES_S", (0.01, 0.01))
+    busy = "".join(f"<Error><Key>d/{n}</Key><Code>SlowDown</Code><Message>m</Message></Error>" for n in range(3))
+    with ScriptedStore({f"d/{number}": b"" for number in range(3)}) as store:
+        body = f"<DeleteResult>{busy}</DeleteResult>".encode()
+        first = Answer(200, "OK", (("Content-Length", str(len(body))),), body)
+        store.script("DeleteObjects", first, times=1, done=False)
+        store.script("DeleteObjects", Answer(501, "Not Implemented", EMPTY), done=False)
+        filesystem(store).rm("/d", recursive=True)
+        assert store.contents() == {}
+
+
+def test_a_file_whose_memory_gives_out_is_discarded(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Going on would write some bytes twice."""
+    with ScriptedStore({}) as store:
+        fs = filesystem(store, chunksize=5 * MIB)
+        file = fs.open("/f", "wb")
+        file.write(bytes(5 * MIB))
+        with monkeypatch.context() as patch:
+            patch.setattr("registry_s3fs.bodies.bytearray", lambda size: memory_error(), raising=False)
+            with pytest.raises(OSError, match="no memory"):
+                file.write(bytes(MIB))
+        with pytest.raises(ValueError, match="takes no more bytes"):
+            file.write(b"2")
+        file.close()
+        assert store.contents() == {}
+
+
+def memory_error() -> bytearray:
+    raise MemoryError
+
+
+def test_a_lookup_that_is_interrupted_is_forgotten() -> None:
+    """A HeadBucket that ended by Ctrl-C does not make the next one fail."""
+    with ScriptedStore({}) as store:
+        fs = filesystem(store)
+
+        def interrupt(**event: Any) -> None:
+            raise KeyboardInterrupt
+
+        client = fs.bucket._s3.client
+        client.meta.events.register("before-send.s3.HeadBucket", interrupt)
+        with pytest.raises(KeyboardInterrupt):
+            fs.bucket._send("head_bucket", "a", {})
+        client.meta.events.unregister("before-send.s3.HeadBucket", interrupt)
+        assert fs.bucket._send("head_bucket", "a", {})
+
+
+def test_a_connection_on_which_a_refusal_came_early_is_not_used_again() -> None:
+    """The server may still wait for the body, and would take the next request for it."""
+    refused = b"HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\n\r\n"
+
+    def drain(sock: socket.socket) -> None:
+        while sock.recv(65536):
+            pass
+
+    with says_to_puts(refused, drain) as endpoint:
+        fs = RegistryS3FileSystem(
+            bucket="demo", regionendpoint=endpoint, accesskey="a", secretkey="s", skip_instance_cache=True,
+            config_kwargs={"read_timeout": 2, "retries": {"total_max_attempts": 1}},
+        )  # fmt: skip
+        for _ in range(2):
+            with pytest.raises(PermissionError):  # and no TimeoutError
+                fs.pipe_file("/a", bytes(2 * MIB))

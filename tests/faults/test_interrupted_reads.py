@@ -1,0 +1,86 @@
+"""Ctrl-C at every line of the fast path, its connections and what they read into: nothing is kept that nobody uses."""
+
+from __future__ import annotations
+
+import gc
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+import pytest
+
+import registry_s3fs
+from registry_s3fs import RegistryS3FileSystem
+from testbed.scripted_store import ScriptedStore
+
+HERE = Path(registry_s3fs.__file__).parent
+FILES = frozenset(
+    str(HERE / name)
+    for name in (
+        *("s3/fast_path/engine.py", "s3/fast_path/connection.py", "s3/fast_path/client.py", "s3/reads.py"),
+        *("s3/puts.py", "transfer/download.py", "transfer/targets.py", "transfer/local_target.py"),
+    )
+)
+# A connection that only the interrupted frame knew is closed when it is collected.
+pytestmark = pytest.mark.filterwarnings("ignore::ResourceWarning", "ignore::pytest.PytestUnraisableExceptionWarning")
+
+
+@pytest.fixture
+def fs() -> Iterator[RegistryS3FileSystem]:
+    """A filesystem on a store of known contents, whose connections are open."""
+    with ScriptedStore({"a": b"x" * 100}) as store:
+        found = RegistryS3FileSystem(**store.options(), skip_instance_cache=True)
+        found.cat_file("/a")
+        yield found
+
+
+def interrupted(act: Callable[[], object], at: int) -> bool:
+    """Carry out with Ctrl-C before this one of the lines; gives whether it came to that."""
+    left = at
+
+    def line(frame: FrameType, event: str, arg: object) -> Any:
+        nonlocal left
+        if event == "line":
+            left -= 1
+            if left == 0:
+                raise KeyboardInterrupt
+        return line
+
+    sys.settrace(lambda frame, event, arg: line if frame.f_code.co_filename in FILES else None)
+    try:
+        with suppress(KeyboardInterrupt):
+            act()
+    finally:
+        sys.settrace(None)
+    return left <= 0
+
+
+CALLS: dict[str, Callable[[RegistryS3FileSystem, Path], object]] = {
+    "cat_file": lambda fs, folder: fs.cat_file("/a"),
+    "get_file": lambda fs, folder: fs.get_file("/a", folder / "a"),
+    "pipe": lambda fs, folder: fs.pipe({"/b": b"1", "/c": b"2"}),
+}
+
+
+@pytest.mark.parametrize("connections", ["open", "new"])
+@pytest.mark.parametrize("call", CALLS)
+def test_no_connection_is_lost_and_no_file_left(
+    fs: RegistryS3FileSystem, tmp_path: Path, call: str, connections: str
+) -> None:
+    """None counts as used for ever, which would end in one request at a time; and no partial file stays."""
+    kept = fs.bucket._fast_path._parts[1]
+    at = 1
+    while True:
+        if connections == "new":
+            kept.close_idle()
+        if not interrupted(lambda: CALLS[call](fs, tmp_path), at):
+            break
+        gc.collect()
+        assert not list(kept._used), at
+        assert not [path for path in tmp_path.iterdir() if path.name.endswith(".part")], at
+        at += 5
+    assert at > 40
+    assert fs.cat_file("/a") == b"x" * 100
