@@ -11,7 +11,7 @@ from functools import partial
 from registry_s3fs import attempts, interruption
 from registry_s3fs.bucket import MAX_DELETE_KEYS, Bucket
 from registry_s3fs.concurrency import Pool
-from registry_s3fs.errors import BulkError
+from registry_s3fs.errors import BulkError, not_supported
 
 PASSING = (errno.EBUSY, errno.EREMOTEIO)
 """What S3 may say of single keys of a DeleteObjects request (SlowDown, InternalError)."""
@@ -37,9 +37,15 @@ def delete(bucket: Bucket, pool: Pool, keys: Iterable[str]) -> None:
         failed.update(errors)
         singly += left
     # A task for each, as a worker would send one after the other.
-    failed |= attempts.errors_of(pool, lambda pair: bucket.delete(pair[1]), [(key, key) for key in singly])
+    failed |= attempts.errors_of(pool, lambda pair: _delete_one(bucket, pair[1]), [(key, key) for key in singly])
     if failed:
         raise BulkError("rm", {bucket.space.path(key) or key: error for key, error in failed.items()})
+
+
+def _delete_one(bucket: Bucket, key: str) -> None:
+    if bucket.space.path(key) is None:  # HTTP clients resolve the dots of a URL
+        raise not_supported("DeleteObjects, and a URL cannot name this key", bucket.path(key))
+    bucket.delete(key)
 
 
 def _delete_together(bucket: Bucket, keys: list[str]) -> tuple[dict[str, Exception], list[str]]:

@@ -7,7 +7,7 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, BinaryIO, cast
+from typing import Any, BinaryIO
 
 from registry_s3fs import listing, walking
 from registry_s3fs.errors import (
@@ -113,7 +113,7 @@ and each component of letters, digits, '.', '_' and '-', but not '.' or '..'
         with as_driver(_checked(path)):
             file = self.fs.open(path, "rb")
             file.seek(offset)
-        return cast(BinaryIO, file)
+        return file
 
     def writer(self, path: str, append: bool = False) -> FileWriter:
         """Begin an upload of a file; with `append` go on with the one that was left, here or by a registry.

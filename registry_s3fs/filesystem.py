@@ -7,7 +7,7 @@ import io
 import os
 from contextlib import suppress
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, BinaryIO, Literal, TextIO, overload
 
 from fsspec.core import get_compression
 from fsspec.utils import stringify_path, tokenize
@@ -40,6 +40,9 @@ from registry_s3fs.searching import Searching
 from registry_s3fs.transactions import PublishingTransaction
 from registry_s3fs.uploads import Uploads
 from registry_s3fs.writer import WriteFile
+
+BinaryMode = Literal["rb", "wb", "xb", "ab"]
+TextMode = Literal["r", "w", "x", "a", "rt", "wt", "xt", "at"]
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
@@ -238,7 +241,16 @@ class RegistryS3FileSystem(Downloads, Uploads, ManyPaths, Searching, Attributes)
         except FileNotFoundError:
             return None
 
-    def ls(self, path: Any, detail: bool = True, refresh: bool = False) -> Any:
+    @overload
+    def ls(self, path: Any, detail: Literal[True] = True, refresh: bool = False) -> list[Info]: ...
+
+    @overload
+    def ls(self, path: Any, detail: Literal[False], refresh: bool = False) -> list[str]: ...
+
+    @overload
+    def ls(self, path: Any, detail: bool, refresh: bool = False) -> list[Info] | list[str]: ...
+
+    def ls(self, path: Any, detail: bool = True, refresh: bool = False) -> list[Info] | list[str]:
         """What lies directly in a directory, by name; of a file, itself."""
         path = self._path(path)
         found = None if refresh else self.dircache.get(path)
@@ -273,6 +285,15 @@ class RegistryS3FileSystem(Downloads, Uploads, ManyPaths, Searching, Attributes)
         return self.cat_file(path, -size, None, version_id) if size else b""
 
     # Files
+
+    @overload
+    def open(self, path: Any, mode: BinaryMode = "rb", *args: Any, **kwargs: Any) -> BinaryIO: ...
+
+    @overload
+    def open(self, path: Any, mode: TextMode, *args: Any, **kwargs: Any) -> TextIO: ...
+
+    @overload
+    def open(self, path: Any, mode: str, *args: Any, **kwargs: Any) -> Any: ...
 
     def open(
         self,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from glob import has_magic
 from operator import itemgetter
-from typing import Any
+from typing import Any, Literal, overload
 
 from fsspec.utils import stringify_path
 
@@ -19,6 +19,40 @@ from registry_s3fs.records import ObjectInfo
 
 class Searching(OnBucket):
     """fsspec's `find`, `walk`, `glob` and `du`, on listings in parallel."""
+
+    @overload
+    def find(
+        self,
+        path: Any,
+        maxdepth: int | None = None,
+        withdirs: bool = False,
+        detail: Literal[False] = False,
+        prefix: str = "",
+        refresh: bool = False,
+    ) -> list[str]: ...
+
+    @overload
+    def find(
+        self,
+        path: Any,
+        maxdepth: int | None = None,
+        withdirs: bool = False,
+        *,
+        detail: Literal[True],
+        prefix: str = "",
+        refresh: bool = False,
+    ) -> dict[str, Info]: ...
+
+    @overload
+    def find(
+        self,
+        path: Any,
+        maxdepth: int | None = None,
+        withdirs: bool = False,
+        detail: bool = False,
+        prefix: str = "",
+        refresh: bool = False,
+    ) -> list[str] | dict[str, Info]: ...
 
     def find(
         self,
@@ -74,6 +108,39 @@ class Searching(OnBucket):
             return [self.info(path) if withdirs else self.file_info(path, explain=False)]
         except FileNotFoundError:
             return []
+
+    @overload
+    def glob(
+        self,
+        path: Any,
+        maxdepth: int | None = None,
+        *,
+        detail: Literal[False] = False,
+        withdirs: bool = True,
+        refresh: bool = False,
+    ) -> list[str]: ...
+
+    @overload
+    def glob(
+        self,
+        path: Any,
+        maxdepth: int | None = None,
+        *,
+        detail: Literal[True],
+        withdirs: bool = True,
+        refresh: bool = False,
+    ) -> dict[str, Info]: ...
+
+    @overload
+    def glob(
+        self,
+        path: Any,
+        maxdepth: int | None = None,
+        *,
+        detail: bool = False,
+        withdirs: bool = True,
+        refresh: bool = False,
+    ) -> list[str] | dict[str, Info]: ...
 
     def glob(
         self,
@@ -155,6 +222,31 @@ class Searching(OnBucket):
                 yield from self._walk(horizon, paths[name], deeper, topdown, on_error, detail)
         if not topdown:
             yield path, dirs, files
+
+    @overload
+    def du(
+        self,
+        path: Any,
+        total: Literal[True] = True,
+        maxdepth: int | None = None,
+        withdirs: bool = False,
+        refresh: bool = False,
+    ) -> int: ...
+
+    @overload
+    def du(
+        self,
+        path: Any,
+        total: Literal[False],
+        maxdepth: int | None = None,
+        withdirs: bool = False,
+        refresh: bool = False,
+    ) -> dict[str, int]: ...
+
+    @overload
+    def du(
+        self, path: Any, total: bool, maxdepth: int | None = None, withdirs: bool = False, refresh: bool = False
+    ) -> int | dict[str, int]: ...
 
     def du(
         self,

@@ -246,6 +246,12 @@ class FakeBucket:
             self._check_size(key, len(body), ranges.MAX_PART_BYTES)
             self._keep(key, _kept(body), description)
 
+    def replace(self, found: ObjectInfo, body: Body, description: Description) -> None:
+        with self.store.request("PutObject"):
+            if self._stored(found.key, "").info.etag != found.etag:
+                raise self._error("PreconditionFailed", found.key, FileExpired)
+            self._keep(found.key, _kept(body), description)
+
     def put_many(self, puts: Iterable[Put], pool: Pool) -> Generator[Put, None, None]:
         def attempt(put: Put) -> Put:
             try:

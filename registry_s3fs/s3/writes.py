@@ -12,7 +12,6 @@ from registry_s3fs.errors import (
     FileExpired,
     copied_too_little,
     from_code,
-    not_supported,
     replaced,
     uncertain,
 )
@@ -197,8 +196,6 @@ class Writes(Puts):
 
     def delete(self, key: str) -> None:
         """DeleteObject; no error where there is none."""
-        if self.space.path(key) is None:  # HTTP clients resolve the dots of a URL
-            raise not_supported("DeleteObjects, and a URL cannot name this key", self.path(key))
         try:
             answer = self._send("delete_object", key, {"Key": key})
         except BucketNotFoundError:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, TextIO
 
 from typing_extensions import assert_type
 
 from registry_s3fs import DriverParameters, FileInfo, FileWriter, RegistryS3FileSystem, StorageDriver
+from registry_s3fs.mapper import Mapper
 
 
 def parameters_are_typed(mapping: dict[str, str]) -> None:
@@ -28,6 +29,39 @@ def the_filesystem_is_typed(fs: RegistryS3FileSystem) -> None:
     assert_type(fs.cat_file("/a", 0, 10), bytes)
     assert_type(fs.info("/a"), dict[str, Any])
     assert_type(fs.sign("/a", expiration=60), str)
+    assert_type(fs.url("/a"), str)
+    assert_type(fs.size("/a"), int)
+    assert_type(fs.modified("/a"), datetime)
+    assert_type(fs.metadata("/a"), dict[str, str])
+    assert_type(fs.get_tags("/a"), dict[str, str])
+    assert_type(fs.expand_path("/a*"), list[str])
+    assert_type(fs.get_mapper("/a"), Mapper)
+
+
+def what_detail_and_mode_say_is_known(fs: RegistryS3FileSystem, detail: bool) -> None:
+    """The words that decide what comes back decide its type."""
+    assert_type(fs.ls("/"), list[dict[str, Any]])
+    assert_type(fs.ls("/", detail=False), list[str])
+    assert_type(fs.ls("/", detail), list[dict[str, Any]] | list[str])
+    assert_type(fs.find("/"), list[str])
+    assert_type(fs.find("/", detail=True), dict[str, dict[str, Any]])
+    assert_type(fs.glob("/*"), list[str])
+    assert_type(fs.glob("/*", detail=True), dict[str, dict[str, Any]])
+    assert_type(fs.du("/"), int)
+    assert_type(fs.du("/", total=False), dict[str, int])
+    assert_type(fs.open("/a"), BinaryIO)
+    assert_type(fs.open("/a", "wb", block_size=5 * 2**20), BinaryIO)
+    assert_type(fs.open("/a", "r", encoding="utf-8"), TextIO)
+    assert_type(fs.open("/a", "at"), TextIO)
+
+
+def options_are_typed() -> None:
+    """Each is known, with what it takes."""
+    assert_type(
+        RegistryS3FileSystem(bucket="demo", region="us-east-1", encrypt="true", chunksize=2**24), RegistryS3FileSystem
+    )
+    RegistryS3FileSystem(bucket="demo", encript=True)  # type: ignore[call-arg]
+    RegistryS3FileSystem(bucket=["demo"])  # type: ignore[arg-type]
 
 
 def the_driver_is_typed(driver: StorageDriver, names: list[str]) -> None:
