@@ -145,17 +145,18 @@ def strict(kind: Any, watch: Callable[[Any], None]) -> Any:
         response_class: Any = StrictResponse
         _last_used = 0.0
         _is_for_object = False
-        _is_early = False
-        """Whether the last answer came before the body was sent; a server may still wait for that."""
+        _has_body = True
+        _is_early = False  # whether the last answer came before the body, for which the server may still wait
 
-        def request(self, method: str, url: str, *args: Any, **kwargs: Any) -> Any:
+        def request(self, method: str, url: str, body: Any = None, headers: Any = None, **more: Any) -> Any:
             watch(self)
+            self._has_body = (headers or {}).get("Content-Length") not in ("0", b"0")
             self._is_for_object = asks_for_object(method, url)
             if self.sock is not None and (self._is_early or _is_stale(self.sock, self._last_used)):
                 self.close()
             self._is_early = False
             self._last_used = time.monotonic()
-            return super().request(method, url, *args, **kwargs)
+            return super().request(method, url, body, headers, **more)
 
         def connect(self) -> None:
             super().connect()
@@ -176,12 +177,11 @@ def strict(kind: Any, watch: Callable[[Any], None]) -> Any:
 
         def _handle_expect_response(self, message_body: Any) -> None:
             """botocore calls this where something comes after ``Expect: 100-continue``, before the body is sent."""
-            lines = _Lines(_Received(self.sock))
-            if _asks_for_body(lines):
+            if _asks_for_body(lines := _Lines(_Received(self.sock)), may_succeed=not self._has_body):
                 self._send_message_body(message_body)
             else:
                 self.response_class = partial(StrictResponse, lines=lines)
-                self._response_received = self._is_early = True
+                self._response_received, self._is_early = True, self._has_body
 
     return StrictConnection
 
@@ -193,14 +193,14 @@ def _is_stale(sock: Any, last_used: float) -> bool:
     return bool(pending) or time.monotonic() - last_used > MAX_IDLE_S
 
 
-def _asks_for_body(lines: _Lines) -> bool:
+def _asks_for_body(lines: _Lines, *, may_succeed: bool) -> bool:
     """Return whether what came before the body was sent asks for it. (Some servers ask twice.) Otherwise it is the
-    final answer, whose first line is kept to be read again; that cannot be a success."""
+    final answer, whose first line is kept to be read again. It can be a success only where there is no body."""
     taken = 0
     while not taken or lines.raw.count > taken:
         line = lines.readline(_MOST_LINE_BYTES)
         found = _STATUS.match(line)
-        if found is None or found[1] == b"2":
+        if found is None or (found[1] == b"2" and not may_succeed):
             raise _BrokenError("before the body was sent, there came what is no answer, or a success")
         if not found[0].endswith(b"100"):
             lines.kept = line

@@ -161,6 +161,17 @@ def test_an_answer_before_the_body_is_bounded_and_no_success(early: str) -> None
             fs.pipe_file("/a", bytes(2 * MIB))
 
 
+def test_an_empty_body_may_be_answered_at_once() -> None:
+    """There is nothing to ask for; Go's servers do not."""
+    answer = b'HTTP/1.1 200 OK\r\nETag: "e"\r\nContent-Length: 0\r\n\r\n'
+    with says_to_puts(answer) as endpoint:
+        fs = RegistryS3FileSystem(
+            bucket="demo", regionendpoint=endpoint, accesskey="a", secretkey="s", skip_instance_cache=True,
+            config_kwargs={"retries": {"total_max_attempts": 1}},
+        )  # fmt: skip
+        assert fs.bucket.upload_part("a", "upload", 1, b"").etag == '"e"'
+
+
 @pytest.mark.parametrize("before", [b"", b"HTTP/1.1 100 Continue\r\n\r\n"], ids=["at once", "after 100"])
 def test_a_refusal_before_the_body_is_told(before: bytes) -> None:
     """With S3's reason, as after it."""
