@@ -10,6 +10,7 @@ import socket
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from itertools import count
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -470,9 +471,12 @@ def test_a_link_that_leads_elsewhere_meanwhile_is_a_change(
     link.symlink_to("one")
     send = fs.bucket.upload_part
 
+    numbers = count()
+
     def sending(*args: Any) -> Any:
-        link.unlink()
-        link.symlink_to("two")
+        other = tmp_path / f"link{next(numbers)}"  # of which two threads make one each
+        other.symlink_to("two")
+        other.replace(link)
         return send(*args)
 
     monkeypatch.setattr(fs.bucket, "upload_part", sending)
