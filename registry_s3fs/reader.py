@@ -68,7 +68,8 @@ class ReadFile(AbstractBufferedFile):
             DigestMismatchError: with ``verify``, at the end of a blob that was read from its start and in order.
             OSError: (EIO) there, of any file, where the bytes do not have the checksum that S3 told of them.
         """
-        start = self.loc
+        start, left = self.loc, max(0, self.size - self.loc)
+        length = left if length is None or length < 0 else min(length, left)  # some caches give nothing past the end
         with about(self.path):
             data: bytes = super().read(length)
         if self._check is not None and (data or start == self.size):
