@@ -8,7 +8,13 @@ from typing import Any
 
 REGION_VARIABLES = ("AWS_REGION", "AWS_DEFAULT_REGION")
 """In the order in which they count. boto3 reads the second alone."""
-CONFIGURATION = (*REGION_VARIABLES, "AWS_PROFILE", "AWS_DEFAULT_PROFILE", "AWS_CONFIG_FILE")
+CONFIGURATION = (
+    *REGION_VARIABLES,
+    "AWS_PROFILE",
+    "AWS_DEFAULT_PROFILE",
+    "AWS_CONFIG_FILE",
+    "AWS_SHARED_CREDENTIALS_FILE",
+)
 """Variables that decide the region."""
 
 

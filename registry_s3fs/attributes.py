@@ -16,7 +16,7 @@ from fsspec.utils import tokenize
 
 from registry_s3fs import listing, multipart
 from registry_s3fs.base import OnBucket
-from registry_s3fs.object_headers import given
+from registry_s3fs.object_headers import request_fields
 from registry_s3fs.paths import check_fields
 from registry_s3fs.records import Upload
 
@@ -82,7 +82,7 @@ class Attributes(OnBucket):
         fields that the object says of itself, such as ``{"ContentType": "text/csv"}``.
         """
         check_fields(copy_kwargs or {})
-        changed = given(copy_kwargs or {})
+        changed = request_fields(copy_kwargs or {})
         if "Metadata" in changed:
             raise ValueError("copy_kwargs: metadata is given by its own names, and not here")
         found = self.bucket.head(self._key(path))

@@ -20,7 +20,7 @@ def memory(size: int) -> bytearray:
 
 
 @contextmanager
-def about(path: str) -> Iterator[None]:
+def naming_path(path: str) -> Iterator[None]:
     """Run the body; an `OSError` that names no path names this one."""
     try:
         yield

@@ -7,7 +7,9 @@ import logging
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext, suppress
+from functools import partial
 from glob import has_magic
+from itertools import chain
 from typing import Any, NamedTuple
 
 from fsspec.implementations.local import make_path_posix, trailing_sep
@@ -16,7 +18,7 @@ from fsspec.utils import other_paths, stringify_path
 
 from registry_s3fs import attempts, deleting, listing
 from registry_s3fs.base import OnBucket
-from registry_s3fs.object_headers import given
+from registry_s3fs.object_headers import request_fields
 from registry_s3fs.paths import parent
 from registry_s3fs.records import ObjectInfo
 
@@ -32,7 +34,7 @@ class Paired(NamedTuple):
     directories: list[Pair]
 
 
-class Progress:
+class TransferProgress:
     """What a callback of a call on many files is told: of files, and its branches of bytes. Of one file that was named
     it is told of bytes itself, as users who give a bar want to see it move."""
 
@@ -89,7 +91,7 @@ class ManyPaths(OnBucket):
                 if not ignore:
                     raise
 
-        given(headers)  # before the first request
+        request_fields(headers)  # checks them, before the first request
         pairs, _ = self._pairs_within(path1, path2, recursive, maxdepth)
         attempts.do_all(self.pool, "copy", copy_one, pairs)
 
@@ -101,7 +103,7 @@ class ManyPaths(OnBucket):
         Raises:
             BulkError: some of several could not be copied, and no source is deleted; or not be deleted.
         """
-        given(headers)  # before the first request
+        request_fields(headers)  # checks them, before the first request
         if recursive and not isinstance(path1, (list, tuple)) and self._is_itself(path1, path2):
             return
         files, directories = self._pairs_within(path1, path2, recursive, maxdepth)
@@ -122,16 +124,16 @@ class ManyPaths(OnBucket):
             BulkError: some could not be deleted.
         """
         path = as_text(path)
-        given = as_list(path)
-        names = [self._path(each) for each in given]  # all of them, before the first of many requests
+        is_single, each_given = isinstance(path, str), as_list(path)
+        names = [self._path(each) for each in each_given]  # all of them, before the first of many requests
         patterns = _patterns_among(self, names)
         keys: list[str] = []
-        for each, name in zip(given, names, strict=True):
+        for each, name in zip(each_given, names, strict=True):
             if name in patterns:
                 keys += self._keys_matched(each, recursive, maxdepth)
             elif recursive:
                 keys += self._keys_below(name, maxdepth)
-            elif path is each:
+            elif is_single:
                 keys.append(self._key_of_file(name))
             else:
                 keys.append(self._key(name))
@@ -153,8 +155,7 @@ class ManyPaths(OnBucket):
         Raises:
             FileNotFoundError: it stands for nothing.
         """
-        if maxdepth is not None and maxdepth < 1:
-            raise ValueError("maxdepth must be at least 1")
+        listing.check_depth(maxdepth)
         path = as_text(path)
         self._check(path)
         return list(expand(self, path, recursive, maxdepth).kinds)
@@ -163,12 +164,20 @@ class ManyPaths(OnBucket):
         """The keys of files that a pattern matches; with `recursive`, all below what it matches."""
         found = _kinds(self.glob(pattern, maxdepth=maxdepth, detail=True))
         if not found:
-            raise _missing(str(pattern))
-        keys = [self.bucket.space.key(match) for match, kind in found.items() if kind != "directory"]
-        for match in found if recursive and maxdepth != 1 else ():
-            with suppress(FileNotFoundError):  # nothing lies below a file
-                keys += self._keys_below(match, maxdepth - 1 if maxdepth else None)
+            raise listing.missing(str(pattern))
+        files = [match for match, kind in found.items() if kind != "directory"]
+        keys = [self.bucket.space.key(match) for match in files]
+        if recursive and maxdepth != 1:
+            directories = [match for match, kind in found.items() if kind == "directory"]
+            directories += self._directories_beside(files)
+            below = partial(self._keys_in, maxdepth=maxdepth - 1 if maxdepth else None)
+            keys += chain(*self.pool.map(below, directories))
         return keys
+
+    def _directories_beside(self, files: Sequence[str]) -> set[str]:
+        """Those files beside which a directory of the same name stands, which a glob does not show."""
+        listed = self.pool.map(partial(listing.children, self.bucket), {parent(path) for path in files})
+        return {info["name"] for infos in listed for info in infos or () if info["type"] == "directory"} & set(files)
 
     def _key_of_file(self, path: str) -> str:
         found = self.info(path)
@@ -177,18 +186,27 @@ class ManyPaths(OnBucket):
         return self.bucket.space.key(found["name"])
 
     def _keys_below(self, path: Any, maxdepth: int | None) -> list[str]:
-        """All keys below a directory and its own, also markers and keys that no path can name."""
-        path, space = self._path(path), self.bucket.space
+        """All keys below a directory, and that of a file of its name.
+
+        Raises:
+            FileNotFoundError: there is neither.
+        """
+        path = self._path(path)
+        keys = self._keys_in(path, maxdepth)
+        if maxdepth is None and path != "/" and self.isfile(path):
+            keys.append(self.bucket.space.key(path))
+        if not keys:
+            raise listing.missing(path)
+        return keys
+
+    def _keys_in(self, path: str, maxdepth: int | None) -> list[str]:
+        """All keys below a directory, also markers and keys that no path can name; with `maxdepth`, those of files."""
+        space = self.bucket.space
         if path == "/" and not space.prefix("/"):
             raise ValueError("rm: '/' is the whole bucket, as rootdirectory is empty; name what to delete")
         if maxdepth is None:
-            keys = list(listing.keys(self.bucket, path))
-            keys += [space.key(path)] if path != "/" and self.isfile(path) else []
-        else:
-            keys = [space.key(name) for name in self.find(path, maxdepth=maxdepth)]
-        if not keys:
-            raise _missing(path)
-        return keys
+            return list(listing.keys(self.bucket, path))
+        return [space.key(name) for name in self.find(path, maxdepth=maxdepth)]
 
     def _is_itself(self, path: Any, target: Any) -> bool:
         """Whether a directory should move onto itself, where fsspec's rules would put it inside itself."""
@@ -247,11 +265,11 @@ def expand(fs: AbstractFileSystem, path: Any, recursive: bool, maxdepth: int | N
     Raises:
         FileNotFoundError: nothing.
     """
-    given = as_list(path)
-    names = [fs._strip_protocol(each) for each in given]
+    each_given = as_list(path)
+    names = [fs._strip_protocol(each) for each in each_given]
     patterns = _patterns_among(fs, names)
     found: dict[str, str] = {}
-    for each, name in zip(given, names, strict=True):
+    for each, name in zip(each_given, names, strict=True):
         if name in patterns:
             found.update(_matches(fs, each, recursive, maxdepth))
         elif recursive:
@@ -259,7 +277,7 @@ def expand(fs: AbstractFileSystem, path: Any, recursive: bool, maxdepth: int | N
         else:
             found[name] = ""
     if not found:
-        raise _missing(str(path))
+        raise listing.missing(str(path))
     return Expanded(dict(sorted(found.items())), patterns)
 
 
@@ -283,10 +301,6 @@ def _matches(fs: AbstractFileSystem, pattern: Any, recursive: bool, maxdepth: in
 
 def _below(fs: AbstractFileSystem, path: str, maxdepth: int | None) -> dict[str, str]:
     return _kinds(fs.find(path, maxdepth=maxdepth, withdirs=True, detail=True))
-
-
-def _missing(path: str) -> FileNotFoundError:
-    return FileNotFoundError(errno.ENOENT, "no such file or directory", path)
 
 
 def as_list(path: Any) -> list[Any]:

@@ -156,7 +156,7 @@ class Downloads(OnBucket):
         self._check(rpath)
         paired = bulk.pair_up(self, rpath, lpath, recursive, maxdepth, lambda: LocalFileSystem().isdir(lpath))
         bulk.check_targets([(source, os.path.abspath(to)) for source, to in paired.files])
-        counted = bulk.Progress(callback, is_one=bulk.is_one_file(rpath, recursive, paired))
+        counted = bulk.TransferProgress(callback, is_one=bulk.is_one_file(rpath, recursive, paired))
         _Fetching(self, counted, {"version_id": version_id, "verify": verify}).fetch(paired.files)
 
     def _read(
@@ -232,7 +232,7 @@ def _into_file(lpath: Any, callback: Any) -> IntoFile:
 class _Fetching:
     """Files on their way to local ones, each whole or not at all, whatever becomes of the others."""
 
-    def __init__(self, fs: Downloads, progress: bulk.Progress, options: dict[str, Any]) -> None:
+    def __init__(self, fs: Downloads, progress: bulk.TransferProgress, options: dict[str, Any]) -> None:
         self._fs = fs
         self._progress = progress
         self._options = options

@@ -32,7 +32,7 @@ from registry_s3fs.downloads import Downloads
 from registry_s3fs.errors import BucketNotFoundError
 from registry_s3fs.listing import Info
 from registry_s3fs.mapper import Mapper
-from registry_s3fs.object_headers import given, object_headers
+from registry_s3fs.object_headers import object_headers, request_fields
 from registry_s3fs.parameters import NAMES, SECRETS, DriverParameters, read_config, unknown
 from registry_s3fs.paths import RegistryPath
 from registry_s3fs.records import ObjectInfo
@@ -49,8 +49,8 @@ if TYPE_CHECKING:
 
     from registry_s3fs.storage_options import StorageOptions
 
-FSSPEC_OPTIONS = frozenset(("use_listings_cache", "listings_expiry_time", "max_paths", "asynchronous", "loop"))
-"""Storage options that are fsspec's own; the last two are accepted, as every filesystem does for zarr, and ignored."""
+FSSPEC_OPTIONS = storage_options.BESIDE_THE_TABLE.keys() - {"config", "skip_instance_cache"}
+"""Storage options that are fsspec's own, as far as it hands them on."""
 
 
 class RegistryS3FileSystem(Downloads, Uploads, ManyPaths, Searching, Attributes):
@@ -187,7 +187,7 @@ class RegistryS3FileSystem(Downloads, Uploads, ManyPaths, Searching, Attributes)
                 pass
         if listing.exists_below(self.bucket, path) or path == "/":
             return listing.directory(path)
-        raise _missing(path)
+        raise listing.missing(path)
 
     def file_info(self, path: str, **how: Any) -> Info:
         """`info` of a file by one HEAD, where a directory would be of no use; `how` as of `Bucket.head`."""
@@ -255,12 +255,12 @@ class RegistryS3FileSystem(Downloads, Uploads, ManyPaths, Searching, Attributes)
         path = self._path(path)
         found = None if refresh else self.dircache.get(path)
         if found is None:
-            changes = listings_caches.changes(self.dircache)
+            before = listings_caches.last_change(self.dircache)
             found = listing.children(self.bucket, path)
             if found is None:
                 found = [] if path == "/" else [self.file_info(path, explain=False)]
-            elif changes == listings_caches.changes(self.dircache):  # nobody wrote while it was listed
-                self.dircache[path] = found
+            else:
+                listings_caches.keep(self.dircache, path, found, before)
         return [dict(info) for info in found] if detail else [info["name"] for info in found]
 
     def get_mapper(
@@ -379,7 +379,7 @@ class RegistryS3FileSystem(Downloads, Uploads, ManyPaths, Searching, Attributes)
         What the object says of itself is kept, but for what `headers` say, as of `pipe_file`.
         """
         source, target = self._path(path1), self._key(path2)
-        changed = given(headers)
+        changed = request_fields(headers)
         found = self.file_head(source, version_id=version_id)
         if version_id:
             found = replace(found, version_id=version_id)
@@ -441,7 +441,3 @@ class RegistryS3FileSystem(Downloads, Uploads, ManyPaths, Searching, Attributes)
 
 
 RegistryS3FileSystem.__doc__ = storage_options.described(RegistryS3FileSystem.__doc__ or "", storage_options.rows())
-
-
-def _missing(path: str) -> FileNotFoundError:
-    return FileNotFoundError(errno.ENOENT, "no such file or directory", path)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import logging
 import time
 from collections.abc import Iterable, Iterator
@@ -120,6 +121,17 @@ def children(bucket: Bucket, path: str) -> list[Info] | None:
 
 
 name_of = itemgetter("name")
+
+
+def missing(path: str) -> FileNotFoundError:
+    """Return the error of a path with nothing at it."""
+    return FileNotFoundError(errno.ENOENT, "no such file or directory", path)
+
+
+def check_depth(maxdepth: int | None) -> None:
+    """Raise `ValueError` where `maxdepth` is no number of levels."""
+    if maxdepth is not None and maxdepth < 1:
+        raise ValueError("maxdepth must be at least 1")
 
 
 def exists_below(bucket: Bucket, path: str) -> bool:

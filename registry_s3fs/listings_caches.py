@@ -6,6 +6,7 @@ fsspec keeps filesystems by thread, so that each thread would have a cache of it
 from __future__ import annotations
 
 import threading
+from contextlib import suppress
 from typing import Any
 from weakref import WeakValueDictionary
 
@@ -26,14 +27,22 @@ def shared(parameters: DriverParameters, cache: DirCache) -> DirCache:
     return found
 
 
-def changes(cache: DirCache) -> int:
-    """Return how often something changed that a cache may hold: a listing that was asked for before is not kept."""
-    return getattr(cache, "changes", 0)
+def last_change(cache: DirCache) -> object:
+    """Return what is another object once something has changed that a cache may hold."""
+    return getattr(cache, "last_change", None)
 
 
 def note_change(cache: DirCache) -> None:
-    """Note that something changed."""
-    cache.changes = changes(cache) + 1
+    """Note that something changed; what the cache has of it is taken out afterwards."""
+    cache.last_change = object()
+
+
+def keep(cache: DirCache, path: str, infos: list[Any], before: object) -> None:
+    """Keep a listing, but for one that was asked for `before` something changed: it may not show that."""
+    cache[path] = infos
+    if last_change(cache) is not before:  # after it was put in, so that a change either shows here or takes it out
+        with suppress(KeyError):
+            del cache[path]
 
 
 @fork.in_child

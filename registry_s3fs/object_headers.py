@@ -41,10 +41,10 @@ def object_headers(fields: Mapping[str, Any]) -> Description:
         ValueError: it cannot be sent: a name of metadata is no word that a header's name may hold, or a text has line
             breaks or other control characters.
     """
-    return {**PLAIN, **given(fields)}
+    return {**PLAIN, **request_fields(fields)}
 
 
-def given(fields: Mapping[str, Any]) -> Description:
+def request_fields(fields: Mapping[str, Any]) -> Description:
     """Return the request fields that a caller gives, and no others. Raises as `object_headers`."""
     found: dict[str, Any] = {}
     for name, value in fields.items():

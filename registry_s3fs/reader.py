@@ -9,7 +9,7 @@ from fsspec.caching import caches
 from fsspec.spec import AbstractBufferedFile
 
 from registry_s3fs import checksums, digests, listing, ranges
-from registry_s3fs.bodies import about
+from registry_s3fs.bodies import naming_path
 from registry_s3fs.prefetch import PrefetchCache
 from registry_s3fs.records import Pin
 from registry_s3fs.transfer.download import Download, carry_out_one
@@ -70,7 +70,7 @@ class ReadFile(AbstractBufferedFile):
         """
         start, left = self.loc, max(0, self.size - self.loc)
         length = left if length is None or length < 0 else min(length, left)  # some caches give nothing past the end
-        with about(self.path):
+        with naming_path(self.path):
             data: bytes = super().read(length)
         if self._check is not None and (data or start == self.size):
             self._check.take(start, data, self.size)
@@ -84,9 +84,6 @@ class ReadFile(AbstractBufferedFile):
         return [*(line + b"\n" for line in lines), *([last] if last else [])]
 
     def _fetch_range(self, start: int, end: int) -> bytes:
-        end = min(end, self.size)  # some of fsspec's caches ask for more
-        if start >= end:
-            return b""
         target = IntoMemory()
         self._fetch(Download(self.fs.bucket, self._key, target, start=start, end=end, version=self._pin))
         return target.data()

@@ -65,10 +65,10 @@ class Searching(OnBucket):
     ) -> Any:
         """All files below a path, by name, and itself where it is a file; none where there is nothing.
 
-        With `prefix`, those whose names below the path begin with it, and only these are listed. It is always asked
-        for, with `refresh` or without.
+        With `prefix`, those whose names below the path begin with it; without `maxdepth` and `withdirs`, only these are
+        listed. It is always asked for, with `refresh` or without.
         """
-        _check_depth(maxdepth)
+        listing.check_depth(maxdepth)
         path = self._path(path)
         if maxdepth is None and not withdirs:
             # No records are kept: infos and names, unlike those, are nothing to Python's garbage collector.
@@ -155,7 +155,7 @@ class Searching(OnBucket):
 
         Of `**`, `maxdepth` is how many levels it may mean, where it is the first.
         """
-        _check_depth(maxdepth)
+        listing.check_depth(maxdepth)
         given = stringify_path(path)
         path = self._path(given)
         if not has_magic(path):
@@ -189,7 +189,7 @@ class Searching(OnBucket):
         refresh: bool = False,
     ) -> Iterator[tuple[str, Any, Any]]:
         """Directory by directory, as fsspec's and `os.walk`, from one listing that goes on with the walk."""
-        _check_depth(maxdepth)
+        listing.check_depth(maxdepth)
         path = self._path(path)
         if refresh:
             self.invalidate_cache(path)
@@ -260,11 +260,6 @@ class Searching(OnBucket):
         found = self.find(path, maxdepth=maxdepth, withdirs=withdirs, detail=True)
         sizes = {name: info["size"] for name, info in found.items()}
         return sum(sizes.values()) if total else sizes
-
-
-def _check_depth(maxdepth: int | None) -> None:
-    if maxdepth is not None and maxdepth < 1:
-        raise ValueError("maxdepth must be at least 1")
 
 
 def _last(info: Info) -> str:

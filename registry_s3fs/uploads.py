@@ -42,14 +42,14 @@ class Uploads(OnBucket):
     def pipe(self, path: Any, value: Any = None, **kwargs: Any) -> None:
         """Store bytes at a path, or each of ``{path: bytes}``, side by side; `BulkError` as of `put`."""
         pairs = list((path if isinstance(path, Mapping) else {path: value}).items())
-        for each, _ in pairs:  # all of them, before the first request
-            self._key(each)
-        bulk.check_targets([(str(each), self._path(each)) for each, _ in pairs])
+        keys = {each: self._key(each) for each, _ in pairs}  # all of them, before the first request
+        if len(set(keys.values())) < len(keys):
+            bulk.check_targets([(str(each), self._path(each)) for each in keys])
         count, failed = len(pairs), {}
         headers = object_headers({name: value for name, value in kwargs.items() if name not in HOW})
         if count > 1 and not self._intrans and kwargs.keys().isdisjoint(HOW):
             small, pairs = _divided(pairs, lambda pair: _size_of(pair[1]), SMALL_BYTES)
-            failed = self._pipe_small(small, headers)
+            failed = self._pipe_small(small, keys, headers)
         failed |= self._errors_of(partial(self._pipe_one, **kwargs), pairs, lambda pair: _size_of(pair[1]))
         attempts.raise_failed("pipe", failed, count)
 
@@ -63,7 +63,9 @@ class Uploads(OnBucket):
         some = partial(store, side_by_side=min(len(large), concurrency.COORDINATORS))
         return failed | attempts.errors_of(concurrency.coordinators(), some, large, **how)
 
-    def _pipe_small(self, pairs: Sequence[tuple[Any, Any]], description: Description) -> dict[str, Exception]:
+    def _pipe_small(
+        self, pairs: Sequence[tuple[Any, Any]], keys: Mapping[Any, str], description: Description
+    ) -> dict[str, Exception]:
         """Store small files by one thread; gives the errors of those that failed."""
         failed: dict[str, Exception] = {}
         last = attempts.LastWord()
@@ -72,7 +74,7 @@ class Uploads(OnBucket):
             for path, value in pairs:
                 try:
                     last.check()
-                    yield Put(self._key(path), memoryview(value).cast("B"), description, str(path))
+                    yield Put(keys[path], memoryview(value).cast("B"), description, str(path))
                 except (OSError, ValueError) as error:
                     failed[str(path)] = error
 
@@ -123,7 +125,7 @@ class Uploads(OnBucket):
         named = [LocalFileSystem._strip_protocol(each) for each in ([lpath] if isinstance(lpath, str) else lpath)]
         bulk.check_targets(paired.files)
         files = local_source.without_special_files(paired.files, named)
-        progress = bulk.Progress(callback, is_one=bulk.is_one_file(lpath, recursive, paired))
+        progress = bulk.TransferProgress(callback, is_one=bulk.is_one_file(lpath, recursive, paired))
         progress.begin(len(files))
 
         def put_one(pair: Pair, **more: Any) -> None:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from fsspec.spec import AbstractBufferedFile
 
 from registry_s3fs import abandonment, interruption, ranges
-from registry_s3fs.bodies import Spare, about, memory
+from registry_s3fs.bodies import Spare, memory, naming_path
 from registry_s3fs.multipart import MultipartUpload
 from registry_s3fs.records import Description, Pin
 from registry_s3fs.threads import background, fork
@@ -287,11 +287,11 @@ class WriteFile(AbstractBufferedFile):
         self._discarding_on_error(self._begin_chunk)
 
     def _begin_chunk(self) -> None:
-        with about(self.path):
+        with naming_path(self.path):
             self._chunk = self._spare.take(self._chunk_bytes)
 
     def _grow(self, count: int) -> None:
-        with about(self.path):
+        with naming_path(self.path):
             self._chunk.extend(memory(count))
 
     def _begin_with_committed(self) -> None:

@@ -90,7 +90,9 @@ def check(
         return
     if expected is not None and found == expected:
         customized_response_dict[DOCUMENT] = expected
-    elif body.strip() if expected is None else found in FOREIGN_ROOTS or found.lower() == "html":
+        return
+    is_foreign = found in FOREIGN_ROOTS or found.lower() == "html" if expected is not None else bool(body.strip())
+    if is_foreign:
         customized_response_dict[FOREIGN] = _described(body, found)
         response_dict["body"] = b""
 

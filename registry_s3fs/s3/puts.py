@@ -97,9 +97,7 @@ class Puts(Lookups):
         *,
         precondition: type[OSError] = FileExistsError,
     ) -> None:
-        with self._translated(put.key):  # there may be no memory
-            body = bytes(put.body) if isinstance(put.body, memoryview) else put.body  # boto3 takes no view
-        request = {**self._request_to_put(put), **(condition or {}), "Body": body}
+        request = {**self._request_to_put(put), **(condition or {}), "Body": self._bytes(put.key, put.body)}
         answer = self._send("put_object", put.key, request, precondition=precondition)
         responses.etag(answer, self._asked(PUT, put.key))
 

@@ -11,6 +11,7 @@ from registry_s3fs.client import CLIENTS, S3Client, object_fields
 from registry_s3fs.errors import invalid_response
 from registry_s3fs.parameters import DriverParameters
 from registry_s3fs.paths import KeySpace
+from registry_s3fs.records import Body
 from registry_s3fs.s3 import events, retry
 from registry_s3fs.s3.boundary import translated
 from registry_s3fs.s3.fast_path.client import FastPath
@@ -65,6 +66,11 @@ class Requests:
                 raise error
         except (OSError, ValueError) as better:
             return better
+
+    def _bytes(self, key: str, body: Body) -> bytes | bytearray:
+        """A body as boto3 takes it, which is no view. There may be no memory for it."""
+        with self._translated(key):
+            return bytes(body) if isinstance(body, memoryview) else body
 
     def _asked(self, operation: str, key: str) -> Asked:
         return Asked(operation, self.path(key))

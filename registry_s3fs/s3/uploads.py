@@ -28,9 +28,8 @@ class Uploads(Writes):
 
     def upload_part(self, key: str, upload_id: str, number: int, body: Body) -> Part:
         """UploadPart."""
-        with self._translated(key):  # there may be no memory
-            body = bytes(body) if isinstance(body, memoryview) else body
-        answer = self._send("upload_part", key, {"Key": key, "UploadId": upload_id, "PartNumber": number, "Body": body})
+        request = {"Key": key, "UploadId": upload_id, "PartNumber": number, "Body": self._bytes(key, body)}
+        answer = self._send("upload_part", key, request)
         return Part(number, responses.etag(answer, self._asked("UploadPart", key)), len(body))
 
     def upload_part_copy(self, key: str, upload_id: str, number: int, source: ObjectInfo, extent: ranges.Range) -> Part:

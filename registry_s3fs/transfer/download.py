@@ -8,7 +8,7 @@ from contextlib import closing
 from typing import Protocol
 
 from registry_s3fs import ranges
-from registry_s3fs.bodies import about
+from registry_s3fs.bodies import naming_path
 from registry_s3fs.bucket import Bucket
 from registry_s3fs.checks import Check
 from registry_s3fs.concurrency import Pool
@@ -101,7 +101,7 @@ class Download:
             self._is_first_asked = True
             return self._first()
         start, end = (self._pieces or deque()).popleft()
-        with about(self.path):
+        with naming_path(self.path):
             place = self._target.place(start, end)
         return Read(self.key, self.path, start, end, self._version, place=place)
 
@@ -128,7 +128,7 @@ class Download:
         self._size = size
         end = size if self._end is None else min(self._end, size)
         self._turns = _Turns(start)
-        with about(self.path):
+        with naming_path(self.path):
             self._target.begin(start, max(start, end))
         self._pieces = deque(ranges.split_for_reading(until, end))
 

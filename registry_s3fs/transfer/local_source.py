@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 from itertools import count
-from typing import Any
+from typing import Any, NamedTuple
 
 from registry_s3fs import ranges
 from registry_s3fs.bodies import Spare
@@ -44,7 +44,7 @@ class LocalSource:
         self._spare = Spare()
         found = os.fstat(file.fileno())
         lasting = stat.S_ISREG(found.st_mode) and not local_paths.is_made_by_kernel(local_paths.followed(lpath))
-        self._version = self._look() if lasting else None
+        self._states = self._look() if lasting else []
         self._size = found.st_size if lasting and found.st_size else None
         if self._size is not None:
             callback.set_size(self._size)
@@ -58,16 +58,15 @@ class LocalSource:
 
     def check_unchanged(self) -> None:
         """Raise an `OSError` where a regular file is no longer what it was when it was opened."""
-        if self._version is not None and self._look() != self._version:
+        if self._states and not all(map(_InodeState.is_unchanged_since, self._look(), self._states)):
             raise self._changed()
 
-    def _look(self) -> object:
-        """What changes when the file is written, and when its path leads to another one."""
+    def _look(self) -> list[_InodeState]:
+        """The states of the open file and of what its path leads to."""
         try:
-            found = os.fstat(self._file.fileno()), os.stat(self._path)
+            return [_InodeState.of(os.fstat(self._file.fileno())), _InodeState.of(os.stat(self._path))]
         except FileNotFoundError:
-            return None
-        return [_Look(each) for each in found]
+            raise self._changed() from None
 
     def _changed(self) -> OSError:
         text = (
@@ -161,18 +160,22 @@ def size_of(lpath: Any) -> int:
         return 0
 
 
-class _Look:
-    """What a file's inode tells of its contents. Equal where these are the same, as far as it tells."""
+class _InodeState(NamedTuple):
+    """What a file's inode tells of its contents."""
 
-    __hash__ = None  # type: ignore[assignment]
+    contents: tuple[int, ...]
+    changed_ns: int
+    other: tuple[int, ...]
 
-    def __init__(self, found: os.stat_result) -> None:
-        self._contents = found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns
-        self._changed_ns = found.st_ctime_ns
-        self._other = found.st_mode, found.st_nlink, found.st_uid, found.st_gid
+    @classmethod
+    def of(cls, found: os.stat_result) -> _InodeState:
+        """Take it from what the system tells."""
+        contents = found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns
+        return cls(contents, found.st_ctime_ns, (found.st_mode, found.st_nlink, found.st_uid, found.st_gid))
 
-    def __eq__(self, other: object) -> bool:
-        if not isinstance(other, _Look) or self._contents != other._contents:
-            return False
-        # rsync and others set the time of the last write back, but nothing can set that of the inode's last change.
-        return self._changed_ns == other._changed_ns or self._other != other._other
+    def is_unchanged_since(self, before: _InodeState) -> bool:
+        """Return whether the contents are the same, as far as it tells.
+
+        rsync and others set the time of the last write back, but nothing can set that of the inode's last change.
+        """
+        return self.contents == before.contents and (self.changed_ns == before.changed_ns or self.other != before.other)

@@ -202,13 +202,12 @@ class Connections:
         """Return whether one more may be used."""
         return len(self._used) < min(self._most, descriptors_allowed() // USED_SHARE)
 
-    def take(self, taken: set[Connection]) -> Connection:
-        """Return an open connection that nobody uses, or one that is yet to be made, which is among `taken` then."""
+    def take(self) -> Connection:
+        """Return an open connection that nobody uses, or one that is yet to be made."""
         connection = self._take_idle()
         if connection is None:
             self._made += 1
             connection = Connection(self.endpoint, self._made)
-        taken.add(connection)
         self._used.add(connection)
         return connection
 
@@ -243,10 +242,6 @@ class Connections:
         """Close a connection that was taken."""
         self._used.discard(connection)
         connection.close()
-
-    def close_idle(self) -> None:
-        """Close those that nobody uses."""
-        _close_all(self._idle)
 
 
 def _is_expired(connection: Connection) -> bool:

@@ -85,8 +85,6 @@ class _Run:
     def __init__(self, connections: Connections, due: Due, at_once: int) -> None:
         self.ended: deque[Exchange] = deque()
         self.active: dict[Connection, tuple[Exchange, Steps]] = {}
-        self._taken: set[Connection] = set()
-        """All that are in use. Ctrl-C may come at any point, and none may be forgotten."""
         self._connections = connections
         self._due = due
         self._at_once = at_once
@@ -110,7 +108,7 @@ class _Run:
         except Exception as error:  # noqa: BLE001  # it is this exchange's own failure
             self._end_with(exchange, error)
             return
-        connection = self._connections.take(self._taken)
+        connection = self._connections.take()
         exchange.connection, exchange.was_reused = connection.number, connection.requests > 0
         self.active[connection] = exchange, connection.exchange(head, exchange.body, exchange.reader)
         self._step(connection)
@@ -162,7 +160,6 @@ class _Run:
         del self.active[connection]
         self.ended.append(exchange)
         if exchange.reader.reusable:
-            self._taken.discard(connection)
             self._connections.give_back(connection)
         else:
             self._close(connection)
@@ -171,7 +168,6 @@ class _Run:
         exchange, _ = self.active.pop(connection)
         self._close(connection)
         if self.active and getattr(error, "errno", None) in NO_DESCRIPTORS:
-            self._connections.close_idle()
             self._at_once = len(self.active)
             self._put_off.append(exchange)
             return
@@ -185,17 +181,14 @@ class _Run:
         if connection.sock is not None:
             self._forget(connection.sock.fileno())
         self._connections.close(connection)
-        self._taken.discard(connection)
 
     def close(self) -> None:
         """Close what is in use."""
-        for connection in self._taken:
+        for connection, (exchange, steps) in self.active.items():
             self._connections.close(connection)
-        for exchange, steps in self.active.values():
             steps.close()
             exchange.reader.end()
         self.active.clear()
-        self._taken.clear()
         self._connections.rest()
         self._selector.close()
 
