@@ -89,6 +89,7 @@ class RegistryS3FileSystem(Downloads, Uploads, ManyPaths, Searching, Attributes)
                 raise TypeError(unknown(name, NAMES | FSSPEC_OPTIONS | {"config"}))
         config = given.pop("config", None)
         super().__init__(**{**storage_options, **parsers.listings_cache(storage_options)})
+        self._text = parsers.text_options(storage_options)
         given = {**(read_config(config) if config else {}), **given}
         self._surrounding = ambient.region_needed(given)
         self.parameters = DriverParameters.from_mapping({**given, **self._surrounding})
@@ -317,7 +318,8 @@ class RegistryS3FileSystem(Downloads, Uploads, ManyPaths, Searching, Attributes)
         reaches the end raises `DigestMismatchError`. Of a path that is no blob it is a ValueError.
         """
         if "b" not in mode:
-            text = {name: kwargs.pop(name) for name in ("encoding", "errors", "newline") if name in kwargs}
+            given = {name: kwargs.pop(name, None) for name in ("encoding", "errors", "newline")}
+            text = self._text | {name: value for name, value in given.items() if value is not None}
             binary = self.open(path, mode.replace("t", "") + "b", block_size, cache_options, compression, **kwargs)
             return io.TextIOWrapper(binary, **text) if "r" in mode else layers.TextFile(binary, **text)
         if "r" in mode:

@@ -49,6 +49,7 @@ _SENTENCES = {
     "retries": "give config_kwargs={'retries': {'total_max_attempts': times}}",
     "proxies": "give config_kwargs={'proxies': {...}}",
     "proxy_options": "give config_kwargs={'proxies': {...}}",
+    "hf": "Hugging Face's load_dataset put it into the dictionary that it was given: give it one of its own",
     "role_arn": "leave it out: boto3's own chain takes roles from profiles and web identities",
 }
 """Name -> what to do in place of it."""

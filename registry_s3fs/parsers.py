@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import copy
 import re
 from collections.abc import Callable, Mapping, Sequence
@@ -197,3 +198,22 @@ def _seconds(name: str, value: object) -> float:
         return float(str(value))
     except ValueError:
         raise ValueError(f"{name}: {value!r} is no number; give seconds") from None
+
+
+def text_options(options: Mapping[str, Any]) -> dict[str, str]:
+    """Return how text files are decoded and encoded where `open` is not told, as given to the filesystem.
+
+    >>> text_options({"encoding": "latin-1", "errors": None, "bucket": "demo"})
+    {'encoding': 'latin-1'}
+    >>> text_options({"encoding": "latin-99"})
+    Traceback (most recent call last):
+    ValueError: encoding: unknown encoding: latin-99
+    """
+    known = {"encoding": codecs.lookup, "errors": codecs.lookup_error}
+    found = {name: options[name] for name in known if options.get(name) is not None}
+    for name, value in found.items():
+        try:
+            known[name](value)
+        except (LookupError, TypeError) as error:
+            raise ValueError(f"{name}: {error}") from None
+    return found

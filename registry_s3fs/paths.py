@@ -71,6 +71,28 @@ class RegistryPath(str):
         return _valid(super().replace(*args, **kwargs), self.bucket)
 
 
+class ListedName(str):
+    """A path that `glob` returned: to put ``registrys3://`` before it gives the whole URL, with the bucket.
+
+    ``registrys3:///a`` would do, but Hugging Face's datasets pass URLs through `pathlib`, which makes two slashes of
+    three, and then ``a`` would be the bucket.
+
+    >>> "registrys3://" + ListedName("/a", "demo"), "see " + ListedName("/a", "demo"), ListedName("/a", "demo") + "/b"
+    ('registrys3://demo/a', 'see /a', '/a/b')
+    """
+
+    __slots__ = ("bucket",)
+    bucket: str
+
+    def __new__(cls, path: str, bucket: str = "") -> ListedName:
+        self = super().__new__(cls, path)
+        self.bucket = bucket
+        return self
+
+    def __radd__(self, before: str) -> str:
+        return "".join((before, self.bucket if before == f"{PROTOCOL}://" else "", self))
+
+
 def parse(url: str) -> RegistryPath:
     """A URL or path as a valid registry path.
 

@@ -14,6 +14,7 @@ from registry_s3fs.base import OnBucket
 from registry_s3fs.globbing import Pattern, Search
 from registry_s3fs.horizon import Horizon
 from registry_s3fs.listing import Info
+from registry_s3fs.paths import ListedName
 from registry_s3fs.records import ObjectInfo
 
 
@@ -156,28 +157,30 @@ class Searching(OnBucket):
         Of `**`, `maxdepth` is how many levels it may mean, where it is the first.
         """
         listing.check_depth(maxdepth)
-        given = stringify_path(path)
-        path = self._path(given)
-        if not has_magic(path):
-            return self._named(path, detail=detail)
-        pattern = Pattern(path, only_directories=given.endswith("/"))
-        if maxdepth is None or "**" not in pattern.parts:
-            found = Search(self.bucket, self.pool, pattern).matches()
-        else:
-            levels = pattern.parts.index("**") + maxdepth
-            infos = self.find(pattern.base, maxdepth=levels, withdirs=True, detail=True)
-            found = {name: info for name, info in infos.items() if pattern.matches(info)}
+        found = self._matches(stringify_path(path), maxdepth)
         if not withdirs:
             found = {name: info for name, info in found.items() if info["type"] != "directory"}
-        return found if detail else list(found)
+        bucket = self.parameters.bucket
+        named = {ListedName(name, bucket): info for name, info in found.items()}
+        return named if detail else list(named)
 
-    def _named(self, path: str, *, detail: bool) -> Any:
-        """What a pattern without a star means: the one path, where it exists."""
+    def _matches(self, given: str, maxdepth: int | None) -> dict[str, Info]:
+        path = self._path(given)
+        if not has_magic(path):
+            return self._named(path)
+        pattern = Pattern(path, only_directories=given.endswith("/"))
+        if maxdepth is None or "**" not in pattern.parts:
+            return Search(self.bucket, self.pool, pattern).matches()
+        levels = pattern.parts.index("**") + maxdepth
+        infos = self.find(pattern.base, maxdepth=levels, withdirs=True, detail=True)
+        return {name: info for name, info in infos.items() if pattern.matches(info)}
+
+    def _named(self, path: str) -> dict[str, Info]:
+        """Return what a pattern without a star means: the one path, where it exists."""
         try:
-            info = self.info(path)
+            return {path: self.info(path)}
         except FileNotFoundError:
-            return {} if detail else []
-        return {path: info} if detail else [path]
+            return {}
 
     def walk(
         self,

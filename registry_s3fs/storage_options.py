@@ -57,6 +57,8 @@ class StorageOptions(TypedDict, total=False):
     listings_expiry_time: float | str | None
     max_paths: _Count
     skip_instance_cache: bool
+    encoding: _Text
+    errors: _Text
     asynchronous: bool
     loop: Any
 
@@ -67,6 +69,8 @@ BESIDE_THE_TABLE = {
     "listings_expiry_time": ("float", None, "seconds for which a listing is kept"),
     "max_paths": ("int", None, "listings that are kept"),
     "skip_instance_cache": ("bool", False, "make a filesystem of its own, where fsspec would give one that is there"),
+    "encoding": ("str", None, "of text files, where open is given none: Hugging Face's datasets give it here"),
+    "errors": ("str", None, "the same: how open treats what cannot be decoded"),
     "asynchronous": ("bool", False, "taken, and without effect: zarr gives it to every filesystem"),
     "loop": ("object", None, "taken, and without effect"),
 }

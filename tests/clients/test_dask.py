@@ -66,3 +66,12 @@ def test_text_and_csv_in_blocks(fs: RegistryS3FileSystem, frame: pandas.DataFram
     assert fs.cat_file("/text/0.txt.gz")[:2] == b"\x1f\x8b"
     found = bag.read_text(fs.unstrip_protocol("/text/*.txt.gz"), **options).compute(scheduler="threads")
     assert [line.rstrip("\n") for line in found] == lines
+
+
+def test_the_names_that_a_writer_returns_are_read_back(fs: RegistryS3FileSystem, frame: pandas.DataFrame) -> None:
+    """They are paths without a bucket; with ``registrys3://`` before them, the bucket is that of the options."""
+    options: dict[str, Any] = {"storage_options": fs.storage_options}
+    table = dataframe.from_pandas(frame, npartitions=2)
+    names = table.to_csv(fs.unstrip_protocol("/csv/*.csv"), index=False, **options)
+    read = dataframe.read_csv([f"registrys3://{name}" for name in names], **options)
+    assert read.compute().to_numpy().tolist() == frame.to_numpy().tolist()
