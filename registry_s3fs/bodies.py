@@ -7,6 +7,27 @@ from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
 from io import BytesIO
+from typing import Protocol
+
+
+class Sink(Protocol):
+    """Takes a body as it comes, where there is no memory for all of it."""
+
+    @property
+    def left(self) -> int:
+        """How many bytes are yet to come."""
+
+    def space(self) -> memoryview:
+        """Return memory for the next bytes, which others share; never empty while some are left."""
+
+    def filled(self, count: int) -> None:
+        """Take in so many bytes of `space()`."""
+
+    def flush(self) -> None:
+        """Pass on what was taken in, before anybody else has the memory."""
+
+    def write(self, data: bytes | memoryview) -> None:
+        """Take the next bytes from memory of the caller's."""
 
 
 def memory(size: int) -> bytearray:

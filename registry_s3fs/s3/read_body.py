@@ -8,7 +8,7 @@ from contextlib import closing
 from typing import Any
 
 from registry_s3fs import checksums, ranges
-from registry_s3fs.bodies import Memory
+from registry_s3fs.bodies import Memory, Sink
 from registry_s3fs.errors import InvalidResponseError, replaced
 from registry_s3fs.records import ANY, Checksum, Content, Pin
 from registry_s3fs.s3 import responses
@@ -37,7 +37,7 @@ class Read:
         end: int | None = None,
         version: Pin = ANY,
         *,
-        place: memoryview | None = None,
+        place: memoryview | Sink | None = None,
         most_bytes: int | None = None,
         checksum: bool = False,
     ) -> None:
@@ -57,7 +57,7 @@ class Read:
         self.error: Exception | None = None
         self.owner: Any = None
         """Whatever who made it has put here."""
-        self.memory_for: Callable[[Read, int, int], memoryview] | None = None
+        self.memory_for: Callable[[Read, int, int], memoryview | Sink] | None = None
         """Gives the memory for the bytes from one place up to another, once these are known."""
         self._asked = Asked("GetObject", path)
         self._piece = place
@@ -74,8 +74,8 @@ class Read:
         return self.version.size or 0
 
     @property
-    def piece(self) -> memoryview:
-        """The memory of the range, once that is known."""
+    def piece(self) -> memoryview | Sink:
+        """The memory of the range, or what takes it, once that is known."""
         return self._piece if self._piece is not None else memoryview(b"")
 
     @property
@@ -90,8 +90,8 @@ class Read:
         """Where the next answer must begin; negative, counted from the object's end."""
         return self.start + self.received
 
-    def accept(self, answer: Mapping[str, Any]) -> memoryview:
-        """Return the memory for what an answer brings.
+    def accept(self, answer: Mapping[str, Any]) -> memoryview | Sink:
+        """Return the memory for what an answer brings, or what takes it.
 
         Raises:
             InvalidResponseError: it is another range or size than was asked for, or proves itself in none.
@@ -109,29 +109,34 @@ class Read:
             self.version = Pin(self.version.etag or etag, self.version.version_id, found.size)
             self.stored = checksums.stored(answer)
             self._begin(found.start, found.end)
-        return self.piece[self.received :] if self.received else self.piece
+        piece = self.piece
+        return piece[self.received :] if self.received and isinstance(piece, memoryview) else piece
 
     def _begin(self, start: int, end: int) -> None:
         if self._most is not None:
             end = min(end, start + self._most)
+        asked_for = self._length
         self.start, self.end = start, end
         if self._piece is None and self.memory_for is not None:
             self._piece = self.memory_for(self, start, end)
         elif self._piece is None:
             self._memory = Memory(end - start)
             self._piece = self._memory.view()
-        elif len(self._piece) != end - start:
-            raise self._asked.refused(f"it brings {end - start} bytes, where {len(self._piece)} were asked for")
+        elif self._length != asked_for:
+            raise self._asked.refused(f"it brings {self._length} bytes, where {asked_for} were asked for")
         self._is_begun = True
 
     def receive(self, body: Any) -> None:
         """Take the body of an accepted answer of boto3's to its end; where it breaks, what came is kept."""
         with closing(body):
             while not self.is_whole:
-                data = body.read(min(STEP_BYTES, len(self.piece) - self.received))
+                data = body.read(min(STEP_BYTES, self._length - self.received))
                 if not data:
                     raise ConnectionResetError(errno.ECONNRESET, "the answer's body is shorter than it said")
-                self.piece[self.received : self.received + len(data)] = data
+                if isinstance(self.piece, memoryview):
+                    self.piece[self.received : self.received + len(data)] = data
+                else:
+                    self.piece.write(data)
                 self.received += len(data)
             if self._most is None:
                 body.read(1)  # boto3 compares a checksum when nothing more comes
@@ -144,7 +149,12 @@ class Read:
     @property
     def is_whole(self) -> bool:
         """Whether all of it is there."""
-        return self.is_past_end or (self._is_begun and self.received == len(self.piece))
+        return self.is_past_end or (self._is_begun and self.received == self._length)
+
+    @property
+    def _length(self) -> int:
+        """Of the range; 0 where its end is not known."""
+        return 0 if self.end is None else self.end - self.start
 
     def content(self) -> Content:
         """Return the bytes, of which memory was taken. It must be whole."""
@@ -156,5 +166,5 @@ class Read:
     def release(self) -> None:
         """Let go of the memory; see `bodies.Memory.view`."""
         piece, self._piece = self._piece, None
-        if piece is not None and self._memory is not None:
+        if isinstance(piece, memoryview) and self._memory is not None:
             piece.release()

@@ -8,7 +8,7 @@ from contextlib import closing
 from typing import Protocol
 
 from registry_s3fs import ranges
-from registry_s3fs.bodies import naming_path
+from registry_s3fs.bodies import Sink, naming_path
 from registry_s3fs.bucket import Bucket
 from registry_s3fs.checks import Check
 from registry_s3fs.concurrency import Pool
@@ -22,17 +22,18 @@ class Target(Protocol):
     most_pieces: int | None
     """So many may be under way or waiting for their turn; None: any number."""
 
-    def begin(self, start: int, end: int) -> None:
-        """Prepare for an object's bytes from `start` up to `end`, which may be none."""
+    def begin(self, start: int, end: int, *, in_order: bool) -> None:
+        """Prepare for an object's bytes from `start` up to `end`, which may be none. `in_order`: whether pieces are
+        taken in their order, whatever `open` says."""
 
-    def place(self, start: int, end: int) -> memoryview:
-        """Return memory for a piece."""
+    def place(self, start: int, end: int) -> memoryview | Sink:
+        """Return memory for a piece, or, where pieces need not be taken in their order, what takes it as it comes."""
 
     def open(self) -> bool:
         """Get ready to take pieces, if that has not been done; return whether it takes them in their order only."""
 
-    def take(self, start: int, piece: memoryview) -> None:
-        """Take a piece that has come, in memory that `place` gave, and release it."""
+    def take(self, start: int, piece: memoryview | Sink) -> None:
+        """Take a piece that has come, to where `place` said, and release its memory."""
 
     def finish(self) -> None:
         """All has come."""
@@ -116,7 +117,7 @@ class Download:
         read.memory_for = self._memory_for
         return read
 
-    def _memory_for(self, read: Read, start: int, end: int) -> memoryview:
+    def _memory_for(self, read: Read, start: int, end: int) -> memoryview | Sink:
         """The memory for what the first answer brings, now that it has told of the object."""
         self._version = read.version
         self._check = self._compared(read.stored) if self._compared else None
@@ -129,7 +130,7 @@ class Download:
         end = size if self._end is None else min(self._end, size)
         self._turns = _Turns(start)
         with naming_path(self.path):
-            self._target.begin(start, max(start, end))
+            self._target.begin(start, max(start, end), in_order=self._check is not None)
         self._pieces = deque(ranges.split_for_reading(until, end))
 
     def took(self, read: Read) -> None:
@@ -151,8 +152,10 @@ class Download:
             self._check = self._compared(None) if self._compared else None
             self._begin(0, 0, 0)
             self._turns.put(0, memoryview(b""))
-        else:
+        elif isinstance(read.piece, memoryview):
             self._turns.put(read.start, read.piece)
+        else:
+            self._target.take(read.start, read.piece)
         in_order = self._target.open() or self._check is not None
         for start, piece in self._turns.ready() if in_order else self._turns.all():
             if self._check is not None:

@@ -20,6 +20,7 @@ from typing import Any
 from xml.etree.ElementTree import ParseError, fromstring
 
 from registry_s3fs import checksums, pages
+from registry_s3fs.bodies import Sink
 from registry_s3fs.errors import FileExpired, InvalidResponseError
 from registry_s3fs.records import Body
 from registry_s3fs.redaction import redact
@@ -100,8 +101,9 @@ _CONVERTED: dict[str, Callable[[str], Any]] = {
 _DISPENSABLE = frozenset(("Expires", "TagCount"))
 """Left out where they cannot be read; what is wrong with others is said by whoever needs them."""
 
-Accept = Callable[[Mapping[str, Any]], memoryview]
-"""Takes the fields of an answer about an object, and gives the memory for its body, or for the first bytes of it.
+Accept = Callable[[Mapping[str, Any]], "memoryview | Sink"]
+"""Takes the fields of an answer about an object, and gives the memory for its body, or for the first bytes of it, or
+what takes them.
 
 It raises an `OSError` where the answer is not what was asked for.
 """
@@ -373,7 +375,7 @@ def is_boto3s_turn(left: Sequence[tuple[Any, Call | None]], at_once: int) -> boo
     return len(left) >= at_once or any(call is not None and call.is_unreachable for _, call in left)
 
 
-def _accepted(call: Call, head: Head, accept: Accept) -> memoryview:
+def _accepted(call: Call, head: Head, accept: Accept) -> memoryview | Sink:
     """The memory for the body of an object, if the answer is the one that was asked for."""
     fields = _fields(head, GET_FIELDS)
     if not fields.get("ETag"):

@@ -56,7 +56,10 @@ class Connection:
         pieces: Sequence[Any] = (head + body,) if len(body) <= SCRATCH_BYTES else (head, body)
         for piece in pieces:
             yield from self._send(memoryview(piece))
-        yield from self._receive(reader)
+        try:
+            yield from self._receive(reader)
+        finally:
+            reader.pause()
 
     def _connect(self) -> Steps:
         error: OSError | None = None
@@ -115,6 +118,7 @@ class Connection:
         is_tls = self._endpoint.context is not None
         event = EVENT_READ
         while True:
+            reader.pause()
             yield event
             while True:
                 space = reader.space()

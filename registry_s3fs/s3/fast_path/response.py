@@ -10,6 +10,7 @@ import re
 from collections.abc import Callable
 from typing import NamedTuple
 
+from registry_s3fs.bodies import Sink
 from registry_s3fs.ranges import MAX_OBJECT_BYTES, MIB
 
 SCRATCH_BYTES = 32 * 1024
@@ -55,8 +56,9 @@ class Head(NamedTuple):
     """Whether the connection may be used again."""
 
 
-Place = Callable[[Head], memoryview]
-"""Gives the memory for the body of a success. Where that is shorter than the body, no more is received."""
+Place = Callable[[Head], "memoryview | Sink"]
+"""Gives the memory for the body of a success, or what takes it. Where that is shorter than the body, no more is
+received."""
 
 
 def parse_head(block: bytes | bytearray | memoryview, method: str) -> Head:
@@ -132,6 +134,7 @@ class ResponseReader:
         self._at = 0
         """Bytes of the head in the scratch memory."""
         self._target: memoryview | None = None
+        self._sink: Sink | None = None
         self._chunks: _Chunks | None = None
 
     def begin(self, scratch: bytearray) -> None:
@@ -140,13 +143,15 @@ class ResponseReader:
 
     def end(self) -> None:
         """Let go of all memory but the document's."""
-        self.place, self._target, self._chunks = None, None, None
+        self.place, self._target, self._sink, self._chunks = None, None, None, None
         self.begin(bytearray())
 
     def space(self) -> memoryview:
         """Return where the next bytes go; never empty before the answer is whole."""
         if self._target is not None:
             return self._target[self.received :]
+        if self._sink is not None:
+            return self._sink.space()
         return self._scratch[self._at :]
 
     def filled(self, count: int) -> bool:
@@ -158,6 +163,10 @@ class ResponseReader:
         if self._target is not None:
             self.received += count
             return self.received == len(self._target)
+        if self._sink is not None:
+            self.received += count
+            self._sink.filled(count)
+            return not self._sink.left
         if self._chunks is not None:
             return self._chunks.feed(self._scratch[:count])
         searched, self._at = self._at, self._at + count
@@ -172,6 +181,11 @@ class ResponseReader:
         self.head = head = parse_head(self._scratch[: end + 4], self._method)
         self.reusable, self._at = head.keeps_open, 0
         return self._begin_body(head, rest)
+
+    def pause(self) -> None:
+        """Note that nothing more is there at present, and others may receive."""
+        if self._sink is not None:
+            self._sink.flush()
 
     def _begin_body(self, head: Head, rest: memoryview) -> bool:
         """Take the first bytes of a body, which came with its head."""
@@ -189,19 +203,30 @@ class ResponseReader:
             raise NotPlainError("more bytes follow than its length says")
         if not (head.length or is_object):
             return True
-        self._target = target = self._memory_for(head, head.length)
+        target = self._memory_for(head, head.length)
+        if not isinstance(target, memoryview):
+            return self._begin_sink(target, head.length, rest)
+        self._target = target
         taken = min(len(rest), len(target))
         target[:taken] = rest[:taken]
         self.received = taken
         return taken == len(target)
 
+    def _begin_sink(self, sink: Sink, length: int, rest: memoryview) -> bool:
+        self._sink, self.reusable = sink, self.reusable and sink.left == length
+        rest = rest[: sink.left]
+        sink.write(rest)
+        self.received = len(rest)
+        return not sink.left
+
     def _is_object(self, head: Head) -> bool:
         return self.place is not None and head.status in (200, 206)
 
-    def _memory_for(self, head: Head, length: int) -> memoryview:
+    def _memory_for(self, head: Head, length: int) -> memoryview | Sink:
         if self.place is not None and self._is_object(head):
             target = self.place(head)
-            self.reusable = self.reusable and len(target) == length
+            if isinstance(target, memoryview):
+                self.reusable = self.reusable and len(target) == length
             return target
         if length > (MAX_ERROR_BYTES if head.status >= 300 else MAX_DOCUMENT_BYTES):
             raise NotPlainError("a document is too long")
