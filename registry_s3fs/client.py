@@ -14,7 +14,7 @@ from weakref import WeakSet, WeakValueDictionary
 
 from registry_s3fs import interruption, regions
 from registry_s3fs.parameters import DriverParameters
-from registry_s3fs.redaction import guard_loggers, redact, show_log
+from registry_s3fs.redaction import guard_loggers, know, redact, show_log
 from registry_s3fs.s3 import botocore_private, events, retry
 from registry_s3fs.s3.botocore_private import Listeners
 from registry_s3fs.s3.fast_path.client import FastPath
@@ -195,6 +195,7 @@ def s3_client(parameters: DriverParameters) -> Any:
     """
     from botocore.config import Config
 
+    know(parameters.secretkey, parameters.sessiontoken)
     client = _session(parameters.profile).client(
         "s3",
         region_name=regions.as_host_label(parameters.region),

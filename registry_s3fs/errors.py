@@ -403,9 +403,9 @@ def ignores_range(path: str) -> OSError:
     return OSError(errno.ENOTSUP, "the server ignores the Range header, so parts of files cannot be read", path)
 
 
-def copied_too_little(stored_bytes: int, size: int, path: str) -> OSError:
-    """For a server that says yes to CopyObject and does not do it, which the copy's size shows."""
-    text = f"the server's CopyObject stored {stored_bytes} bytes of {size}; the source is as it was"
+def stored_too_little(operation: str, stored_bytes: int, size: int, path: str) -> OSError:
+    """For a server that says yes to a copy and does not do it, which the copy's size shows."""
+    text = f"the server's {operation} stored {stored_bytes} bytes of {size}; a source elsewhere is as it was"
     return OSError(errno.ENOTSUP, text, path)
 
 

@@ -17,7 +17,7 @@ from weakref import WeakSet
 from registry_s3fs import interruption, outcomes, ranges
 from registry_s3fs.bucket import Bucket
 from registry_s3fs.concurrency import Pool, clean_up, first_result, leave, settle
-from registry_s3fs.errors import copied_nothing, uncertain
+from registry_s3fs.errors import copied_nothing, stored_too_little, uncertain
 from registry_s3fs.records import PLAIN, Body, Description, ObjectInfo, Part, Pin
 from registry_s3fs.threads import background
 
@@ -188,6 +188,8 @@ class MultipartUpload:
             if not (outcomes.is_in_doubt(error) and self._is_published(parts, error, exclusive)):
                 raise
         self._is_loose = False
+        if self._has_copies and self._bucket.parameters.regionendpoint:
+            self._check_size(sum(part.size for part in parts))
 
     def _is_published(self, parts: Sequence[Part], error: OSError, exclusive: bool) -> bool:
         """Whether the completion was carried out whose answer was lost: then the upload is gone, and its object is
@@ -219,6 +221,15 @@ class MultipartUpload:
         stored = {part.number: part.size for part in self._bucket.list_parts(self._key, self.upload_id)}
         if any(stored.get(part.number) != part.size for part in parts):
             raise copied_nothing(self._bucket.path(self._key))
+
+    def _check_size(self, size: int) -> None:
+        """Such stores may also put together less than they have been given."""
+        try:
+            stored = self._bucket.head(self._key, explain=False).size
+        except FileNotFoundError:
+            stored = 0
+        if stored != size:
+            raise stored_too_little("CompleteMultipartUpload", stored, size, self._bucket.path(self._key))
 
     def cancel(self) -> None:
         """Throw the parts away; an upload that is no more is no error."""

@@ -158,6 +158,8 @@ def _name(tag: str) -> str:
 
 
 def _flag(text: str) -> bool:
+    if text not in ("true", "false"):
+        raise ValueError(text)
     return text == "true"
 
 

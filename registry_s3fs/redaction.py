@@ -36,8 +36,21 @@ _SHOWN = 4
 """Last characters of an access key, to tell which it is; nothing of one shorter than `_LONG`."""
 _LONG = 16
 
+_MOST_KNOWN = 64
+_known: dict[str, None] = {}
+"""Secrets that are in use, the newest last."""
+
 LOGGERS = ("botocore", "boto3", "urllib3", "s3transfer", "registry_s3fs")
 """Whoever logs below these names may log a signed request."""
+
+
+def know(*secrets: str) -> None:
+    """Mask these wherever they stand, too: a server may repeat one without a name beside it."""
+    for secret in secrets:
+        if len(secret) >= _LONG and secret not in _known:
+            _known[secret] = None
+    for oldest in list(_known)[:-_MOST_KNOWN]:
+        _known.pop(oldest, None)
 
 
 def redact(text: str) -> str:
@@ -50,6 +63,8 @@ def redact(text: str) -> str:
     >>> redact("<AWSAccessKeyId>AKIDEXAMPLE00001</AWSAccessKeyId><SignatureProvided>0af3</SignatureProvided>")
     '<AWSAccessKeyId>***0001</AWSAccessKeyId><SignatureProvided>***</SignatureProvided>'
     """
+    for secret in list(_known):
+        text = text.replace(secret, MASK)
     text = _SECRETS.sub(lambda found: (found["keep"] or found["quoted"] or found["bytes"]) + MASK, text)
     return _ACCESS_KEYS.sub(lambda found: found["keep"] + _end(found["key"]), text)
 

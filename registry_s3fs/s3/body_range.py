@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 from registry_s3fs.errors import ignores_range
 from registry_s3fs.ranges import MAX_OBJECT_BYTES
-from registry_s3fs.s3.responses import Answer, Asked, count
+from registry_s3fs.s3.responses import Answer, Asked, count, status
 
 
 class BodyRange(NamedTuple):
@@ -39,6 +39,8 @@ def body_range(answer: Answer, start: int, end: int | None, known_size: int | No
     length = count(answer, "ContentLength", asked) if answer.get("ContentLength") is not None else None
     said = answer.get("ContentRange")
     if said is None:
+        if status(answer) == 206 and (start < 0 or (end is None and not start)):
+            raise asked.refused("it has no ContentRange")
         found = _without_content_range(length, start, end, known_size, asked)
     else:
         found = _by_content_range(said, start, end, known_size, asked)
@@ -82,7 +84,8 @@ def _without_content_range(
     if start > 0 or length > -start > 0:
         raise ignores_range(asked.path)
     if end is None:
-        return BodyRange(0, length, length)
+        # As many bytes as were asked for, counted from the object's end: all of it, or the range's.
+        return BodyRange(0, length, None if start == -length < 0 and known_size is None else length)
     # Nothing but the object's size tells whether the body is all of it, or a range's bytes, or some of them.
     return BodyRange(0, min(length, end), None if known_size is None else length)
 

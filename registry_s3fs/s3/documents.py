@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import MutableMapping
 from typing import Any
+from xml.etree.ElementTree import Element, ParseError, fromstring
 
 ROOTS = {
     "ListObjectsV2": "ListBucketResult",
@@ -28,6 +29,15 @@ FOREIGN_ROOTS = frozenset(("", "html", "ListAllMyBucketsResult", *ROOTS.values()
 names of their own (rclone's ``InitiateMultipartUpload``, moto's ``ListPartsResponse``)."""
 WITHOUT_DOCUMENT = ("PutObject", "UploadPart", "DeleteObject", "AbortMultipartUpload", "PutObjectTagging")
 """Operations whose success has no body."""
+
+SINGLE = frozenset(
+    (
+        *("Key", "ETag", "Size", "LastModified", "StorageClass", "VersionId", "IsLatest", "UploadId", "PartNumber"),
+        *("Initiated", "IsTruncated", "NextContinuationToken", "NextPartNumberMarker", "NextKeyMarker"),
+        *("NextUploadIdMarker", "NextVersionIdMarker", "Prefix", "Value", "Bucket", "Location", "Code", "Message"),
+    )
+)
+"""Elements that are read: each holds a text alone, and stands once below the one that it is in."""
 
 DOCUMENT = "Document"
 """Field of an answer: the root of its document, which is the operation's."""
@@ -95,6 +105,57 @@ def check(
     if is_foreign:
         customized_response_dict[FOREIGN] = _described(body, found)
         response_dict["body"] = b""
+
+
+def check_elements(
+    operation_model: Any,
+    response_dict: MutableMapping[str, Any],
+    customized_response_dict: dict[str, Any],
+    **event: Any,
+) -> None:
+    """Handler of the same event, after `check`: botocore makes lists of elements that come twice, and objects of those
+    that hold others, where it has a text otherwise. Of an error, the status is left then."""
+    body = response_dict["body"]
+    found = oddity(body) if isinstance(body, bytes) else ""
+    if not found:
+        return
+    response_dict["body"] = b""
+    if response_dict["status_code"] < 300:
+        customized_response_dict[FOREIGN] = f"a document {found}"
+        customized_response_dict.pop(DOCUMENT, None)
+
+
+def oddity(body: bytes) -> str:
+    """Return what no document of S3's has in a body; "" of one that is well, or is no document at all.
+
+    >>> oddity(b"<Error><Code>A</Code><Code>B</Code></Error>"), oddity(b"<Error><Code><x/></Code></Error>")
+    ('with <Code> twice', 'with an element in <Code>')
+    >>> oddity(b"<R><IsTruncated>True</IsTruncated></R>"), oddity(b"<R><Part/><Part/></R>")
+    ("whose IsTruncated is 'True'", '')
+    """
+    if not body.strip():
+        return ""
+    try:
+        document = fromstring(body)  # noqa: S314  # bounded, and as botocore does
+    except (ParseError, ValueError, LookupError):  # of unknown encodings, too
+        return ""
+    return next(filter(None, map(_oddity_in, document.iter())), "")
+
+
+def _oddity_in(element: Element) -> str:
+    seen = set()
+    for child in element:
+        name = child.tag.rpartition("}")[2]
+        if name not in SINGLE:
+            continue
+        if name in seen:
+            return f"with <{name}> twice"
+        if len(child):
+            return f"with an element in <{name}>"
+        if name == "IsTruncated" and (child.text or "").strip() not in ("true", "false"):
+            return f"whose IsTruncated is {child.text!r}"
+        seen.add(name)
+    return ""
 
 
 def _described(body: bytes, found: str) -> str:

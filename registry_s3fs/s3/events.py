@@ -21,6 +21,8 @@ def register(client: Any, region: str, *, is_aws: bool, requester_pays: bool) ->
     for operation in documents.OPERATIONS:
         events.register(f"before-parse.*.{operation}", documents.check)
     events.register("before-parse.*.ListObjectsV2", pages.fill)  # after the check: it leaves no body
+    for operation in documents.OPERATIONS:
+        events.register(f"before-parse.*.{operation}", documents.check_elements)
     events.register("before-call.s3.HeadBucket", begin_lookup)
     events.register("after-call.s3.HeadBucket", end_lookup)
     events.register("after-call-error.s3.HeadBucket", end_lookup)

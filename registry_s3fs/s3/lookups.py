@@ -45,6 +45,7 @@ class Lookups(Requests):
         except PermissionError as error:
             raise self._why_denied(key, error) from error.__cause__
         asked = self._asked("HeadObject", key)
+        responses.is_of_version(answer, version_id, asked)
         try:
             return responses.described(key, answer, asked)
         except InvalidResponseError:
@@ -139,13 +140,13 @@ class Lookups(Requests):
             request["Delimiter"] = delimiter
         if start_after:
             request["StartAfter"] = start_after
-        paging, seen, left = responses.Paging(asked), set[str](), limit
+        paging, seen, left = responses.Paging(asked, always_tells=self._is_aws), set[str](), limit
         while True:
             if limit:
                 request["MaxKeys"] = left
             answer = self._page(request, prefix)
             page = self._checked(answer, listing, asked)
-            paging.check_new(page.objects)
+            paging.check_new([item.key for item in page.objects])
             page = replace(page, prefixes=[each for each in page.prefixes if each not in seen])
             seen.update(page.prefixes)
             first = page.objects[0].key if page.objects else next(iter(page.prefixes), None)
@@ -187,12 +188,14 @@ class Lookups(Requests):
         """ListObjectVersions of one key, newest first; without delete markers."""
         asked = self._asked("ListObjectVersions", key)
         request: dict[str, Any] = {"Prefix": key}
-        paging = responses.Paging(asked)
+        paging = responses.Paging(asked, always_tells=self._is_aws)
         while True:
             answer = self._send("list_object_versions", key, request)
             found = responses.versions(answer, key, asked)
             yield from (each for each in found if each.key == key)
-            first = next(((row["Key"], row.get("VersionId")) for row in responses.rows_of_versions(answer)), None)
+            names = [(row["Key"], str(row.get("VersionId"))) for row in responses.rows_of_versions(answer)]
+            paging.check_new(names)
+            first = names[0] if names else None
             following = paging.following(answer, first, "NextKeyMarker", "NextVersionIdMarker")
             if not following or following[0] > key:
                 return

@@ -99,6 +99,7 @@ class Read:
             SizeUnknownError: it does not tell the object's size, and nothing else has.
         """
         responses.is_not_foreign(answer, self._asked)
+        responses.is_of_version(answer, self.version.version_id, self._asked)
         etag = responses.text(answer, "ETag", self._asked)
         if self.version.etag and not responses.is_same(etag, self.version.etag):  # some servers ignore If-Match
             raise replaced(self._asked.path)
@@ -130,7 +131,7 @@ class Read:
         """Take the body of an accepted answer of boto3's to its end; where it breaks, what came is kept."""
         with closing(body):
             while not self.is_whole:
-                data = body.read(min(STEP_BYTES, self._length - self.received))
+                data = _read(body, min(STEP_BYTES, self._length - self.received))
                 if not data:
                     raise ConnectionResetError(errno.ECONNRESET, "the answer's body is shorter than it said")
                 if isinstance(self.piece, memoryview):
@@ -139,7 +140,7 @@ class Read:
                     self.piece.write(data)
                 self.received += len(data)
             if self._most is None:
-                body.read(1)  # boto3 compares a checksum when nothing more comes
+                _read(body, 1)  # boto3 compares a checksum when nothing more comes
 
     @property
     def is_begun(self) -> bool:
@@ -168,3 +169,12 @@ class Read:
         piece, self._piece = self._piece, None
         if isinstance(piece, memoryview) and self._memory is not None:
             piece.release()
+
+
+def _read(body: Any, most: int) -> bytes:
+    try:
+        data: bytes = body.read(most)
+    except (ValueError, TypeError) as error:  # of a chunk's size that is none
+        text = f"the answer's body is not well formed: {error}"
+        raise ConnectionResetError(errno.ECONNRESET, text) from None
+    return data

@@ -16,7 +16,7 @@ from registry_s3fs.s3.fast_path.client import Call, FastPath, is_boto3s_turn
 from registry_s3fs.s3.read_body import Read, SizeUnknownError
 from registry_s3fs.s3.requests import version
 from registry_s3fs.s3.uploads import Uploads
-from registry_s3fs.s3.writes import FAILED_CONDITION, IF_MATCH, UNSUPPORTED
+from registry_s3fs.s3.writes import FAILED_CONDITION, IF_MATCH
 
 GET = "GetObject"
 OUT_OF_RANGE = frozenset(("InvalidRange", "416"))
@@ -127,7 +127,11 @@ class Reads(Uploads):
         said = responses.code(call.error)
         if said in OUT_OF_RANGE:
             read.error = self._judged(read, read.error)
-        elif read.version.etag and not self._is_aws and said in UNSUPPORTED | FAILED_CONDITION:
+        elif (
+            read.version.etag
+            and not self._is_aws
+            and (said in FAILED_CONDITION or responses.is_unsupported(call.error))
+        ):
             read.error = None  # the store may not know the condition
             return False
         return True

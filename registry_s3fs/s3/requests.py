@@ -19,7 +19,7 @@ from registry_s3fs.s3.responses import Asked
 
 MISREAD = (ValueError, TypeError, KeyError, AttributeError, OverflowError, RuntimeError)
 """What botocore's parser, and what decodes keys after it, raise of a number, time or text that is none."""
-READERS = ("botocore.parsers", "botocore.handlers")
+READERS = ("botocore.parsers", "botocore.handlers", "urllib3.response", "http.client")
 
 
 class Requests:
@@ -100,7 +100,7 @@ def version(version_id: str) -> Mapping[str, str]:
 
 
 def _is_of_parser(traceback: TracebackType | None) -> bool:
-    """Whether an exception came up while botocore read an answer."""
+    """Whether an exception came up while an answer was read."""
     while traceback is not None:
         if traceback.tb_frame.f_globals.get("__name__") in READERS:
             return True

@@ -11,14 +11,18 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime, timezone
 from email.utils import parsedate_to_datetime
 from typing import Any, NamedTuple
+from urllib.parse import unquote_plus
 
 from registry_s3fs.errors import InvalidResponseError, from_code, invalid_response
-from registry_s3fs.ranges import MAX_OBJECT_BYTES
+from registry_s3fs.paths import MAX_KEY_BYTES
+from registry_s3fs.ranges import MAX_OBJECT_BYTES, MAX_PARTS
 from registry_s3fs.records import ObjectInfo, Part, Upload
 from registry_s3fs.s3.documents import DOCUMENT, FOREIGN, ROOTS, TEXT
 
 Answer = Mapping[str, Any]
 
+UNSUPPORTED = frozenset(("NotImplemented", "501", "MethodNotAllowed", "405", "UnsupportedOperation", "NotSupported"))
+"""What stores say to an operation or a header that they do not know."""
 MAX_EMPTY_PAGES = 30
 """So many pages of a listing may follow one another without a name and with more to come."""
 
@@ -94,9 +98,37 @@ def utc(when: datetime) -> datetime:
 def is_document(answer: Answer, asked: Asked, *proofs: str) -> None:
     """That the answer is the operation's document, which its root or one of the fields `proofs` shows."""
     is_not_foreign(answer, asked)
-    root = ROOTS.get(asked.operation, "")
-    if answer.get(DOCUMENT) != root and not any(field in answer for field in proofs):
+    if not any(field in answer for field in proofs):
+        has_root(answer, asked)
+
+
+def has_root(answer: Answer, asked: Asked) -> None:
+    """That the answer is the operation's document, which its root alone shows."""
+    is_not_foreign(answer, asked)
+    root = ROOTS[asked.operation]
+    if answer.get(DOCUMENT) != root:
         raise asked.refused(f"it has no {root}")
+
+
+def is_list(answer: Answer, asked: Asked, *fields: str) -> None:
+    """That the answer is the operation's document, and that it tells anything: S3 sends no empty one."""
+    is_document(answer, asked, *fields)
+    if not any(field in answer for field in fields):
+        raise asked.refused(f"its {ROOTS[asked.operation]} is empty")
+
+
+def is_of(answer: Answer, field: str, asked_for: str, asked: Asked) -> None:
+    """That what an answer tells of what it is about, if it does, is what was asked for. (A gateway may have put keys
+    below others, and XML cannot hold all keys.)"""
+    told = answer.get(field)
+    if not told or not asked_for.isprintable():
+        return
+    if not isinstance(told, str) or not any(
+        one.endswith(other)
+        for told_as in (told, unquote_plus(told))
+        for one, other in ((told_as, asked_for), (asked_for, told_as))
+    ):
+        raise asked.refused(f"it is about the {field} {told!r}, where {asked_for!r} was asked for")
 
 
 def is_not_foreign(answer: Answer, asked: Asked) -> None:
@@ -110,6 +142,13 @@ def etag(answer: Answer, asked: Asked) -> str:
     if answer.get(FOREIGN) != TEXT:
         is_not_foreign(answer, asked)
     return text(answer, "ETag", asked)
+
+
+def is_of_version(answer: Answer, version_id: str, asked: Asked) -> None:
+    """That an answer is about the version that was asked for, if one was and it tells."""
+    told = answer.get("VersionId")
+    if version_id and told and told != version_id:
+        raise asked.refused(f"it is of the version {told!r}, where {version_id!r} was asked for")
 
 
 def is_same(one: str, other: str) -> bool:
@@ -130,6 +169,16 @@ def code(error: BaseException | None) -> str:
     """S3's code of an error of boto3, if it has one."""
     response = getattr(error, "response", None) or {}
     return str(response.get("Error", {}).get("Code", ""))
+
+
+def status(answer: Answer) -> int:
+    """The HTTP status of an answer of boto3's, or of an error's; 0 where it is not told."""
+    return int(answer.get("ResponseMetadata", {}).get("HTTPStatusCode") or 0)
+
+
+def is_unsupported(error: BaseException | None) -> bool:
+    """Whether a server says that it does not know an operation or a header, by code or status."""
+    return code(error) in UNSUPPORTED or status(getattr(error, "response", None) or {}) == 501
 
 
 # Objects
@@ -189,7 +238,7 @@ def page(answer: Answer, listing: Listing, asked: Asked) -> tuple[list[ObjectInf
 
     All begin with the prefix asked for. Keys that S3 would have folded into a common prefix are folded here.
     """
-    is_document(answer, asked, *_LISTS)
+    is_list(answer, asked, *_LISTS)
     contents = answer.get("Contents") or ()
     objects = _quickly(contents, listing.prefix)
     if objects is None:
@@ -198,6 +247,8 @@ def page(answer: Answer, listing: Listing, asked: Asked) -> tuple[list[ObjectInf
     if len({item.key for item in objects}) < len(objects):
         raise asked.refused("it names a key twice")
     prefixes = answer.get("CommonPrefixes") or ()
+    if not contents and not prefixes:
+        _is_truly_empty(answer, listing, asked)
     check_within(prefixes, "Prefix", listing.prefix, asked)
     names: dict[str, None] = dict.fromkeys(found["Prefix"] for found in prefixes)
     if not listing.delimiter:
@@ -214,6 +265,13 @@ def page(answer: Answer, listing: Listing, asked: Asked) -> tuple[list[ObjectInf
     return objects, list(names)
 
 
+def _is_truly_empty(answer: Answer, listing: Listing, asked: Asked) -> None:
+    """That a page without names, which proves nothing, does not tell of another listing."""
+    is_of(answer, "Prefix", listing.prefix, asked)
+    if answer.get("KeyCount"):
+        raise asked.refused(f"KeyCount is {answer['KeyCount']}, and it has no names")
+
+
 def _quickly(contents: Iterable[Answer], prefix: str) -> list[ObjectInfo] | None:
     """The objects of a page where all are as S3 has them and begin with the prefix; None where one is not."""
     found = []
@@ -221,6 +279,8 @@ def _quickly(contents: Iterable[Answer], prefix: str) -> list[ObjectInfo] | None
         for row in contents:
             key, size, tag, modified = row["Key"], row["Size"], row["ETag"], row["LastModified"]
             if not (key and tag and 0 <= size <= MAX_OBJECT_BYTES and key.startswith(prefix)):
+                return None
+            if len(key) > MAX_KEY_BYTES:
                 return None
             if modified.tzinfo is not timezone.utc:
                 modified = utc(modified)
@@ -236,6 +296,8 @@ def check_within(rows: Iterable[Answer], field: str, prefix: str, asked: Asked) 
         name = row.get(field)
         if not isinstance(name, str) or not name:
             raise asked.refused(f"it has no {field}")
+        if len(name) > MAX_KEY_BYTES:
+            raise asked.refused(f"it names {name[:80]!r}..., which is longer than any key")
         if not name.startswith(prefix):
             raise asked.refused(f"it names {name!r}, which does not begin with the prefix {prefix!r}")
 
@@ -275,20 +337,32 @@ class Paging:
     []
     """
 
-    def __init__(self, asked: Asked) -> None:
+    def __init__(self, asked: Asked, *, always_tells: bool = False) -> None:
+        """`always_tells`: whether the server is S3 itself, which tells of each page whether another one follows."""
         self._asked = asked
+        self._always_tells = always_tells
         self._markers: set[tuple[Any, ...]] = set()
         self._firsts: set[Any] = set()
         self._empty = 0
-        self._before: Sequence[ObjectInfo] = ()
+        self._furthest: Any = None
+        """The last name so far, in the order of names."""
+        self._page_before: Sequence[Any] = ()
+        self._out_of_order: set[int] = set()
+        """Hashes of names that came behind a later one: not all stores list in order."""
 
-    def check_new(self, objects: Sequence[ObjectInfo]) -> None:
-        """Raise `InvalidResponseError` where a page names keys of the page before. (Not all stores list in order.)"""
-        before, self._before = self._before, objects
-        if not (before and objects) or objects[0].key > before[-1].key:
+    def check_new(self, names: Sequence[Any]) -> None:
+        """Raise `InvalidResponseError` where a page has a name that an earlier one had."""
+        before, self._page_before = self._page_before, names
+        if not names:
             return
-        if not {item.key for item in before}.isdisjoint(item.key for item in objects):
-            raise self._asked.refused("it names keys that the page before has named")
+        if self._furthest is None or names[0] > self._furthest:
+            self._furthest = max(names)
+            return
+        again = [name for name in names if name == self._furthest or hash(name) in self._out_of_order]
+        if again or not set(before).isdisjoint(names):
+            raise self._asked.refused(f"it names {(again or names)[0]!r}, as a page before, so the listing never ends")
+        self._out_of_order.update(map(hash, names))
+        self._furthest = max(self._furthest, *names)
 
     def following(self, answer: Answer, first: Any, *fields: str) -> list[Any]:
         """Where the next page begins, by the markers in `fields`, of which the first must be there; nothing after the
@@ -298,6 +372,8 @@ class Paging:
             InvalidResponseError: the listing stands still.
         """
         markers = [answer.get(field) for field in fields]
+        if self._always_tells and not isinstance(answer.get("IsTruncated"), bool):
+            raise self._asked.refused("it has no IsTruncated")
         if not answer.get("IsTruncated", fields == ("NextContinuationToken",) and bool(markers[0])):
             return []
         if markers[0] in (None, ""):
@@ -319,7 +395,7 @@ class Paging:
 
 def copied(answer: Answer, result: str, asked: Asked) -> str:
     """The ETag of a copy, which alone confirms it; `result` is the field that it is in."""
-    is_not_foreign(answer, asked)
+    has_root(answer, asked)
     told = answer.get(result)
     if not isinstance(told, Mapping):
         raise asked.refused(f"it has no {result}")
@@ -345,28 +421,32 @@ def not_deleted(
     return failed
 
 
-def completed_etag(answer: Answer, asked: Asked) -> str:
+def completed_etag(answer: Answer, key: str, asked: Asked) -> str:
     """The ETag of a CompleteMultipartUpload, by which it is confirmed; "" of stores that tell none, as Ceph's. Some
     tell another one than their HEADs."""
-    is_document(answer, asked, "ETag", "Location", "Bucket", "Key")
+    has_root(answer, asked)
+    is_of(answer, "Key", key, asked)
     return str(answer.get("ETag") or "")
 
 
 # Multipart uploads and tags
 
 
-def parts(answer: Answer, asked: Asked) -> list[Part]:
+def parts(answer: Answer, key: str, upload_id: str, asked: Asked) -> list[Part]:
     """The parts of a page of ListParts."""
-    is_document(answer, asked, "UploadId", "Parts", "Bucket", "Key")
+    is_list(answer, asked, "UploadId", "Parts", "Bucket", "Key", "IsTruncated")
+    is_of(answer, "Key", key, asked)
+    if answer.get("UploadId", upload_id) != upload_id:
+        raise asked.refused(f"it is about the upload {answer['UploadId']!r}, where {upload_id!r} was asked for")
     return [
-        Part(count(row, "PartNumber", asked), text(row, "ETag", asked), count(row, "Size", asked))
+        Part(count(row, "PartNumber", asked, MAX_PARTS), text(row, "ETag", asked), count(row, "Size", asked))
         for row in answer.get("Parts") or ()
     ]
 
 
 def uploads(answer: Answer, prefix: str, asked: Asked) -> list[Upload]:
     """The uploads of a page of ListMultipartUploads."""
-    is_document(answer, asked, "IsTruncated", "Bucket", "Prefix", "MaxUploads", "Uploads")
+    is_list(answer, asked, "IsTruncated", "Bucket", "Prefix", "MaxUploads", "Uploads")
     rows = answer.get("Uploads") or ()
     check_within(rows, "Key", prefix, asked)
     return [
@@ -388,7 +468,7 @@ def _time_if_told(value: Any) -> datetime | None:
 
 def versions(answer: Answer, prefix: str, asked: Asked) -> list[ObjectInfo]:
     """The objects of a page of ListObjectVersions; delete markers are none."""
-    is_document(answer, asked, "IsTruncated", "Name", "Prefix", "MaxKeys", "Versions", "DeleteMarkers")
+    is_list(answer, asked, "IsTruncated", "Name", "Prefix", "MaxKeys", "Versions", "DeleteMarkers")
     check_within(rows_of_versions(answer), "Key", prefix, asked)
     return [listed(row, asked) for row in answer.get("Versions") or ()]
 
@@ -401,4 +481,6 @@ def rows_of_versions(answer: Answer) -> list[Answer]:
 def tags(answer: Answer, asked: Asked) -> dict[str, str]:
     """The tags of an object."""
     is_document(answer, asked, "TagSet")
+    if "TagSet" not in answer:
+        raise asked.refused("it has no TagSet")
     return {text(row, "Key", asked): str(row.get("Value") or "") for row in answer.get("TagSet") or ()}

@@ -52,10 +52,11 @@ class Uploads(Writes):
         """ListParts, all pages: the parts by number."""
         asked = self._asked("ListParts", key)
         request: dict[str, Any] = {"Key": key, "UploadId": upload_id}
-        paging, parts = responses.Paging(asked), list[Part]()
+        paging, parts = responses.Paging(asked, always_tells=self._is_aws), list[Part]()
         while True:
             answer = self._send("list_parts", key, request)
-            found = responses.parts(answer, asked)
+            found = responses.parts(answer, key, upload_id, asked)
+            paging.check_new([part.number for part in found])
             parts += found
             first = found[0].number if found else None
             following = paging.following(answer, first, "NextPartNumberMarker")
@@ -71,7 +72,7 @@ class Uploads(Writes):
         asked = self._asked("ListMultipartUploads", prefix)
         folder = prefix[: prefix.rfind("/") + 1] if self.parameters.is_directory_bucket else prefix
         request: dict[str, Any] = {"Prefix": folder}
-        paging = responses.Paging(asked)
+        paging = responses.Paging(asked, always_tells=self._is_aws)
         while True:
             try:
                 answer = self._send("list_multipart_uploads", prefix, request)
@@ -80,6 +81,7 @@ class Uploads(Writes):
                     return
                 raise
             found = responses.uploads(answer, folder, asked)
+            paging.check_new([(each.key, each.upload_id) for each in found])
             yield from (upload for upload in found if upload.key.startswith(prefix))
             first = found[0].upload_id if found else None
             following = paging.following(answer, first, "NextKeyMarker", "NextUploadIdMarker")
@@ -97,7 +99,7 @@ class Uploads(Writes):
         def send(condition: Mapping[str, Any]) -> None:
             answer = self._send("complete_multipart_upload", key, {**request, **condition})
             asked = self._asked("CompleteMultipartUpload", key)
-            if not responses.completed_etag(answer, asked):
+            if not responses.completed_etag(answer, key, asked):
                 found = self.head(key)
                 if found.size != sum(part.size for part in parts):
                     raise asked.refused(f"it has no ETag, and {found.size} bytes are there")

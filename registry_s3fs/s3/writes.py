@@ -10,9 +10,9 @@ from registry_s3fs import outcomes
 from registry_s3fs.errors import (
     BucketNotFoundError,
     FileExpired,
-    copied_too_little,
     from_code,
     replaced,
+    stored_too_little,
     uncertain,
 )
 from registry_s3fs.records import PLAIN, Body, Description, ObjectInfo
@@ -23,11 +23,9 @@ from registry_s3fs.s3.requests import version
 MAX_DELETE_KEYS = 1000
 """https://docs.aws.amazon.com/AmazonS3/latest/API/API_DeleteObjects.html"""
 
-UNSUPPORTED = frozenset(("NotImplemented", "501", "MethodNotAllowed", "405", "UnsupportedOperation", "NotSupported"))
-"""What stores say to an operation or a header that they do not know."""
 FAILED_CONDITION = frozenset(("PreconditionFailed", "412"))
-WITHOUT_DELETE_OBJECTS = UNSUPPORTED | {"NoSuchKey", "NotFound", "404", "MissingContentMD5", "MalformedPOSTRequest"}
-"""And what they may say to DeleteObjects, which to them is a POST to some key."""
+NO_DELETE_OBJECTS = frozenset(("NoSuchKey", "NotFound", "404", "MissingContentMD5", "MalformedPOSTRequest"))
+"""What stores may say to DeleteObjects, which to them is a POST to some key."""
 
 IF_ABSENT, IF_MATCH, IF_COPIED = "If-None-Match", "If-Match", "x-amz-copy-source-if-match"
 REPLACING = "If-Match of a PUT"
@@ -128,8 +126,10 @@ class Writes(Puts):
 
     def _is_unsupported(self, error: OSError, should_hold: Callable[[], bool]) -> bool:
         """Whether a store other than AWS refused a condition as such: by saying so, or though it holds."""
-        said = responses.code(error.__cause__)
-        return not self._is_aws and (said in UNSUPPORTED or (said in FAILED_CONDITION and should_hold()))
+        if self._is_aws:
+            return False
+        refused = responses.code(error.__cause__) in FAILED_CONDITION
+        return responses.is_unsupported(error.__cause__) or (refused and should_hold())
 
     def _is_unchanged(self, found: ObjectInfo) -> bool:
         return self._has_etag(found.key, found.version_id, found.etag)
@@ -163,7 +163,7 @@ class Writes(Puts):
         if not self._is_aws and not responses.is_same(etag, source.etag):
             found = self.head(target)
             if found.size != source.size:
-                raise copied_too_little(found.size, source.size, self.path(target))
+                raise stored_too_little("CopyObject", found.size, source.size, self.path(target))
         if source.key != target:
             self._check_copied(source)
 
@@ -221,7 +221,8 @@ class Writes(Puts):
         except BucketNotFoundError:
             raise
         except OSError as error:
-            if self._is_aws or responses.code(error.__cause__) not in WITHOUT_DELETE_OBJECTS:
+            lacks = responses.is_unsupported(error.__cause__) or responses.code(error.__cause__) in NO_DELETE_OBJECTS
+            if self._is_aws or not lacks:
                 raise
         self._check_bucket(keys[0])
         self._lacking.add(DELETE_OBJECTS)

@@ -88,8 +88,8 @@ def test_what_is_no_listing_is_not_an_empty_directory(name: str) -> None:
 
 def test_a_listing_without_what_rclone_leaves_out_is_one() -> None:
     """IsTruncated where it is false; others leave out KeyCount, MaxKeys or the name."""
-    for field in ("Name", "Prefix", "MaxKeys", "KeyCount", "Delimiter"):
-        inner = f"<{field}>1</{field}>"
+    for field, told in (("Name", "b"), ("Prefix", ""), ("MaxKeys", "1"), ("KeyCount", "0"), ("Delimiter", "/")):
+        inner = f"<{field}>{told}</{field}>"
         with odd_store(instead("ListObjectsV2", document("ListBucketResult", inner))) as (_, fs):
             assert fs.find("/") == []
             assert not fs.exists("/a")

@@ -29,7 +29,7 @@ def read(operation: str, answer: dict[str, Any]) -> Any:
     calls: dict[str, Callable[[], Any]] = {
         "HeadObject": lambda: responses.described("a", answer, asked),
         "ListObjectsV2": lambda: responses.page(answer, Listing("a/", "/"), asked),
-        "ListParts": lambda: responses.parts(answer, asked),
+        "ListParts": lambda: responses.parts(answer, "a", "u", asked),
         "ListMultipartUploads": lambda: responses.uploads(answer, "a", asked),
         "ListObjectVersions": lambda: responses.versions(answer, "a", asked),
         "GetObjectTagging": lambda: responses.tags(answer, asked),

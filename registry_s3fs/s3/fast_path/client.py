@@ -26,7 +26,7 @@ from registry_s3fs.records import Body
 from registry_s3fs.redaction import redact
 from registry_s3fs.s3 import retry
 from registry_s3fs.s3.botocore_private import Listeners
-from registry_s3fs.s3.documents import is_json, root
+from registry_s3fs.s3.documents import is_json, oddity, root
 from registry_s3fs.s3.fast_path.connection import Connections
 from registry_s3fs.s3.fast_path.engine import Exchange, drive
 from registry_s3fs.s3.fast_path.response import Head, NotPlainError
@@ -72,6 +72,7 @@ GET_FIELDS = {
     "content-length": "ContentLength",
     "content-range": "ContentRange",
     "etag": "ETag",
+    "x-amz-version-id": "VersionId",
     "x-amz-checksum-type": "ChecksumType",
     **{f"x-amz-checksum-{algorithm.lower()}": field for field, algorithm in checksums.FIELDS.items()},
 }
@@ -79,7 +80,6 @@ HEAD_FIELDS = {
     **GET_FIELDS,
     "last-modified": "LastModified",
     "x-amz-storage-class": "StorageClass",
-    "x-amz-version-id": "VersionId",
     "x-amz-server-side-encryption": "ServerSideEncryption",
     "x-amz-server-side-encryption-aws-kms-key-id": "SSEKMSKeyId",
     "content-type": "ContentType",
@@ -377,7 +377,7 @@ def is_boto3s_turn(left: Sequence[tuple[Any, Call | None]], at_once: int) -> boo
 
 def _accepted(call: Call, head: Head, accept: Accept) -> memoryview | Sink:
     """The memory for the body of an object, if the answer is the one that was asked for."""
-    fields = _fields(head, GET_FIELDS)
+    fields = {**_fields(head, GET_FIELDS), "ResponseMetadata": {"HTTPStatusCode": head.status}}
     if not fields.get("ETag"):
         raise NotPlainError("an object without an ETag")
     call.accepted = fields
@@ -449,4 +449,5 @@ def _error_document(document: bytes) -> dict[str, str]:
         return {}
     if found is None or found.tag.rpartition("}")[2] != "Error":
         return {}
-    return {each.tag.rpartition("}")[2]: each.text or "" for each in found if not len(each)}
+    said = {each.tag.rpartition("}")[2]: each.text or "" for each in found if not len(each)}
+    return {} if oddity(document) else said

@@ -17,7 +17,7 @@ from functools import lru_cache
 from typing import Any, NamedTuple
 from urllib.parse import SplitResult, quote, urlsplit
 
-from registry_s3fs.redaction import redact
+from registry_s3fs.redaction import know, redact
 from registry_s3fs.s3 import botocore_private
 from registry_s3fs.s3.fast_path.response import NotPlainError
 
@@ -73,6 +73,7 @@ class Signer:
     def keys(self) -> Keys:
         """Return the credentials of this moment; they may be refreshed, and botocore's errors raised."""
         found = self._credentials.get_frozen_credentials()
+        know(found.secret_key, found.token or "")
         return Keys(found.access_key, found.secret_key, found.token)
 
     def sign(
