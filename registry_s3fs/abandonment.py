@@ -82,6 +82,13 @@ def _is_finaliser(frame: FrameType) -> bool:
     return name == "__del__"
 
 
+def instruction_of_caller() -> tuple[int, int]:
+    """Which instruction of which frame called the function that asks: what is called by C has that of whoever called
+    the C."""
+    frame = sys._getframe(2)
+    return id(frame), frame.f_lasti
+
+
 def must_not_wait() -> bool:
     """Whether a finaliser runs, or may run: a generator that is collected is left by `GeneratorExit`, as one that is
     closed. It may be at any point of any thread, where nothing may wait for a network or take a lock."""

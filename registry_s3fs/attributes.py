@@ -53,17 +53,33 @@ class Attributes(OnBucket):
         info = self.info(path, version_id)
         return str(tokenize(info["name"], info["size"], info.get("ETag")))
 
-    def sign(self, path: Any, expiration: int = 100, client_method: str = "get_object", **kwargs: Any) -> str:
+    def sign(
+        self,
+        path: Any,
+        expiration: int = 100,
+        client_method: str = "get_object",
+        version_id: str = "",
+        **kwargs: Any,
+    ) -> str:
         """A presigned URL, good for `expiration` seconds; `redirectendpoint` is its host where given.
 
-        Further arguments are fields of the request, such as `VersionId`; the path alone says which object it is.
+        Further arguments are fields of the request, such as `ResponseContentType`; the path alone says which object it
+        is, and `version_id` which version of it.
         """
         check_fields(kwargs)
+        kwargs |= {"VersionId": version_id} if version_id else {}
         return self.bucket.presign(self._key(path), client_method, expiration, **kwargs)
 
-    def url(self, path: Any, expires: int = 3600, client_method: str = "get_object", **kwargs: Any) -> str:
+    def url(
+        self,
+        path: Any,
+        expires: int = 3600,
+        client_method: str = "get_object",
+        version_id: str = "",
+        **kwargs: Any,
+    ) -> str:
         """As `sign`, by s3fs's name, for an hour."""
-        return self.sign(path, expires, client_method, **kwargs)
+        return self.sign(path, expires, client_method, version_id, **kwargs)
 
     # Metadata
 

@@ -17,5 +17,9 @@ class Bucket(Reads):
         """A URL that anyone may use for so long; made without a request."""
         with self._translated(key):
             client = self._s3.presigning_client
+            known = client.meta.service_model.operation_model(client.meta.method_to_api_mapping[operation]).input_shape
+            for field in request:
+                if field not in known.members:
+                    raise TypeError(f"{field!r} is no keyword argument here, nor a field of {known.name}")
             url = client.generate_presigned_url(operation, {**self._name, "Key": key, **request}, ExpiresIn=seconds)
         return str(url)

@@ -32,6 +32,8 @@ class Paired(NamedTuple):
 
     files: list[Pair]
     directories: list[Pair]
+    is_pattern: bool = False
+    """Whether a pattern was given."""
 
 
 class TransferProgress:
@@ -92,7 +94,7 @@ class ManyPaths(OnBucket):
                     raise
 
         request_fields(headers)  # checks them, before the first request
-        pairs, _ = self._pairs_within(path1, path2, recursive, maxdepth)
+        pairs = self._pairs_within(path1, path2, recursive, maxdepth).files
         attempts.do_all(self.pool, "copy", copy_one, pairs)
 
     def mv(self, path1: Any, path2: Any, recursive: bool = False, maxdepth: int | None = None, **headers: Any) -> None:
@@ -106,7 +108,7 @@ class ManyPaths(OnBucket):
         request_fields(headers)  # checks them, before the first request
         if recursive and not isinstance(path1, (list, tuple)) and self._is_itself(path1, path2):
             return
-        files, directories = self._pairs_within(path1, path2, recursive, maxdepth)
+        files, directories, _ = self._pairs_within(path1, path2, recursive, maxdepth)
         if not files and not directories:
             raise IsADirectoryError(errno.EISDIR, "a directory moves with recursive=True", str(path1))
         moved = [(source, target) for source, target in files if source != target]
@@ -343,9 +345,9 @@ def pair_up(
         kinds = {name: kind for name, kind in kinds.items() if not _is_directory(fs, name, kind)}
         if not kinds:
             if not patterns:
-                logger.warning("%s is a directory; nothing is done without recursive=True", source)
+                warn_of_directory(source)
             return Paired([], [])
-    paired = Paired([], [])
+    paired = Paired([], [], bool(patterns))
     for (name, kind), to in zip(
         kinds.items(), _targets(list(kinds), source, bool(patterns), target, target_is_dir), strict=True
     ):
@@ -353,9 +355,14 @@ def pair_up(
     return paired
 
 
+def warn_of_directory(path: Any) -> None:
+    """Say that a directory was named where files are done alone."""
+    logger.warning("%s is a directory; nothing is done without recursive=True", path)
+
+
 def is_one_file(source: Any, recursive: bool, paired: Paired) -> bool:
     """Return whether one file was named, and is what there is to do."""
-    return isinstance(source, str) and not has_magic(source) and not recursive and len(paired.files) == 1
+    return isinstance(source, str) and not paired.is_pattern and not recursive and len(paired.files) == 1
 
 
 def check_apart(pairs: Sequence[Pair]) -> None:

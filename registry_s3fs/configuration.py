@@ -7,6 +7,7 @@ key override it (https://distribution.github.io/distribution/about/configuration
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Collection, Container, Mapping, Sequence, Set
 from typing import Any
 
@@ -15,6 +16,7 @@ import yaml
 DRIVERS = ("s3", "s3aws")
 MOST_VALUES = 1000
 """Of config_kwargs."""
+_NAME = re.compile(r"[\w.-]{1,40}")
 BESIDE_THE_DRIVER = frozenset(("cache", "delete", "maintenance", "redirect", "tag"))
 """Keys of ``storage:`` that configure no driver."""
 
@@ -54,8 +56,17 @@ def _variables(driver: str, environ: Mapping[str, str], names: Collection[str]) 
 
 
 def _overridden(value: Any, variable: str, environ: Mapping[str, str]) -> Any:
-    """What a variable says, which replaces all that the file says there."""
-    return _yaml(environ[variable]) if variable in environ else value
+    """What a variable says, which replaces all that the file says there.
+
+    Raises:
+        ValueError: it is no YAML.
+    """
+    if variable not in environ:
+        return value
+    try:
+        return yaml.load(environ[variable], _Loader)  # noqa: S506  # it is a SafeLoader
+    except (yaml.YAMLError, RecursionError) as error:
+        raise ValueError(f"{variable}: not YAML: {_place(error)}") from None
 
 
 def _value(text: str, *, is_number: bool) -> Any:
@@ -69,7 +80,7 @@ def _yaml(text: str) -> Any:
     """What a variable says in YAML, or the text itself where it is none, as many a secret key."""
     try:
         return yaml.load(text, _Loader)  # noqa: S506  # it is a SafeLoader
-    except yaml.YAMLError:
+    except (yaml.YAMLError, RecursionError):
         return text
 
 
@@ -93,21 +104,28 @@ def _driver(storage: Any, path: str) -> str:
         raise ValueError(f"{path}: no registry configuration; it has no 'storage:' section")
     drivers = _drivers(storage)
     if len(drivers) != 1 or drivers[0] not in DRIVERS:
-        found = ", ".join(map(repr, drivers)) or "none"
+        found = ", ".join(map(_shown, drivers)) or "none"
         raise ValueError(f"{path}: storage: has {found}, but exactly one of {' and '.join(DRIVERS)} is needed")
     return drivers[0]
+
+
+def _shown(name: Any) -> str:
+    """A driver's name; of what is none, which may be YAML with a secret in it, nothing."""
+    return repr(name) if isinstance(name, str) and _NAME.fullmatch(name) else "what is no name"
 
 
 def _load(path: str | os.PathLike[str]) -> Any:
     try:
         with open(path, encoding="utf-8") as file:
             return yaml.load(file, _Loader)  # noqa: S506  # it is a SafeLoader
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
+    except (yaml.YAMLError, UnicodeDecodeError, RecursionError) as error:
         raise ValueError(f"{os.fspath(path)}: not a YAML file: {_place(error)}") from None
 
 
 def _place(error: Exception) -> str:
     """Where the file is wrong, without its text, which may hold a secret."""
+    if isinstance(error, RecursionError):
+        return "its values are nested too deeply"
     mark = getattr(error, "problem_mark", None)
     place = f"line {mark.line + 1}, column {mark.column + 1}" if mark else type(error).__name__
     return f"{place}: {error.problem}" if isinstance(error, _TwiceError) else place

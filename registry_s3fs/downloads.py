@@ -6,11 +6,11 @@ import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing
 from functools import partial
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar, cast, overload
 
 from fsspec.callbacks import DEFAULT_CALLBACK
 from fsspec.implementations.local import LocalFileSystem
-from fsspec.utils import isfilelike
+from fsspec.utils import isfilelike, read_block
 
 from registry_s3fs import attempts, bulk, checksums, digests, ranges
 from registry_s3fs.base import OnBucket
@@ -48,6 +48,42 @@ class Downloads(OnBucket):
         carry_out_one(self.bucket, self.pool, self._read(path, target, *how))
         return target.data()
 
+    @overload
+    def cat(
+        self,
+        path: list[Any],
+        recursive: bool = False,
+        on_error: Literal["raise", "omit"] = "raise",
+        start: int | None = None,
+        end: int | None = None,
+        version_id: str = "",
+        verify: bool | None = None,
+    ) -> dict[str, bytes]: ...
+
+    @overload
+    def cat(
+        self,
+        path: list[Any],
+        recursive: bool = False,
+        on_error: str = "raise",
+        start: int | None = None,
+        end: int | None = None,
+        version_id: str = "",
+        verify: bool | None = None,
+    ) -> dict[str, bytes | Exception]: ...
+
+    @overload
+    def cat(
+        self,
+        path: Any,
+        recursive: bool = False,
+        on_error: str = "raise",
+        start: int | None = None,
+        end: int | None = None,
+        version_id: str = "",
+        verify: bool | None = None,
+    ) -> bytes | dict[str, bytes | Exception]: ...
+
     def cat(
         self,
         path: Any,
@@ -83,6 +119,29 @@ class Downloads(OnBucket):
         contents = self._contents(lambda name, target: self._read(name, target, *how), paths, raises, explains)
         return dict(zip(paths, contents, strict=True))
 
+    @overload
+    def cat_ranges(
+        self,
+        paths: list[Any],
+        starts: Any,
+        ends: Any,
+        max_gap: int | None = None,
+        *,
+        on_error: Literal["raise"],
+        version_id: str = "",
+    ) -> list[bytes]: ...
+
+    @overload
+    def cat_ranges(
+        self,
+        paths: list[Any],
+        starts: Any,
+        ends: Any,
+        max_gap: int | None = None,
+        on_error: str = "return",
+        version_id: str = "",
+    ) -> list[bytes | Exception]: ...
+
     def cat_ranges(
         self,
         paths: list[Any],
@@ -112,6 +171,23 @@ class Downloads(OnBucket):
                 results[index] = data if isinstance(data, Exception) else data[cut]
         return results
 
+    def read_block(
+        self, fn: Any, offset: int, length: int | None, delimiter: bytes | None = None, version_id: str = ""
+    ) -> bytes:
+        """Bytes from `offset`, as fsspec's; with a `delimiter`, from one of them to another."""
+        with self.open(fn, version_id=version_id) as file:
+            size = cast(Any, file).size
+            end = size if length is None else min(offset + length, size)
+            return bytes(read_block(file, offset, end - offset, delimiter))
+
+    def head(self, path: Any, size: int = 1024, version_id: str = "") -> bytes:
+        """The first `size` bytes."""
+        return self.cat_file(path, 0, size, version_id)
+
+    def tail(self, path: Any, size: int = 1024, version_id: str = "") -> bytes:
+        """The last `size` bytes."""
+        return self.cat_file(path, -size, None, version_id) if size else b""
+
     def get_file(
         self,
         rpath: Any,
@@ -131,9 +207,11 @@ class Downloads(OnBucket):
             else:
                 target = _into_file(lpath, callback)
             carry_out_one(self.bucket, self.pool, self._read(rpath, target, version_id=version_id, verify=verify))
-        except (FileNotFoundError, IsADirectoryError):
-            if outfile is not None or not self.isdir(rpath):
-                raise
+        except (FileNotFoundError, IsADirectoryError) as error:
+            better = self._told_apart(self._path(rpath), error)
+            if outfile is not None or not isinstance(better, IsADirectoryError):
+                raise better from error.__cause__
+            bulk.warn_of_directory(rpath)
             os.makedirs(lpath, exist_ok=True)
 
     def get(
@@ -254,7 +332,7 @@ class _Fetching:
                 pair, child = self._coming.pop(download)
                 self._end(pair, download.error)
                 child.__exit__(None, None, None)
-        self._make_directories()
+        self._tell_directories()
         if len(pairs) == 1 and self._failed:
             raise next(iter(self._failed.values()))
         if self._failed:
@@ -283,13 +361,13 @@ class _Fetching:
         else:
             self._progress.done()
 
-    def _make_directories(self) -> None:
-        """Make a local directory of each that was not there as a file, but is a directory."""
+    def _tell_directories(self) -> None:
+        """Say of each that was not there as a file that it is a directory, if it is."""
 
-        def make(pair: Pair) -> None:
+        def tell(pair: Pair) -> None:
             if not self._fs.isdir(pair[0]):
                 raise self._missing[pair]
-            os.makedirs(pair[1], exist_ok=True)
+            bulk.warn_of_directory(pair[0])
 
         done = self._progress.done
-        self._failed |= attempts.errors_of(self._fs.pool, make, list(self._missing), done=done)
+        self._failed |= attempts.errors_of(self._fs.pool, tell, list(self._missing), done=done)

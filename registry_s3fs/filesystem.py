@@ -5,7 +5,7 @@ from __future__ import annotations
 import errno
 import io
 import os
-from contextlib import suppress
+import sys
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, BinaryIO, Literal, TextIO, overload
 
@@ -32,11 +32,12 @@ from registry_s3fs.downloads import Downloads
 from registry_s3fs.errors import BucketNotFoundError
 from registry_s3fs.listing import Info
 from registry_s3fs.mapper import Mapper
-from registry_s3fs.object_headers import object_headers, request_fields
+from registry_s3fs.object_headers import request_fields
 from registry_s3fs.parameters import NAMES, SECRETS, DriverParameters, read_config, unknown
 from registry_s3fs.paths import RegistryPath
 from registry_s3fs.records import ObjectInfo
 from registry_s3fs.searching import Searching
+from registry_s3fs.storage_options import StorageOptions
 from registry_s3fs.transactions import PublishingTransaction
 from registry_s3fs.uploads import Uploads
 from registry_s3fs.writer import WriteFile
@@ -44,10 +45,10 @@ from registry_s3fs.writer import WriteFile
 BinaryMode = Literal["rb", "wb", "xb", "ab"]
 TextMode = Literal["r", "w", "x", "a", "rt", "wt", "xt", "at"]
 
-if TYPE_CHECKING:
+if sys.version_info >= (3, 11):
+    from typing import Unpack
+elif TYPE_CHECKING:
     from typing_extensions import Unpack
-
-    from registry_s3fs.storage_options import StorageOptions
 
 FSSPEC_OPTIONS = storage_options.BESIDE_THE_TABLE.keys() - {"config", "skip_instance_cache"}
 """Storage options that are fsspec's own, as far as it hands them on."""
@@ -88,6 +89,9 @@ class RegistryS3FileSystem(Downloads, Uploads, ManyPaths, Searching, Attributes)
             if name not in NAMES | {"config"}:
                 raise TypeError(unknown(name, NAMES | FSSPEC_OPTIONS | {"config"}))
         config = given.pop("config", None)
+        if not isinstance(config, str | os.PathLike | None):
+            text = "config: is the path of a registry's config.yml; botocore's settings are config_kwargs={...}"
+            raise TypeError(text)
         super().__init__(**{**storage_options, **parsers.listings_cache(storage_options)})
         self._text = parsers.text_options(storage_options)
         given = {**(read_config(config) if config else {}), **given}
@@ -275,15 +279,9 @@ class RegistryS3FileSystem(Downloads, Uploads, ManyPaths, Searching, Attributes)
         self._path(root)
         return Mapper(stringify_path(root), self, check, create, missing_exceptions)
 
-    # Reading
-
-    def head(self, path: Any, size: int = 1024, version_id: str = "") -> bytes:
-        """The first `size` bytes."""
-        return self.cat_file(path, 0, size, version_id)
-
-    def tail(self, path: Any, size: int = 1024, version_id: str = "") -> bytes:
-        """The last `size` bytes."""
-        return self.cat_file(path, -size, None, version_id) if size else b""
+    def tree(self, path: Any = "/", *args: Any, **kwargs: Any) -> str:
+        """A directory's names as a drawing, as fsspec's."""
+        return str(super().tree(self._path(path), *args, **kwargs))
 
     # Files
 
@@ -345,6 +343,7 @@ class RegistryS3FileSystem(Downloads, Uploads, ManyPaths, Searching, Attributes)
             raise ValueError(f"{path}: mode {mode!r} is none of r, w, x and a, with or without b or t")
         if mode == "xb" and self._is_stored(path):
             raise FileExistsError(errno.EEXIST, "the file exists", path)
+        self._key(path)  # the root is no file
         for name in ("cache_type", "size"):  # of reading; pandas and others pass them in any mode
             kwargs.pop(name, None)
         if kwargs.pop("verify", None):
@@ -355,7 +354,7 @@ class RegistryS3FileSystem(Downloads, Uploads, ManyPaths, Searching, Attributes)
             mode,
             block_size=self._chunk_bytes(block_size),
             autocommit=autocommit,
-            description=object_headers(kwargs),
+            changed=request_fields(kwargs),
         )
 
     def _is_stored(self, path: str) -> bool:
@@ -386,7 +385,7 @@ class RegistryS3FileSystem(Downloads, Uploads, ManyPaths, Searching, Attributes)
         if version_id:
             found = replace(found, version_id=version_id)
         description = {**found.description, **changed} if changed else None
-        multipart.copy(self.bucket, self.pool, found, target, description)
+        multipart.copy(self.bucket, self.pool, found, target, description, is_earlier=bool(version_id))
         self.invalidate_cache(path2)
 
     def rm_file(self, path: Any) -> None:
@@ -399,13 +398,7 @@ class RegistryS3FileSystem(Downloads, Uploads, ManyPaths, Searching, Attributes)
     def invalidate_cache(self, path: Any = None) -> None:
         """Forget cached listings: all, or those of a path, of what is below it and of its parents."""
         super().invalidate_cache(path)
-        changed = "/" if path is None else self._path(path)
-        listings_caches.note_change(self.dircache)
-        below = changed.rstrip("/") + "/"
-        for cached in list(self.dircache):
-            if cached.startswith(below) or f"{changed}/".startswith(cached.rstrip("/") + "/"):
-                with suppress(KeyError):  # another thread was quicker
-                    del self.dircache[cached]
+        listings_caches.forget(self.parameters, "/" if path is None else self._path(path))
 
     def touch(self, path: Any, truncate: bool = True, data: Any = None, **headers: Any) -> None:
         """An empty file, or one of these `data`; with ``truncate=False`` an existing one keeps its bytes and gets a new

@@ -46,6 +46,10 @@ _SENTENCES = {
     "read_timeout": "give config_kwargs={'read_timeout': seconds}",
     "timeout": "give config_kwargs={'connect_timeout': seconds, 'read_timeout': seconds}",
     "request_timeout": "give config_kwargs={'read_timeout': seconds}",
+    "max_attempts": "give config_kwargs={'retries': {'total_max_attempts': times}}",
+    "max_retries": "give config_kwargs={'retries': {'total_max_attempts': times}}",
+    "keys": "it is two here: accesskey and secretkey",
+    "s3": "give config_kwargs={'s3': {...}}",
     "retries": "give config_kwargs={'retries': {'total_max_attempts': times}}",
     "proxies": "give config_kwargs={'proxies': {...}}",
     "proxy_options": "give config_kwargs={'proxies': {...}}",
@@ -53,6 +57,15 @@ _SENTENCES = {
     "role_arn": "leave it out: boto3's own chain takes roles from profiles and web identities",
 }
 """Name -> what to do in place of it."""
+_OF_CONFIG = frozenset(
+    (
+        *("tcp_keepalive", "parameter_validation", "request_checksum_calculation", "response_checksum_validation"),
+        *("user_agent_appid", "proxies_config", "inject_host_prefix", "client_cert", "max_request_attempts"),
+        *("request_min_compression_size_bytes", "disable_request_compression", "sigv4a_signing_region_set"),
+        *("client_context_params", "account_id_endpoint_mode", "ignore_configured_endpoint_urls", "defaults_mode"),
+    )
+)
+"""Names of `botocore.config.Config` that are nobody else's."""
 _OURS = {other: name for name, others in _SAME.items() for other in others.split()}
 _INVERTED = ("verify", "verify_ssl", "ssl_verify", "virtual_hosted_style_request", "force_virtual_addressing")
 """Those that are true where ours is false."""
@@ -69,6 +82,8 @@ def counterpart(name: str) -> str:
     plain = name.lower().replace("-", "_")
     if plain in _SENTENCES:
         return _SENTENCES[plain]
+    if plain in _OF_CONFIG:
+        return f"give config_kwargs={{{plain!r}: ...}}"
     ours = _OURS.get(plain)
     if ours is None:
         return ""

@@ -14,17 +14,11 @@ from typing import Any
 
 from fsspec.compression import compr
 
+from registry_s3fs import abandonment
+
 
 class TextFile(io.TextIOWrapper):
     """`io.TextIOWrapper` that discards what it wraps when an exception leaves its block."""
-
-    def __init__(self, binary: Any, **how: Any) -> None:
-        # It asks for positions, and writes a byte order mark at the first alone, only of what it takes for seekable.
-        binary.tells_position = True
-        try:
-            super().__init__(binary, **how)
-        finally:
-            binary.tells_position = False
 
     def __exit__(self, *exc_info: object) -> None:
         self.close()
@@ -33,19 +27,19 @@ class TextFile(io.TextIOWrapper):
 class CompressedWriter(io.BufferedIOBase):
     """A compressor and the file below it, closed in that order; the compressors alone leave the file open."""
 
-    tells_position = False
-    """As of `writer.WriteFile`."""
-
     def __init__(self, raw: Any, compression: str, mode: str) -> None:
         self._raw = raw
         self._written = 0
+        self._asked_writable: tuple[int, int] | None = None
         self._compressor = compr[compression](raw, mode=mode[0])
 
     def writable(self) -> bool:
+        self._asked_writable = abandonment.instruction_of_caller()
         return True
 
     def seekable(self) -> bool:
-        return self.tells_position
+        """As of `writer.WriteFile`."""
+        return self._asked_writable == abandonment.instruction_of_caller()
 
     def write(self, data: Any) -> int:
         taken = int(self._compressor.write(data))

@@ -27,6 +27,22 @@ def shared(parameters: DriverParameters, cache: DirCache) -> DirCache:
     return found
 
 
+def forget(parameters: DriverParameters, path: str) -> None:
+    """Take out what a change at a path makes untrue, of the caches of all filesystems with these parameters: listings
+    of the path, of what is below it, and of its parents."""
+    if not _caches:
+        return
+    with _lock:
+        caches = [cache for key, cache in list(_caches.items()) if key[0] == parameters]
+    below = path.rstrip("/") + "/"
+    for cache in caches:
+        note_change(cache)
+        for cached in list(cache):
+            if cached.startswith(below) or f"{path}/".startswith(cached.rstrip("/") + "/"):
+                with suppress(KeyError):  # another thread was quicker
+                    del cache[cached]
+
+
 def last_change(cache: DirCache) -> object:
     """Return what is another object once something has changed that a cache may hold."""
     return getattr(cache, "last_change", None)

@@ -286,14 +286,24 @@ def _abort_loose_uploads() -> None:
     background.finish(2 * interruption.GRACE_S)
 
 
-def copy(bucket: Bucket, pool: Pool, source: ObjectInfo, target: str, description: Description | None = None) -> None:
+def copy(
+    bucket: Bucket,
+    pool: Pool,
+    source: ObjectInfo,
+    target: str,
+    description: Description | None = None,
+    *,
+    is_earlier: bool = False,
+) -> None:
     """Server-side copy of the version `source` tells of; in parallel parts above `multipartcopythresholdsize`.
 
+    `is_earlier`: a version was asked for, which stays where it is when it is copied onto its own key.
     The copy says of itself what the source says, or another `description`, and keeps its tags.
     Go: ``driver.copy``; unlike there, an upload that fails is aborted.
     """
     parameters = bucket.parameters
-    in_place = source.key == target and source.size > 0 and bool(parameters.regionendpoint)
+    onto_itself = source.key == target and not is_earlier
+    in_place = onto_itself and source.size > 0 and bool(parameters.regionendpoint)
     if in_place and source.size <= min(MAX_REWRITTEN_BYTES, parameters.multipartcopythresholdsize):
         _rewrite(bucket, source, description)
         return

@@ -34,7 +34,9 @@ class UrlBucket(str):
         return str(self) == other
 
     def __ne__(self, other: object) -> bool:
-        if isinstance(other, str) and other and str(self) != str(other):
+        if other is None or other == "":  # fsspec would take this, or complain of two values
+            raise ForeignBucketError(f"the URL names bucket {str(self)!r}, and bucket= is {other!r}; leave bucket= out")
+        if isinstance(other, str) and str(self) != str(other):
             text = f"the URL names bucket {str(self)!r}, and bucket= is {str(other)!r}; give one of them"
             raise ForeignBucketError(text)
         return str(self) != other

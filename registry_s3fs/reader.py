@@ -76,6 +76,18 @@ class ReadFile(AbstractBufferedFile):
             self._check.take(start, data, self.size)
         return data
 
+    def readline(self, size: int | None = -1, /) -> bytes:
+        """The next line, or its first `size` bytes."""
+        if size is None or size < 0:
+            return bytes(super().readline())
+        start = self.loc
+        data = self.read(size) if size <= self.blocksize else bytes(super().readline())[:size]
+        end = data.find(b"\n") + 1
+        if end or size > self.blocksize:
+            data = data[: end or None]
+            self.seek(start + len(data))
+        return data
+
     def readlines(self, hint: int | None = -1, /) -> list[bytes]:
         """The lines that are left; with `hint`, until they have that many bytes. At the end, none."""
         if hint is not None and hint > 0:

@@ -36,6 +36,17 @@ class Searching(OnBucket):
     def find(
         self,
         path: Any,
+        maxdepth: int | None,
+        withdirs: bool,
+        detail: Literal[True],
+        prefix: str = "",
+        refresh: bool = False,
+    ) -> dict[str, Info]: ...
+
+    @overload
+    def find(
+        self,
+        path: Any,
         maxdepth: int | None = None,
         withdirs: bool = False,
         *,
@@ -84,6 +95,23 @@ class Searching(OnBucket):
             infos = {name: info for name, info in infos.items() if name.startswith(begin)}
         names = sorted(name for name, info in infos.items() if withdirs or info["type"] != "directory")
         return {name: infos[name] for name in names} if detail else names
+
+    def iter_find(self, path: Any) -> Iterator[list[Info]]:
+        """Infos of all files below a path, and of itself where it is a file: a list for each page of the listing, as
+        the pages arrive.
+
+        A listing of a million files needs no memory for all of their names. The infos are in the order of keys, but for
+        the path's own, which comes last.
+        """
+        path = self._path(path)
+        for page in listing.pages(self.bucket, self.bucket.space.prefix(path)):
+            named = listing.named(self.bucket, path, [page])
+            infos = [listing.file(name, item) for name, item in named if name is not None and item.key[-1] != "/"]
+            if infos:
+                yield infos
+        itself = self._itself(path, withdirs=False)
+        if itself:
+            yield itself
 
     def _files(self, path: str, prefix: str) -> Iterator[tuple[str, ObjectInfo]]:
         yield from listing.files(self.bucket, path, prefix)
@@ -160,9 +188,9 @@ class Searching(OnBucket):
         found = self._matches(stringify_path(path), maxdepth)
         if not withdirs:
             found = {name: info for name, info in found.items() if info["type"] != "directory"}
-        bucket = self.parameters.bucket
-        named = {ListedName(name, bucket): info for name, info in found.items()}
-        return named if detail else list(named)
+        if not detail:
+            return list(map(str, found))
+        return {ListedName(name, self.parameters.bucket): info for name, info in found.items()}
 
     def _matches(self, given: str, maxdepth: int | None) -> dict[str, Info]:
         path = self._path(given)
@@ -181,6 +209,40 @@ class Searching(OnBucket):
             return {path: self.info(path)}
         except FileNotFoundError:
             return {}
+
+    @overload
+    def walk(
+        self,
+        path: Any,
+        maxdepth: int | None = None,
+        topdown: bool = True,
+        on_error: Any = "omit",
+        detail: Literal[False] = False,
+        refresh: bool = False,
+    ) -> Iterator[tuple[str, list[str], list[str]]]: ...
+
+    @overload
+    def walk(
+        self,
+        path: Any,
+        maxdepth: int | None = None,
+        topdown: bool = True,
+        on_error: Any = "omit",
+        *,
+        detail: Literal[True],
+        refresh: bool = False,
+    ) -> Iterator[tuple[str, dict[str, Info], dict[str, Info]]]: ...
+
+    @overload
+    def walk(
+        self,
+        path: Any,
+        maxdepth: int | None = None,
+        topdown: bool = True,
+        on_error: Any = "omit",
+        detail: bool = False,
+        refresh: bool = False,
+    ) -> Iterator[tuple[str, Any, Any]]: ...
 
     def walk(
         self,

@@ -98,9 +98,12 @@ class Uploads(OnBucket):
 
     def _put_one(self, lpath: Any, rpath: Any, callback: Any, **how: Any) -> None:
         rpath = self._path(rpath)
-        if not os.path.isdir(lpath):
-            with local_source.opened(lpath, callback) as source:
-                self._upload(rpath, source.chunks, source.check_unchanged, **how)
+        if os.path.isdir(lpath):
+            bulk.warn_of_directory(lpath)
+        else:
+            counted = _CountedLater(callback)  # what a transaction holds is not yet with the server
+            with local_source.opened(lpath, counted if self._intrans else callback) as source:
+                self._upload(rpath, source.chunks, source.check_unchanged, published=counted.tell, **how)
 
     def put(
         self,
@@ -144,6 +147,7 @@ class Uploads(OnBucket):
         *,
         mode: str = "overwrite",
         side_by_side: int = 1,
+        published: Callable[[], None] = lambda: None,
         **kwargs: Any,
     ) -> None:
         if mode not in ("overwrite", "create"):
@@ -152,6 +156,7 @@ class Uploads(OnBucket):
         description = object_headers(kwargs)
         if self._intrans:  # it appears at the transaction's end, with the files that were opened
             with self.open(path, "xb" if mode == "create" else "wb", chunk_bytes, **kwargs) as file:
+                file.published = published
                 for chunk in chunks(chunk_bytes):
                     with chunk.body() as data:
                         file.write(data)
@@ -162,6 +167,26 @@ class Uploads(OnBucket):
             exclusive=mode == "create", before_publishing=check, description=description, side_by_side=side_by_side,
         )  # fmt: skip
         self.invalidate_cache(path)
+
+
+class _CountedLater:
+    """Counts bytes for a callback that is not told of them yet."""
+
+    def __init__(self, callback: Any) -> None:
+        self._callback = callback
+        self._bytes = 0
+
+    def set_size(self, size: int | None) -> None:
+        """As fsspec's."""
+        self._callback.set_size(size)
+
+    def relative_update(self, count: int = 1) -> None:
+        """As fsspec's."""
+        self._bytes += count
+
+    def tell(self) -> None:
+        """Tell the callback of all of them."""
+        self._callback.relative_update(self._bytes)
 
 
 def _size_of(value: Any) -> int:

@@ -17,7 +17,7 @@ from fsspec.spec import AbstractBufferedFile
 from registry_s3fs import abandonment, interruption, ranges
 from registry_s3fs.bodies import Spare, memory, naming_path
 from registry_s3fs.multipart import MultipartUpload
-from registry_s3fs.records import Description, Pin
+from registry_s3fs.records import PLAIN, Description, Pin
 from registry_s3fs.threads import background, fork
 
 if TYPE_CHECKING:
@@ -69,8 +69,10 @@ class WriteFile(AbstractBufferedFile):
     """
 
     closed: bool
-    tells_position = False
-    """Whether it counts as seekable, to a layer above that would only ask for its position."""
+    _asked_writable: tuple[int, int] | None = None
+    """Where `writable` was asked for last."""
+    published: Callable[[], object] = staticmethod(lambda: None)
+    """Called once the object is there."""
     _state = State.DISCARDED  # until it is known that the file can be opened
 
     def __init__(
@@ -80,13 +82,14 @@ class WriteFile(AbstractBufferedFile):
         mode: str,
         *,
         block_size: int,
-        description: Description,
+        changed: Description = {},  # noqa: B006  # nobody changes it
         autocommit: bool = True,
     ) -> None:
         super().__init__(fs, path, "wb" if mode == "xb" else mode, block_size, autocommit)
         self.mode = mode
         self._key = fs.bucket.space.key(path)
-        self._description = description
+        self._changed = changed
+        self._description: Description = {**PLAIN, **changed}
         self._upload: MultipartUpload | None = None
         self._chunk = bytearray()
         self._filled = 0
@@ -134,9 +137,18 @@ class WriteFile(AbstractBufferedFile):
                 self._send_chunk()
         return self._state is State.OPEN
 
+    def writable(self) -> bool:
+        """True, until it is closed."""
+        self._asked_writable = abandonment.instruction_of_caller()
+        return not self.closed
+
     def seekable(self) -> bool:
-        """False: what was written stays where it is."""
-        return self.tells_position
+        """False: what was written stays where it is.
+
+        True to `io.TextIOWrapper`, which asks this and `writable` when it is made, by one instruction of Python's. Of
+        what is not seekable it never asks for the position, and so writes no byte order mark, or one too many.
+        """
+        return self._asked_writable == abandonment.instruction_of_caller()
 
     def flush(self, force: bool = False) -> None:
         """Nothing: S3 has no object that grows. What is written appears at the close."""
@@ -235,6 +247,7 @@ class WriteFile(AbstractBufferedFile):
             self._upload.complete(exclusive=exclusive)
         self._forget()
         self.fs.invalidate_cache(self.path)
+        self.published()
 
     def _forget(self) -> None:
         self._chunk, self._filled, self._spare = bytearray(), 0, Spare()
@@ -300,7 +313,7 @@ class WriteFile(AbstractBufferedFile):
             committed = self.fs.bucket.head(self._key, explain=False)
         except FileNotFoundError:
             return
-        self._description = committed.description
+        self._description = {**committed.description, **self._changed}
         is_one_part = committed.size < (self.blocksize if self._at_another_store else ranges.MIN_PART_BYTES)
         copied = 0 if is_one_part else self._multipart().add_object(committed, self.blocksize)
         if copied < committed.size:

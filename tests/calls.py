@@ -19,6 +19,7 @@ FILESYSTEM: dict[str, Callable[[Any, Any], Any]] = {
     "isdir": lambda fs, url: fs.isdir(url),
     "ls": lambda fs, url: fs.ls(url),
     "find": lambda fs, url: fs.find(url),
+    "iter_find": lambda fs, url: list(fs.iter_find(url)),
     "walk": lambda fs, url: list(fs.walk(url)),
     "glob": lambda fs, url: fs.glob(url + "/*"),
     "du": lambda fs, url: fs.du(url),

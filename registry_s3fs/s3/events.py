@@ -11,7 +11,7 @@ from urllib.parse import urlencode, urlsplit
 
 from registry_s3fs import pages
 from registry_s3fs.s3 import documents
-from registry_s3fs.s3.fast_path.client import PAYER
+from registry_s3fs.s3.fast_path.fields import PAYER
 
 
 def register(client: Any, region: str, *, is_aws: bool, requester_pays: bool) -> None:

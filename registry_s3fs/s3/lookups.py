@@ -16,9 +16,9 @@ from registry_s3fs.errors import (
     uncertain,
 )
 from registry_s3fs.records import ObjectInfo, Page
-from registry_s3fs.s3 import responses
+from registry_s3fs.s3 import listings, responses
+from registry_s3fs.s3.listings import Listing
 from registry_s3fs.s3.requests import Requests, version
-from registry_s3fs.s3.responses import Asked, Listing
 
 
 class Lookups(Requests):
@@ -69,7 +69,7 @@ class Lookups(Requests):
         if self._is_aws or version_id or not answer.get("ETag"):
             return dict(answer)
         page = self._send("list_objects_v2", key, {"Prefix": key, "MaxKeys": 1})
-        found, _ = responses.page(page, listing, asked)
+        found, _ = listings.page(page, listing, asked)
         if not found or found[0].key != key or not responses.is_same(found[0].etag, answer["ETag"]):
             return dict(answer)
         return {"ContentLength": found[0].size, "LastModified": found[0].last_modified, **answer}
@@ -140,7 +140,7 @@ class Lookups(Requests):
             request["Delimiter"] = delimiter
         if start_after:
             request["StartAfter"] = start_after
-        paging, seen, left = responses.Paging(asked, always_tells=self._is_aws), set[str](), limit
+        paging, seen, left = listings.Paging(asked, always_tells=self._is_aws), set[str](), limit
         while True:
             if limit:
                 request["MaxKeys"] = left
@@ -164,17 +164,17 @@ class Lookups(Requests):
             answer = self._fast_path.ask(self._fast_path.list_objects(request))
         return self._send("list_objects_v2", prefix, request) if answer is None else answer
 
-    def _checked(self, answer: Mapping[str, Any], listing: Listing, asked: Asked) -> Page:
+    def _checked(self, answer: Mapping[str, Any], listing: Listing, asked: responses.Asked) -> Page:
         """A page, with HEADs of those objects of which a store's listing does not tell all that S3's does."""
         try:
-            return Page(*responses.page(answer, listing, asked))
+            return Page(*listings.page(answer, listing, asked))
         except InvalidResponseError:
-            keys = [] if self._is_aws else responses.incomplete(answer, listing)
+            keys = [] if self._is_aws else listings.incomplete(answer, listing)
             if not keys:
                 raise
         heads = pool(self.parameters.max_concurrency).map(self._described_or_gone, keys)
-        answer = responses.completed(answer, dict(zip(keys, heads, strict=True)))
-        return Page(*responses.page(answer, listing, asked))
+        answer = listings.completed(answer, dict(zip(keys, heads, strict=True)))
+        return Page(*listings.page(answer, listing, asked))
 
     def _described_or_gone(self, key: str) -> ObjectInfo | None:
         try:
@@ -188,12 +188,12 @@ class Lookups(Requests):
         """ListObjectVersions of one key, newest first; without delete markers."""
         asked = self._asked("ListObjectVersions", key)
         request: dict[str, Any] = {"Prefix": key}
-        paging = responses.Paging(asked, always_tells=self._is_aws)
+        paging = listings.Paging(asked, always_tells=self._is_aws)
         while True:
             answer = self._send("list_object_versions", key, request)
-            found = responses.versions(answer, key, asked)
+            found = listings.versions(answer, key, asked)
             yield from (each for each in found if each.key == key)
-            names = [(row["Key"], str(row.get("VersionId"))) for row in responses.rows_of_versions(answer)]
+            names = [(row["Key"], str(row.get("VersionId"))) for row in listings.rows_of_versions(answer)]
             paging.check_new(names)
             first = names[0] if names else None
             following = paging.following(answer, first, "NextKeyMarker", "NextVersionIdMarker")

@@ -7,24 +7,21 @@ default.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timezone
 from email.utils import parsedate_to_datetime
 from typing import Any, NamedTuple
 from urllib.parse import unquote_plus
 
 from registry_s3fs.errors import InvalidResponseError, from_code, invalid_response
-from registry_s3fs.paths import MAX_KEY_BYTES
-from registry_s3fs.ranges import MAX_OBJECT_BYTES, MAX_PARTS
-from registry_s3fs.records import ObjectInfo, Part, Upload
+from registry_s3fs.ranges import MAX_OBJECT_BYTES
+from registry_s3fs.records import ObjectInfo
 from registry_s3fs.s3.documents import DOCUMENT, FOREIGN, ROOTS, TEXT
 
 Answer = Mapping[str, Any]
 
 UNSUPPORTED = frozenset(("NotImplemented", "501", "MethodNotAllowed", "405", "UnsupportedOperation", "NotSupported"))
 """What stores say to an operation or a header that they do not know."""
-MAX_EMPTY_PAGES = 30
-"""So many pages of a listing may follow one another without a name and with more to come."""
 
 
 class Asked(NamedTuple):
@@ -36,14 +33,6 @@ class Asked(NamedTuple):
     def refused(self, what: str) -> InvalidResponseError:
         """The error for an answer of which `what` is wrong."""
         return invalid_response(self.operation, what, self.path)
-
-
-class Listing(NamedTuple):
-    """What a listing was asked for."""
-
-    prefix: str
-    delimiter: str = ""
-    start_after: str = ""
 
 
 # Single fields
@@ -212,184 +201,6 @@ def _is_date(text: Any) -> bool:
         return False
 
 
-def listed(found: Answer, asked: Asked) -> ObjectInfo:
-    """An object of a listing."""
-    return ObjectInfo(
-        text(found, "Key", asked),
-        count(found, "Size", asked),
-        text(found, "ETag", asked),
-        time(found, "LastModified", asked),
-        found.get("StorageClass") or "STANDARD",
-        found.get("VersionId") or "",
-        found.get("IsLatest", True),
-    )
-
-
-# Listings
-
-_LISTS = (
-    *("IsTruncated", "Name", "Prefix", "KeyCount", "MaxKeys", "Contents", "CommonPrefixes"),
-    *("Delimiter", "EncodingType", "StartAfter", "ContinuationToken", "NextContinuationToken"),
-)
-
-
-def page(answer: Answer, listing: Listing, asked: Asked) -> tuple[list[ObjectInfo], list[str]]:
-    """Objects and common prefixes of a page of ListObjectsV2.
-
-    All begin with the prefix asked for. Keys that S3 would have folded into a common prefix are folded here.
-    """
-    is_list(answer, asked, *_LISTS)
-    contents = answer.get("Contents") or ()
-    objects = _quickly(contents, listing.prefix)
-    if objects is None:
-        check_within(contents, "Key", listing.prefix, asked)
-        objects = [listed(found, asked) for found in contents]
-    if len({item.key for item in objects}) < len(objects):
-        raise asked.refused("it names a key twice")
-    prefixes = answer.get("CommonPrefixes") or ()
-    if not contents and not prefixes:
-        _is_truly_empty(answer, listing, asked)
-    check_within(prefixes, "Prefix", listing.prefix, asked)
-    names: dict[str, None] = dict.fromkeys(found["Prefix"] for found in prefixes)
-    if not listing.delimiter:
-        return objects, list(names)
-    at, delimiter = len(listing.prefix), listing.delimiter
-    for name in names:
-        if not name.endswith(delimiter) or len(name) <= at:
-            raise asked.refused(f"it has the common prefix {name!r} for the prefix {listing.prefix!r}")
-    folded = [item.key for item in objects if delimiter in item.key[at:]]
-    if folded:
-        objects = [item for item in objects if delimiter not in item.key[at:]]
-        names.update((key[: key.index(delimiter, at) + len(delimiter)], None) for key in folded)
-        return objects, sorted(names)
-    return objects, list(names)
-
-
-def _is_truly_empty(answer: Answer, listing: Listing, asked: Asked) -> None:
-    """That a page without names, which proves nothing, does not tell of another listing."""
-    is_of(answer, "Prefix", listing.prefix, asked)
-    if answer.get("KeyCount"):
-        raise asked.refused(f"KeyCount is {answer['KeyCount']}, and it has no names")
-
-
-def _quickly(contents: Iterable[Answer], prefix: str) -> list[ObjectInfo] | None:
-    """The objects of a page where all are as S3 has them and begin with the prefix; None where one is not."""
-    found = []
-    try:
-        for row in contents:
-            key, size, tag, modified = row["Key"], row["Size"], row["ETag"], row["LastModified"]
-            if not (key and tag and 0 <= size <= MAX_OBJECT_BYTES and key.startswith(prefix)):
-                return None
-            if len(key) > MAX_KEY_BYTES:
-                return None
-            if modified.tzinfo is not timezone.utc:
-                modified = utc(modified)
-            found.append(ObjectInfo(key, size, tag, modified, row.get("StorageClass") or "STANDARD"))
-    except (KeyError, TypeError, AttributeError, ValueError):
-        return None
-    return found
-
-
-def check_within(rows: Iterable[Answer], field: str, prefix: str, asked: Asked) -> None:
-    """That no name of a listing lies outside the prefix asked for."""
-    for row in rows:
-        name = row.get(field)
-        if not isinstance(name, str) or not name:
-            raise asked.refused(f"it has no {field}")
-        if len(name) > MAX_KEY_BYTES:
-            raise asked.refused(f"it names {name[:80]!r}..., which is longer than any key")
-        if not name.startswith(prefix):
-            raise asked.refused(f"it names {name!r}, which does not begin with the prefix {prefix!r}")
-
-
-NEEDED = {"Size": "size", "ETag": "etag", "LastModified": "last_modified"}
-"""What a listing tells of each object -> the same in `ObjectInfo`."""
-
-
-def incomplete(answer: Answer, listing: Listing) -> list[str]:
-    """The keys of a page below its prefix of which a store does not tell all that S3 does."""
-    return [
-        row["Key"]
-        for row in answer.get("Contents") or ()
-        if isinstance(row.get("Key"), str) and row["Key"].startswith(listing.prefix)
-        if any(row.get(field) in (None, "") for field in NEEDED)
-    ]
-
-
-def completed(answer: Answer, known: Mapping[str, ObjectInfo | None]) -> Answer:
-    """A page with what HEADs told of its incomplete objects; those that are no more (None) are left out."""
-    contents = []
-    for row in answer.get("Contents") or ():
-        if row["Key"] not in known:
-            contents.append(row)
-        elif (found := known[row["Key"]]) is not None:
-            contents.append({**row, **{field: getattr(found, name) for field, name in NEEDED.items()}})
-    return {**answer, "Contents": contents}
-
-
-class Paging:
-    """That a listing of many pages goes on and ends.
-
-    >>> paging = Paging(Asked("ListParts", "/a"))
-    >>> paging.following({"IsTruncated": True, "NextPartNumberMarker": 3}, "1", "NextPartNumberMarker")
-    [3]
-    >>> paging.following({"IsTruncated": False}, "4", "NextPartNumberMarker")
-    []
-    """
-
-    def __init__(self, asked: Asked, *, always_tells: bool = False) -> None:
-        """`always_tells`: whether the server is S3 itself, which tells of each page whether another one follows."""
-        self._asked = asked
-        self._always_tells = always_tells
-        self._markers: set[tuple[Any, ...]] = set()
-        self._firsts: set[Any] = set()
-        self._empty = 0
-        self._furthest: Any = None
-        """The last name so far, in the order of names."""
-        self._page_before: Sequence[Any] = ()
-        self._out_of_order: set[int] = set()
-        """Hashes of names that came behind a later one: not all stores list in order."""
-
-    def check_new(self, names: Sequence[Any]) -> None:
-        """Raise `InvalidResponseError` where a page has a name that an earlier one had."""
-        before, self._page_before = self._page_before, names
-        if not names:
-            return
-        if self._furthest is None or names[0] > self._furthest:
-            self._furthest = max(names)
-            return
-        again = [name for name in names if name == self._furthest or hash(name) in self._out_of_order]
-        if again or not set(before).isdisjoint(names):
-            raise self._asked.refused(f"it names {(again or names)[0]!r}, as a page before, so the listing never ends")
-        self._out_of_order.update(map(hash, names))
-        self._furthest = max(self._furthest, *names)
-
-    def following(self, answer: Answer, first: Any, *fields: str) -> list[Any]:
-        """Where the next page begins, by the markers in `fields`, of which the first must be there; nothing after the
-        last page. `first` is what the page begins with, None where it is empty.
-
-        Raises:
-            InvalidResponseError: the listing stands still.
-        """
-        markers = [answer.get(field) for field in fields]
-        if self._always_tells and not isinstance(answer.get("IsTruncated"), bool):
-            raise self._asked.refused("it has no IsTruncated")
-        if not answer.get("IsTruncated", fields == ("NextContinuationToken",) and bool(markers[0])):
-            return []
-        if markers[0] in (None, ""):
-            raise self._asked.refused(f"it says that more follows, and has no {fields[0]}")
-        if tuple(markers) in self._markers:
-            raise self._asked.refused(f"{fields[0]} is one that was used before, so the listing never ends")
-        if first is not None and first in self._firsts:
-            raise self._asked.refused(f"it begins with {first!r}, as a page before, so the listing never ends")
-        self._empty = self._empty + 1 if first is None else 0
-        if self._empty > MAX_EMPTY_PAGES:
-            raise self._asked.refused(f"{self._empty} pages in a row are empty, and each says that more follows")
-        self._markers.add(tuple(markers))
-        self._firsts.add(first)
-        return markers
-
-
 # Writes
 
 
@@ -427,55 +238,6 @@ def completed_etag(answer: Answer, key: str, asked: Asked) -> str:
     has_root(answer, asked)
     is_of(answer, "Key", key, asked)
     return str(answer.get("ETag") or "")
-
-
-# Multipart uploads and tags
-
-
-def parts(answer: Answer, key: str, upload_id: str, asked: Asked) -> list[Part]:
-    """The parts of a page of ListParts."""
-    is_list(answer, asked, "UploadId", "Parts", "Bucket", "Key", "IsTruncated")
-    is_of(answer, "Key", key, asked)
-    if answer.get("UploadId", upload_id) != upload_id:
-        raise asked.refused(f"it is about the upload {answer['UploadId']!r}, where {upload_id!r} was asked for")
-    return [
-        Part(count(row, "PartNumber", asked, MAX_PARTS), text(row, "ETag", asked), count(row, "Size", asked))
-        for row in answer.get("Parts") or ()
-    ]
-
-
-def uploads(answer: Answer, prefix: str, asked: Asked) -> list[Upload]:
-    """The uploads of a page of ListMultipartUploads."""
-    is_list(answer, asked, "IsTruncated", "Bucket", "Prefix", "MaxUploads", "Uploads")
-    rows = answer.get("Uploads") or ()
-    check_within(rows, "Key", prefix, asked)
-    return [
-        Upload(
-            row["Key"],
-            text(row, "UploadId", asked),
-            _time_if_told(row.get("Initiated")),
-        )
-        for row in rows
-    ]
-
-
-def _time_if_told(value: Any) -> datetime | None:
-    try:
-        return utc(value) if isinstance(value, datetime) else None
-    except ValueError:
-        return None
-
-
-def versions(answer: Answer, prefix: str, asked: Asked) -> list[ObjectInfo]:
-    """The objects of a page of ListObjectVersions; delete markers are none."""
-    is_list(answer, asked, "IsTruncated", "Name", "Prefix", "MaxKeys", "Versions", "DeleteMarkers")
-    check_within(rows_of_versions(answer), "Key", prefix, asked)
-    return [listed(row, asked) for row in answer.get("Versions") or ()]
-
-
-def rows_of_versions(answer: Answer) -> list[Answer]:
-    """All that a page of ListObjectVersions names, delete markers too."""
-    return [*(answer.get("Versions") or ()), *(answer.get("DeleteMarkers") or ())]
 
 
 def tags(answer: Answer, asked: Asked) -> dict[str, str]:

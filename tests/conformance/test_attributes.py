@@ -112,6 +112,19 @@ def test_every_version_is_listed_newest_first(versioned: RegistryS3FileSystem) -
     assert versioned.object_version_info("/missing") == []
 
 
+def test_an_old_version_is_restored_onto_its_own_path(versioned: RegistryS3FileSystem) -> None:
+    """In place of a newer one, or where the file was deleted; and the store's conditions are asked for on."""
+    old = versioned.object_version_info("/f")[2]["VersionId"]
+    for copy in (versioned.cp_file, versioned.copy):
+        copy("/f", "/f", version_id=old)
+        assert versioned.cat("/f") == b"one"
+        versioned.rm("/f")
+        copy("/f", "/f", version_id=old)
+        assert versioned.cat("/f") == b"one"
+        versioned.pipe("/f", b"newer")
+    assert not versioned.bucket._lacking
+
+
 def test_an_old_version_is_read_by_its_id(versioned: RegistryS3FileSystem, tmp_path: Any) -> None:
     """By info, cat_file, open, get_file; a pickled file goes on with it."""
     old = versioned.object_version_info("/f")[2]["VersionId"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import datetime
 from typing import Any, BinaryIO, TextIO
 
@@ -36,6 +37,20 @@ def the_filesystem_is_typed(fs: RegistryS3FileSystem) -> None:
     assert_type(fs.get_tags("/a"), dict[str, str])
     assert_type(fs.expand_path("/a*"), list[str])
     assert_type(fs.get_mapper("/a"), Mapper)
+    assert_type(fs.cat("/a"), bytes | dict[str, bytes | Exception])
+    assert_type(fs.cat(["/a", "/b"]), dict[str, bytes])
+    assert_type(fs.cat(["/a"], on_error="return"), dict[str, bytes | Exception])
+    assert_type(fs.cat_ranges(["/a"], 0, 1), list[bytes | Exception])
+    assert_type(fs.cat_ranges(["/a"], 0, 1, on_error="raise"), list[bytes])
+    assert_type(fs.read_text("/a"), str)
+    assert_type(fs.read_bytes("/a"), bytes)
+    assert_type(fs.read_block("/a", 0, 10), bytes)
+    assert_type(fs.write_text("/a", "b"), int)
+    assert_type(fs.stat("/a"), dict[str, Any])
+    assert_type(fs.sizes(["/a"]), list[int])
+    assert_type(fs.tree("/"), str)
+    assert_type(fs.to_json(include_password=False), str)
+    assert_type(fs.iter_find("/"), Iterator[list[dict[str, Any]]])
 
 
 def what_detail_and_mode_say_is_known(fs: RegistryS3FileSystem, detail: bool) -> None:
@@ -45,6 +60,9 @@ def what_detail_and_mode_say_is_known(fs: RegistryS3FileSystem, detail: bool) ->
     assert_type(fs.ls("/", detail), list[dict[str, Any]] | list[str])
     assert_type(fs.find("/"), list[str])
     assert_type(fs.find("/", detail=True), dict[str, dict[str, Any]])
+    assert_type(fs.find("/", None, False, True), dict[str, dict[str, Any]])
+    assert_type(fs.walk("/"), Iterator[tuple[str, list[str], list[str]]])
+    assert_type(fs.walk("/", detail=True), Iterator[tuple[str, dict[str, dict[str, Any]], dict[str, dict[str, Any]]]])
     assert_type(fs.glob("/*"), list[str])
     assert_type(fs.glob("/*", detail=True), dict[str, dict[str, Any]])
     assert_type(fs.du("/"), int)

@@ -131,7 +131,7 @@ def test_one_variable_replaces_the_whole_block(config: Path) -> None:
     environ["REGISTRY_STORAGE_S3_BUCKET"] = "other"
     assert DriverParameters.from_config(config, environ).bucket == "other"
     with pytest.raises(ValueError, match="config.yml: storage: s3: has no parameters below it"):
-        DriverParameters.from_config(config, {"REGISTRY_STORAGE_S3": "[secret"})
+        DriverParameters.from_config(config, {"REGISTRY_STORAGE_S3": "secret"})
 
 
 def test_s3aws_has_its_own_variables(config: Path) -> None:
@@ -183,3 +183,31 @@ def test_what_is_no_configuration_for_s3_is_told(tmp_path: Path, text: str, mess
     with pytest.raises(ValueError, match=f"config.yml: .*{message}") as refused:
         DriverParameters.from_config(path, environ={})
     assert "secret" not in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "{s3: {bucket: b, secretkey: SUPERSECRET",
+        "s3: {bucket: b, bucket: c, secretkey: SUPERSECRET}",
+        "[" * 5000 + "SUPERSECRET",
+        "s3 secretkey SUPERSECRET",
+    ],
+)
+@pytest.mark.parametrize("variable", ["REGISTRY_STORAGE", "REGISTRY_STORAGE_S3"])
+def test_a_variable_that_is_no_yaml_shows_no_secret(tmp_path: Path, text: str, variable: str) -> None:
+    """It is named, and the place in it."""
+    path = tmp_path / "config.yml"
+    path.write_text("storage: {s3: {bucket: b, region: us-east-1}}")
+    with pytest.raises(ValueError, match=r"REGISTRY_STORAGE|storage: ") as error:
+        DriverParameters.from_config(path, environ={variable: text})
+    assert "SUPERSECRET" not in str(error.value)
+    assert error.value.__cause__ is None
+
+
+def test_a_file_of_values_nested_without_end_is_refused(tmp_path: Path) -> None:
+    """With a word of what is wrong."""
+    path = tmp_path / "config.yml"
+    path.write_text("storage: {s3: {bucket: b, rootdirectory: " + "[" * 5000)
+    with pytest.raises(ValueError, match="nested too deeply"):
+        DriverParameters.from_config(path, environ={})

@@ -14,9 +14,10 @@ from hypothesis import strategies as st
 
 from registry_s3fs.errors import InvalidResponseError
 from registry_s3fs.records import ObjectInfo
-from registry_s3fs.s3 import documents, responses
+from registry_s3fs.s3 import documents, listings, responses
 from registry_s3fs.s3.body_range import BodyRange, body_range
-from registry_s3fs.s3.responses import Asked, Listing
+from registry_s3fs.s3.listings import Listing
+from registry_s3fs.s3.responses import Asked
 
 ASKED = Asked("ListObjectsV2", "/a")
 WHEN = datetime(2026, 11, 24, tzinfo=timezone.utc)
@@ -28,10 +29,10 @@ def read(operation: str, answer: dict[str, Any]) -> Any:
     asked = Asked(operation, "/a")
     calls: dict[str, Callable[[], Any]] = {
         "HeadObject": lambda: responses.described("a", answer, asked),
-        "ListObjectsV2": lambda: responses.page(answer, Listing("a/", "/"), asked),
-        "ListParts": lambda: responses.parts(answer, "a", "u", asked),
-        "ListMultipartUploads": lambda: responses.uploads(answer, "a", asked),
-        "ListObjectVersions": lambda: responses.versions(answer, "a", asked),
+        "ListObjectsV2": lambda: listings.page(answer, Listing("a/", "/"), asked),
+        "ListParts": lambda: listings.parts(answer, "a", "u", asked),
+        "ListMultipartUploads": lambda: listings.uploads(answer, "a", asked),
+        "ListObjectVersions": lambda: listings.versions(answer, "a", asked),
         "GetObjectTagging": lambda: responses.tags(answer, asked),
         "DeleteObjects": lambda: responses.not_deleted(answer, ["a"], asked, str),
         "CopyObject": lambda: responses.copied(answer, "CopyObjectResult", asked),
@@ -106,9 +107,9 @@ def test_what_is_known_of_an_object_completes_its_row() -> None:
     """An object that is gone meanwhile is left out."""
     answer = {"Contents": [{"Key": "a/x"}, {"Key": "a/y"}, {**ROW, "Key": "a/z"}]}
     listing = Listing("a/")
-    assert responses.incomplete(answer, listing) == ["a/x", "a/y"]
+    assert listings.incomplete(answer, listing) == ["a/x", "a/y"]
     known = {"a/x": ObjectInfo("a/x", 7, '"h"', WHEN), "a/y": None}
-    objects, _ = responses.page(responses.completed(answer, known), listing, ASKED)
+    objects, _ = listings.page(listings.completed(answer, known), listing, ASKED)
     assert [(item.key, item.size) for item in objects] == [("a/x", 7), ("a/z", 1)]
 
 

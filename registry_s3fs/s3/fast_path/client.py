@@ -13,7 +13,6 @@ import threading
 import time
 from collections import Counter, OrderedDict
 from collections.abc import Callable, Generator, Mapping, Sequence
-from email.utils import parsedate_to_datetime
 from functools import partial
 from http.client import responses as reasons
 from typing import Any
@@ -29,6 +28,15 @@ from registry_s3fs.s3.botocore_private import Listeners
 from registry_s3fs.s3.documents import is_json, oddity, root
 from registry_s3fs.s3.fast_path.connection import Connections
 from registry_s3fs.s3.fast_path.engine import Exchange, drive
+from registry_s3fs.s3.fast_path.fields import (
+    GET_FIELDS,
+    HEAD_FIELDS,
+    METADATA,
+    PAYER,
+    QUERY,
+    REQUEST_FIELDS,
+    fields_of,
+)
 from registry_s3fs.s3.fast_path.response import Head, NotPlainError
 from registry_s3fs.s3.fast_path.signer import UNSIGNED_PAYLOAD, SignedHead, Signer
 
@@ -47,59 +55,6 @@ NOT_FINAL_CODES = frozenset(("SignatureDoesNotMatch", "RequestTimeTooSkewed", "P
 REFUSED_SIGNATURES = frozenset((400, 401, 403))
 TRIED_AGAIN = frozenset((408, 429, 500, 502, 503, 504))
 """Statuses after which a pause comes before the next attempt."""
-
-METADATA = "x-amz-meta-"
-PAYER = {"x-amz-request-payer": "requester"}  # of each request, where the bucket's owner does not pay
-REQUEST_FIELDS = {
-    "ContentType": "content-type",
-    "ChecksumAlgorithm": "x-amz-sdk-checksum-algorithm",
-    "ChecksumCRC32": "x-amz-checksum-crc32",
-    "StorageClass": "x-amz-storage-class",
-    "ServerSideEncryption": "x-amz-server-side-encryption",
-    "SSEKMSKeyId": "x-amz-server-side-encryption-aws-kms-key-id",
-    "ACL": "x-amz-acl",
-}
-"""boto3's name -> header of a request, signed and sent. A request with any other is boto3's."""
-QUERY = {
-    "Prefix": "prefix",
-    "Delimiter": "delimiter",
-    "MaxKeys": "max-keys",
-    "StartAfter": "start-after",
-    "ContinuationToken": "continuation-token",
-}
-"""boto3's name -> name in the query of a listing."""
-GET_FIELDS = {
-    "content-length": "ContentLength",
-    "content-range": "ContentRange",
-    "etag": "ETag",
-    "x-amz-version-id": "VersionId",
-    "x-amz-checksum-type": "ChecksumType",
-    **{f"x-amz-checksum-{algorithm.lower()}": field for field, algorithm in checksums.FIELDS.items()},
-}
-HEAD_FIELDS = {
-    **GET_FIELDS,
-    "last-modified": "LastModified",
-    "x-amz-storage-class": "StorageClass",
-    "x-amz-server-side-encryption": "ServerSideEncryption",
-    "x-amz-server-side-encryption-aws-kms-key-id": "SSEKMSKeyId",
-    "content-type": "ContentType",
-    "cache-control": "CacheControl",
-    "content-disposition": "ContentDisposition",
-    "content-encoding": "ContentEncoding",
-    "content-language": "ContentLanguage",
-    "expires": "Expires",
-    "x-amz-website-redirect-location": "WebsiteRedirectLocation",
-    "x-amz-tagging-count": "TagCount",
-}
-"""Header of an answer -> boto3's name for it."""
-_CONVERTED: dict[str, Callable[[str], Any]] = {
-    "ContentLength": int,
-    "TagCount": int,
-    "LastModified": parsedate_to_datetime,
-    "Expires": parsedate_to_datetime,
-}
-_DISPENSABLE = frozenset(("Expires", "TagCount"))
-"""Left out where they cannot be read; what is wrong with others is said by whoever needs them."""
 
 Accept = Callable[[Mapping[str, Any]], "memoryview | Sink"]
 """Takes the fields of an answer about an object, and gives the memory for its body, or for the first bytes of it, or
@@ -377,7 +332,7 @@ def is_boto3s_turn(left: Sequence[tuple[Any, Call | None]], at_once: int) -> boo
 
 def _accepted(call: Call, head: Head, accept: Accept) -> memoryview | Sink:
     """The memory for the body of an object, if the answer is the one that was asked for."""
-    fields = {**_fields(head, GET_FIELDS), "ResponseMetadata": {"HTTPStatusCode": head.status}}
+    fields = {**fields_of(head, GET_FIELDS), "ResponseMetadata": {"HTTPStatusCode": head.status}}
     if not fields.get("ETag"):
         raise NotPlainError("an object without an ETag")
     call.accepted = fields
@@ -402,29 +357,13 @@ def _answer(call: Call, head: Head) -> dict[str, Any]:
         if page is None:
             raise NotPlainError("no page of a listing as S3 writes them")
         return pages.decoded(page)
-    fields = call.accepted or _fields(head, HEAD_FIELDS if call.operation == "HeadObject" else GET_FIELDS)
+    fields = call.accepted or fields_of(head, HEAD_FIELDS if call.operation == "HeadObject" else GET_FIELDS)
     if not fields.get("ETag"):
         raise NotPlainError("a success without an ETag")
     document = bytes(call.exchange.reader.document)
     if call.operation == "PutObject" and (root(document) or is_json(document)):
         raise NotPlainError("a document where S3 sends none")
     return {"Metadata": {}, **fields} if call.operation == "HeadObject" else fields
-
-
-def _fields(head: Head, names: Mapping[str, str]) -> dict[str, Any]:
-    """boto3's fields of a head, `Metadata` among them where there is any."""
-    fields: dict[str, Any] = {}
-    for name, value in head.fields.items():
-        field = names.get(name)
-        if field is not None:
-            try:
-                fields[field] = _CONVERTED.get(field, str)(value)
-            except (ValueError, TypeError, IndexError, OverflowError):
-                if field not in _DISPENSABLE:
-                    raise NotPlainError(f"the field {name} cannot be read") from None
-        elif name.startswith(METADATA):
-            fields.setdefault("Metadata", {})[name[len(METADATA) :]] = value
-    return fields
 
 
 def _refusal(client: Any, call: Call, head: Head) -> Exception | None:

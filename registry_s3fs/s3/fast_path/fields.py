@@ -1,0 +1,79 @@
+"""boto3's names for the fields of requests and answers, and the headers and queries that carry them. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from email.utils import parsedate_to_datetime
+from typing import Any
+
+from registry_s3fs import checksums
+from registry_s3fs.s3.fast_path.response import Head, NotPlainError
+
+METADATA = "x-amz-meta-"
+PAYER = {"x-amz-request-payer": "requester"}  # of each request, where the bucket's owner does not pay
+REQUEST_FIELDS = {
+    "ContentType": "content-type",
+    "ChecksumAlgorithm": "x-amz-sdk-checksum-algorithm",
+    "ChecksumCRC32": "x-amz-checksum-crc32",
+    "StorageClass": "x-amz-storage-class",
+    "ServerSideEncryption": "x-amz-server-side-encryption",
+    "SSEKMSKeyId": "x-amz-server-side-encryption-aws-kms-key-id",
+    "ACL": "x-amz-acl",
+}
+"""boto3's name -> header of a request, signed and sent. A request with any other is boto3's."""
+QUERY = {
+    "Prefix": "prefix",
+    "Delimiter": "delimiter",
+    "MaxKeys": "max-keys",
+    "StartAfter": "start-after",
+    "ContinuationToken": "continuation-token",
+}
+"""boto3's name -> name in the query of a listing."""
+GET_FIELDS = {
+    "content-length": "ContentLength",
+    "content-range": "ContentRange",
+    "etag": "ETag",
+    "x-amz-version-id": "VersionId",
+    "x-amz-checksum-type": "ChecksumType",
+    **{f"x-amz-checksum-{algorithm.lower()}": field for field, algorithm in checksums.FIELDS.items()},
+}
+HEAD_FIELDS = {
+    **GET_FIELDS,
+    "last-modified": "LastModified",
+    "x-amz-storage-class": "StorageClass",
+    "x-amz-server-side-encryption": "ServerSideEncryption",
+    "x-amz-server-side-encryption-aws-kms-key-id": "SSEKMSKeyId",
+    "content-type": "ContentType",
+    "cache-control": "CacheControl",
+    "content-disposition": "ContentDisposition",
+    "content-encoding": "ContentEncoding",
+    "content-language": "ContentLanguage",
+    "expires": "Expires",
+    "x-amz-website-redirect-location": "WebsiteRedirectLocation",
+    "x-amz-tagging-count": "TagCount",
+}
+"""Header of an answer -> boto3's name for it."""
+_CONVERTED: dict[str, Callable[[str], Any]] = {
+    "ContentLength": int,
+    "TagCount": int,
+    "LastModified": parsedate_to_datetime,
+    "Expires": parsedate_to_datetime,
+}
+_DISPENSABLE = frozenset(("Expires", "TagCount"))
+"""Left out where they cannot be read; what is wrong with others is said by whoever needs them."""
+
+
+def fields_of(head: Head, names: Mapping[str, str]) -> dict[str, Any]:
+    """boto3's fields of a head, `Metadata` among them where there is any."""
+    fields: dict[str, Any] = {}
+    for name, value in head.fields.items():
+        field = names.get(name)
+        if field is not None:
+            try:
+                fields[field] = _CONVERTED.get(field, str)(value)
+            except (ValueError, TypeError, IndexError, OverflowError):
+                if field not in _DISPENSABLE:
+                    raise NotPlainError(f"the field {name} cannot be read") from None
+        elif name.startswith(METADATA):
+            fields.setdefault("Metadata", {})[name[len(METADATA) :]] = value
+    return fields
