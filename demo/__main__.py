@@ -10,7 +10,7 @@ import fsspec
 import pandas as pd
 
 from demo import images
-from registry_s3fs import layout
+from registry_s3fs.model import registry_layout
 from tests import servers
 
 BUCKET = "demo"
@@ -68,40 +68,40 @@ def parquet(frame: pd.DataFrame) -> bytes:
 def show_repositories(fs: Any) -> None:
     """List repositories and tags with ls and glob."""
     headline("Repositories and tags")
-    code(f'fs.ls("{layout.REPOSITORIES}", detail=False)')
-    for name in fs.ls(layout.REPOSITORIES, detail=False):
+    code(f'fs.ls("{registry_layout.REPOSITORIES}", detail=False)')
+    for name in fs.ls(registry_layout.REPOSITORIES, detail=False):
         print(f"   {name}")
-    code(f'fs.glob("{layout.TAG_LINKS}")')
-    links = fs.glob(layout.TAG_LINKS)
+    code(f'fs.glob("{registry_layout.TAG_LINKS}")')
+    links = fs.glob(registry_layout.TAG_LINKS)
     for path, digest in fs.cat(links).items():
-        if tag := layout.tag_of(path):
+        if tag := registry_layout.tag_of(path):
             print(f"   {f'{tag.repository}:{tag.name}':<20} -> {digest.decode()[:30]}...")
 
 
 def show_storage(fs: Any) -> None:
     """Bytes stored, and every blob checked against the digest in its path."""
     headline("What is stored")
-    code(f'fs.du("{layout.BLOBS}")')
-    sizes = fs.du(layout.BLOBS, total=False)
+    code(f'fs.du("{registry_layout.BLOBS}")')
+    sizes = fs.du(registry_layout.BLOBS, total=False)
     print(f"   {sum(sizes.values()):,} bytes in {len(sizes)} blobs")
-    digests = {path: layout.blob_digest(path) or "" for path in sizes}
+    digests = {path: registry_layout.blob_digest(path) or "" for path in sizes}
     largest = max(sizes, key=lambda path: sizes[path])
-    links = fs.glob(layout.layer_link("**", digests[largest]))
-    owners = " and ".join(path.removeprefix(layout.REPOSITORIES + "/").split("/_layers/")[0] for path in links)
+    links = fs.glob(registry_layout.layer_link("**", digests[largest]))
+    owners = " and ".join(path.removeprefix(registry_layout.REPOSITORIES + "/").split("/_layers/")[0] for path in links)
     print(f"   the largest, {sizes[largest]:,} bytes, is stored once and shared by {owners}")
-    good = [layout.digest(data) == digests[path] for path, data in fs.cat(list(sizes)).items()]
+    good = [registry_layout.digest(data) == digests[path] for path, data in fs.cat(list(sizes)).items()]
     print(f"   {sum(good)} of {len(good)} blobs hold the bytes that their digest names")
 
 
 def show_artifact(fs: Any) -> str:
     """From a tag to its manifest to the path of its layer."""
     headline("From a tag to the bytes of its layer")
-    code(f'fs.cat("{layout.tag_link("ci/builds", "2026")}")')
-    digest = fs.cat(layout.tag_link("ci/builds", "2026")).decode()
-    manifest = json.loads(fs.cat(layout.blob_path(digest)))
+    code(f'fs.cat("{registry_layout.tag_link("ci/builds", "2026")}")')
+    digest = fs.cat(registry_layout.tag_link("ci/builds", "2026")).decode()
+    manifest = json.loads(fs.cat(registry_layout.blob_path(digest)))
     found: dict[str, Any] = manifest["layers"][0]
     print(f"   {manifest['artifactType']}, one layer: {found['mediaType']}, {found['size']:,} bytes")
-    return layout.blob_path(found["digest"])
+    return registry_layout.blob_path(found["digest"])
 
 
 def show_pandas(path: str, options: dict[str, Any]) -> pd.DataFrame:

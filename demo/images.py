@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from registry_s3fs import layout
+from registry_s3fs.model import registry_layout
 
 OCI = "application/vnd.oci.image"
 MANIFEST = f"{OCI}.manifest.v1+json"
@@ -26,7 +26,7 @@ class Blob:
 
     @property
     def digest(self) -> str:
-        return layout.digest(self.data)
+        return registry_layout.digest(self.data)
 
     @property
     def descriptor(self) -> dict[str, Any]:
@@ -59,7 +59,7 @@ def layer(files: Mapping[str, bytes]) -> Layer:
             member.size = len(data)
             tar.addfile(member, io.BytesIO(data))
     packed = gzip.compress(raw.getvalue(), compresslevel=1, mtime=0)
-    return Layer(Blob(f"{OCI}.layer.v1.tar+gzip", packed), layout.digest(raw.getvalue()))
+    return Layer(Blob(f"{OCI}.layer.v1.tar+gzip", packed), registry_layout.digest(raw.getvalue()))
 
 
 def noise(name: str, size: int) -> bytes:
@@ -102,11 +102,11 @@ def _json(media_type: str, value: Mapping[str, Any]) -> Blob:
 def files(repository: str, tag: str, content: Image) -> dict[str, bytes]:
     """What the registry's storage holds once an image is pushed: path -> bytes."""
     manifest = content.manifest.digest
-    found = {layout.blob_path(blob.digest): blob.data for blob in (content.manifest, *content.blobs)}
-    links = {layout.layer_link(repository, blob.digest): blob.digest for blob in content.blobs}
-    links[layout.revision_link(repository, manifest)] = manifest
-    links[layout.tag_link(repository, tag)] = manifest
-    links[layout.tag_index_link(repository, tag, manifest)] = manifest
+    found = {registry_layout.blob_path(blob.digest): blob.data for blob in (content.manifest, *content.blobs)}
+    links = {registry_layout.layer_link(repository, blob.digest): blob.digest for blob in content.blobs}
+    links[registry_layout.revision_link(repository, manifest)] = manifest
+    links[registry_layout.tag_link(repository, tag)] = manifest
+    links[registry_layout.tag_index_link(repository, tag, manifest)] = manifest
     return {**found, **{path: digest.encode() for path, digest in links.items()}}
 
 

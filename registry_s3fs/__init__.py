@@ -2,8 +2,9 @@
 
 from importlib.metadata import version
 
-from registry_s3fs import storage_options
-from registry_s3fs.driver import FileInfo, FileWriter, FilledBuffer, SkipDir, StorageDriver
+from registry_s3fs.config import storage_options
+from registry_s3fs.config.parameters import DriverParameters
+from registry_s3fs.driver.storage_driver import FileInfo, FileWriter, FilledBuffer, SkipDir, StorageDriver
 from registry_s3fs.errors import (
     BucketNotFoundError,
     BulkError,
@@ -18,8 +19,7 @@ from registry_s3fs.errors import (
     RefusedParameterError,
     StorageDriverError,
 )
-from registry_s3fs.filesystem import RegistryS3FileSystem
-from registry_s3fs.parameters import DriverParameters
+from registry_s3fs.filesystem.core import RegistryS3FileSystem
 
 __all__ = [
     "BucketNotFoundError",

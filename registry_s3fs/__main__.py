@@ -2,6 +2,6 @@
 
 import sys
 
-from registry_s3fs.cli import main
+from registry_s3fs.cli.main import main
 
 sys.exit(main())

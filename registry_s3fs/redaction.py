@@ -47,7 +47,8 @@ LOGGERS = ("botocore", "boto3", "urllib3", "s3transfer", "registry_s3fs")
 def know(*secrets: str) -> None:
     """Mask these wherever they stand, too: a server may repeat one without a name beside it."""
     for secret in secrets:
-        if len(secret) >= _LONG and secret not in _known:
+        if len(secret) >= _LONG:
+            _known.pop(secret, None)  # so that it is the newest
             _known[secret] = None
     for oldest in list(_known)[:-_MOST_KNOWN]:
         _known.pop(oldest, None)

@@ -11,7 +11,7 @@ from typing import Any
 from fsspec import get_filesystem_class
 from upath import UPath
 
-from registry_s3fs.paths import PROTOCOL
+from registry_s3fs.model.paths import PROTOCOL
 
 # universal_pathlib takes URLs apart as the filesystem does, if fsspec has loaded that; otherwise it guesses.
 get_filesystem_class(PROTOCOL)

@@ -6,7 +6,7 @@ from functools import cache
 
 from benchmarks import data
 from benchmarks.data import KIB, MIB
-from registry_s3fs import layout
+from registry_s3fs.model import registry_layout
 
 LARGE_BYTES = 48 * MIB
 """Of the blob that is streamed."""
@@ -56,14 +56,14 @@ def before() -> bytes:
 @cache
 def large_path() -> str:
     """Where the streamed blob is: its digest is in its path."""
-    return layout.blob_path(layout.digest(large()))
+    return registry_layout.blob_path(registry_layout.digest(large()))
 
 
 @cache
 def small_blobs() -> dict[str, bytes]:
     """Path and content of the small blobs that are read."""
     values = [data.content(number * SMALL_BYTES, SMALL_BYTES) for number in range(SMALL)]
-    return {layout.blob_path(layout.digest(value)): value for value in values}
+    return {registry_layout.blob_path(registry_layout.digest(value)): value for value in values}
 
 
 @cache

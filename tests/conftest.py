@@ -12,7 +12,8 @@ import boto3
 import pytest
 from hypothesis import settings
 
-from registry_s3fs import RegistryS3FileSystem, client
+from registry_s3fs import RegistryS3FileSystem
+from registry_s3fs.s3 import client
 from tests import servers
 from tests.fakes import FakeBucket, Store
 from tests.servers import Server
@@ -82,7 +83,7 @@ def options(backend: str, request: pytest.FixtureRequest, monkeypatch: pytest.Mo
     bucket = f"bucket-{next(_numbers)}"
     if backend == "fake":
         kept = Store()  # every filesystem that the test makes is on it
-        monkeypatch.setattr("registry_s3fs.filesystem.Bucket", lambda parameters: FakeBucket(parameters, kept))
+        monkeypatch.setattr("registry_s3fs.filesystem.core.Bucket", lambda parameters: FakeBucket(parameters, kept))
         yield Server("fake", "http://fake.invalid").options(bucket, rootdirectory="/registry")
         return
     moto_server: Server = request.getfixturevalue("moto_server")

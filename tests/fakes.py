@@ -20,17 +20,17 @@ from typing import Any
 
 import pytest
 
-from registry_s3fs import ranges
-from registry_s3fs.bucket import MAX_DELETE_KEYS, Bucket
-from registry_s3fs.client import object_fields
-from registry_s3fs.concurrency import Pool
+from registry_s3fs.config.parameters import DriverParameters
 from registry_s3fs.errors import FileExpired, from_code
-from registry_s3fs.parameters import DriverParameters
-from registry_s3fs.paths import MAX_KEY_BYTES, KeySpace
-from registry_s3fs.records import ANY, PLAIN, Body, Content, Description, ObjectInfo, Page, Part, Pin, Upload
+from registry_s3fs.model import ranges
+from registry_s3fs.model.objects import ANY, PLAIN, Body, Content, Description, ObjectInfo, Page, Part, Pin, Upload
+from registry_s3fs.model.paths import MAX_KEY_BYTES, KeySpace
+from registry_s3fs.s3.bucket import MAX_DELETE_KEYS, Bucket
+from registry_s3fs.s3.client import object_fields
 from registry_s3fs.s3.puts import Put
 from registry_s3fs.s3.read_body import Read
 from registry_s3fs.s3.reads import Due
+from registry_s3fs.threads.pool import Pool
 
 PAGE_KEYS = 1000
 
@@ -364,7 +364,15 @@ class FakeBucket:
             found = [pending.upload for pending in self.store.uploads.values()]
         yield from sorted((each for each in found if each.key.startswith(prefix)), key=lambda each: each.key)
 
-    def complete_upload(self, key: str, upload_id: str, parts: Sequence[Part], *, exclusive: bool = False) -> None:
+    def complete_upload(
+        self,
+        key: str,
+        upload_id: str,
+        parts: Sequence[Part],
+        *,
+        exclusive: bool = False,
+        has_copies: bool = False,
+    ) -> None:
         with self.store.request("CompleteMultipartUpload"):
             pending = self._pending(key, upload_id)
             chosen = [self._chosen(pending, part) for part in sorted(parts, key=lambda part: part.number)]

@@ -56,15 +56,14 @@ def test_the_architecture_page_names_every_module() -> None:
     assert sorted(named) == sorted(set(modules) - {"__main__.py"})
 
 
-def test_every_module_has_its_import_layer() -> None:
-    """A new module is placed before it can import what it likes: by its own name, or by a folder's that it lies in."""
+def test_every_module_is_in_a_room() -> None:
+    """A new one is placed before it can import what it likes. Contracts of rooms name all of them."""
     config = ConfigParser()
     config.read(HERE / "setup.cfg")
-    layers = re.findall(r"[\w.]+", config["importlinter:contract:layers"]["layers"])
-    modules = [_dotted(path) for path in MODULES if path.name != "__init__.py"]
-    placed = {module: [layer for layer in layers if f"{module}.".startswith(f"{layer}.")] for module in modules}
-    assert {module: found for module, found in placed.items() if len(found) != 1} == {}
-    assert set(layers) == {layer for found in placed.values() for layer in found}
+    rooms = re.findall(r"registry_s3fs\.(\w+)", config["importlinter:contract:rooms"]["layers"])
+    assert sorted(rooms) == sorted({_dotted(path).partition(".")[0] for path in MODULES} - {"__init__"})
+    without_boto3 = re.findall(r"registry_s3fs\.(\w+)", config["importlinter:contract:boto3"]["source_modules"])
+    assert set(rooms) - set(without_boto3) == {"s3", "config", "__main__"}
 
 
 def _dotted(path: Path) -> str:

@@ -6,7 +6,7 @@ import re
 from typing import Any, NamedTuple
 
 from registry_s3fs.errors import ignores_range
-from registry_s3fs.ranges import MAX_OBJECT_BYTES
+from registry_s3fs.model.ranges import MAX_OBJECT_BYTES
 from registry_s3fs.s3.responses import Answer, Asked, count, status
 
 

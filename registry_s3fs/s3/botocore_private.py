@@ -146,7 +146,12 @@ def tls_context(client: Any) -> ssl.SSLContext:
 
 def credentials(client: Any) -> Any:
     """The client's credentials, which refresh themselves; None where there are none, or where they are not found."""
-    return getattr(getattr(client, "_request_signer", None), "_credentials", None)
+    return credentials_of(getattr(client, "_request_signer", None))
+
+
+def credentials_of(request_signer: Any) -> Any:
+    """The same of what signs a client's requests."""
+    return getattr(request_signer, "_credentials", None)
 
 
 def _module(handler: Callable[..., Any]) -> str:

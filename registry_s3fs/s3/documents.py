@@ -11,6 +11,8 @@ from collections.abc import MutableMapping
 from typing import Any
 from xml.etree.ElementTree import Element, ParseError, fromstring
 
+from registry_s3fs.model.ranges import MIB
+
 ROOTS = {
     "ListObjectsV2": "ListBucketResult",
     "ListObjectVersions": "ListVersionsResult",
@@ -38,6 +40,11 @@ SINGLE = frozenset(
     )
 )
 """Elements that are read: each holds a text alone, and stands once below the one that it is in."""
+
+MAX_ERROR_BYTES = MIB
+"""Of the body of an error."""
+MAX_DOCUMENT_BYTES = 16 * MIB
+"""Of a listing: 1,000 keys of 1,024 bytes each, percent-encoded, and as many fields as S3 knows, take a fifth."""
 
 DOCUMENT = "Document"
 """Field of an answer: the root of its document, which is the operation's."""

@@ -9,8 +9,8 @@ from collections.abc import Callable
 from typing import Any
 from urllib.parse import urlencode, urlsplit
 
-from registry_s3fs import pages
-from registry_s3fs.s3 import documents
+from registry_s3fs.redaction import know
+from registry_s3fs.s3 import botocore_private, documents, list_xml
 from registry_s3fs.s3.fast_path.fields import PAYER
 
 
@@ -20,18 +20,27 @@ def register(client: Any, region: str, *, is_aws: bool, requester_pays: bool) ->
     # Wildcards come before botocore's own handler, which parses each body once more to look for an <Error>.
     for operation in documents.OPERATIONS:
         events.register(f"before-parse.*.{operation}", documents.check)
-    events.register("before-parse.*.ListObjectsV2", pages.fill)  # after the check: it leaves no body
+    events.register("before-parse.*.ListObjectsV2", list_xml.fill)  # after the check: it leaves no body
     for operation in documents.OPERATIONS:
         events.register(f"before-parse.*.{operation}", documents.check_elements)
     events.register("before-call.s3.HeadBucket", begin_lookup)
     events.register("after-call.s3.HeadBucket", end_lookup)
     events.register("after-call-error.s3.HeadBucket", end_lookup)
+    events.register("before-sign.s3", know_credentials)
     if not is_aws:
         events.register("before-call.s3.DeleteObjects", add_content_md5)
     if requester_pays:
         events.register("before-call.s3", pay)
     if region != client.meta.region_name:
         events.register("choose-signer.s3", _signs_for(region))
+
+
+def know_credentials(request_signer: Any, **event: Any) -> None:
+    """Handler of ``before-sign``: the secrets that a request is signed with are masked wherever they are told."""
+    credentials = botocore_private.credentials_of(request_signer)
+    if credentials is not None:
+        found = credentials.get_frozen_credentials()
+        know(found.secret_key or "", found.token or "")
 
 
 def pay(params: dict[str, Any], **event: Any) -> None:

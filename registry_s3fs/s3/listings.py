@@ -9,9 +9,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timezone
 from typing import Any, NamedTuple
 
-from registry_s3fs.paths import MAX_KEY_BYTES
-from registry_s3fs.ranges import MAX_OBJECT_BYTES, MAX_PARTS
-from registry_s3fs.records import ObjectInfo, Part, Upload
+from registry_s3fs.model.objects import ObjectInfo, Part, Upload
+from registry_s3fs.model.paths import MAX_KEY_BYTES
+from registry_s3fs.model.ranges import MAX_OBJECT_BYTES, MAX_PARTS
 from registry_s3fs.s3.responses import Answer, Asked, count, is_list, is_of, text, time, utc
 
 MAX_EMPTY_PAGES = 30
@@ -67,6 +67,8 @@ def page(answer: Answer, listing: Listing, asked: Asked) -> tuple[list[ObjectInf
         return objects, list(names)
     at, delimiter = len(listing.prefix), listing.delimiter
     for name in names:
+        if len(name) > MAX_KEY_BYTES:  # some stores have longer keys, but a walk of directories must end
+            raise asked.refused(f"it names {name[:80]!r}..., which is longer than any key")
         if not name.endswith(delimiter) or len(name) <= at:
             raise asked.refused(f"it has the common prefix {name!r} for the prefix {listing.prefix!r}")
     folded = [item.key for item in objects if delimiter in item.key[at:]]
@@ -92,8 +94,6 @@ def _quickly(contents: Iterable[Answer], prefix: str) -> list[ObjectInfo] | None
             key, size, tag, modified = row["Key"], row["Size"], row["ETag"], row["LastModified"]
             if not (key and tag and 0 <= size <= MAX_OBJECT_BYTES and key.startswith(prefix)):
                 return None
-            if len(key) > MAX_KEY_BYTES:
-                return None
             if modified.tzinfo is not timezone.utc:
                 modified = utc(modified)
             found.append(ObjectInfo(key, size, tag, modified, row.get("StorageClass") or "STANDARD"))
@@ -108,8 +108,6 @@ def check_within(rows: Iterable[Answer], field: str, prefix: str, asked: Asked) 
         name = row.get(field)
         if not isinstance(name, str) or not name:
             raise asked.refused(f"it has no {field}")
-        if len(name) > MAX_KEY_BYTES:
-            raise asked.refused(f"it names {name[:80]!r}..., which is longer than any key")
         if not name.startswith(prefix):
             raise asked.refused(f"it names {name!r}, which does not begin with the prefix {prefix!r}")
 
@@ -167,7 +165,7 @@ class Paging:
         before, self._page_before = self._page_before, names
         if not names:
             return
-        if self._furthest is None or names[0] > self._furthest:
+        if self._furthest is None or min(names) > self._furthest:
             self._furthest = max(names)
             return
         again = [name for name in names if name == self._furthest or hash(name) in self._out_of_order]
@@ -206,7 +204,7 @@ def parts(answer: Answer, key: str, upload_id: str, asked: Asked) -> list[Part]:
     """The parts of a page of ListParts."""
     is_list(answer, asked, "UploadId", "Parts", "Bucket", "Key", "IsTruncated")
     is_of(answer, "Key", key, asked)
-    if answer.get("UploadId", upload_id) != upload_id:
+    if (answer.get("UploadId") or upload_id) != upload_id:
         raise asked.refused(f"it is about the upload {answer['UploadId']!r}, where {upload_id!r} was asked for")
     return [
         Part(count(row, "PartNumber", asked, MAX_PARTS), text(row, "ETag", asked), count(row, "Size", asked))

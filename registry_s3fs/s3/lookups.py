@@ -7,7 +7,6 @@ from dataclasses import replace
 from operator import attrgetter
 from typing import Any
 
-from registry_s3fs.concurrency import pool
 from registry_s3fs.errors import (
     BucketNotFoundError,
     InvalidResponseError,
@@ -15,10 +14,11 @@ from registry_s3fs.errors import (
     from_code,
     uncertain,
 )
-from registry_s3fs.records import ObjectInfo, Page
+from registry_s3fs.model.objects import ObjectInfo, Page
 from registry_s3fs.s3 import listings, responses
 from registry_s3fs.s3.listings import Listing
 from registry_s3fs.s3.requests import Requests, version
+from registry_s3fs.threads.pool import pool
 
 
 class Lookups(Requests):

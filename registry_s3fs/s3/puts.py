@@ -6,12 +6,12 @@ from collections.abc import Generator, Iterable, Iterator, Mapping
 from contextlib import closing
 from typing import Any
 
-from registry_s3fs import ranges
-from registry_s3fs.concurrency import Pool
-from registry_s3fs.records import PLAIN, Body, Description
+from registry_s3fs.model import ranges
+from registry_s3fs.model.objects import PLAIN, Body, Description
 from registry_s3fs.s3 import responses
 from registry_s3fs.s3.fast_path.client import Call, FastPath, is_boto3s_turn
 from registry_s3fs.s3.lookups import Lookups
+from registry_s3fs.threads.pool import Pool
 
 SMALL_BYTES = ranges.MIB
 """Up to here a PUT takes the fast path: beyond, what boto3 costs more no longer counts."""

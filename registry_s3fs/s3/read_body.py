@@ -7,13 +7,13 @@ from collections.abc import Callable, Mapping
 from contextlib import closing
 from typing import Any
 
-from registry_s3fs import checksums, ranges
-from registry_s3fs.bodies import Memory, Sink
 from registry_s3fs.errors import InvalidResponseError, replaced
-from registry_s3fs.records import ANY, Checksum, Content, Pin
-from registry_s3fs.s3 import responses
+from registry_s3fs.model import ranges
+from registry_s3fs.model.objects import ANY, Checksum, Content, Pin
+from registry_s3fs.s3 import checksums, responses
 from registry_s3fs.s3.body_range import body_range
 from registry_s3fs.s3.responses import Asked
+from registry_s3fs.threads.buffers import Memory, Sink
 
 STEP_BYTES = 256 * 1024
 """What boto3 is asked for at a time: what is lost of a body of its own that breaks."""
@@ -116,15 +116,14 @@ class Read:
     def _begin(self, start: int, end: int) -> None:
         if self._most is not None:
             end = min(end, start + self._most)
-        asked_for = self._length
+        if self._piece is not None and self._length != end - start:
+            raise self._asked.refused(f"it brings {end - start} bytes, where {self._length} were asked for")
         self.start, self.end = start, end
         if self._piece is None and self.memory_for is not None:
             self._piece = self.memory_for(self, start, end)
         elif self._piece is None:
             self._memory = Memory(end - start)
             self._piece = self._memory.view()
-        elif self._length != asked_for:
-            raise self._asked.refused(f"it brings {self._length} bytes, where {asked_for} were asked for")
         self._is_begun = True
 
     def receive(self, body: Any) -> None:

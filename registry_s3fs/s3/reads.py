@@ -7,9 +7,8 @@ from contextlib import closing
 from functools import partial
 from typing import Any
 
-from registry_s3fs.concurrency import Pool
 from registry_s3fs.errors import FileExpired, RefusedParameterError, replaced
-from registry_s3fs.records import ANY, Content, Pin
+from registry_s3fs.model.objects import ANY, Content, Pin
 from registry_s3fs.s3 import responses, retry
 from registry_s3fs.s3.body_range import size_of_refused
 from registry_s3fs.s3.fast_path.client import Call, FastPath, is_boto3s_turn
@@ -17,6 +16,7 @@ from registry_s3fs.s3.read_body import Read, SizeUnknownError
 from registry_s3fs.s3.requests import version
 from registry_s3fs.s3.uploads import Uploads
 from registry_s3fs.s3.writes import FAILED_CONDITION, IF_MATCH
+from registry_s3fs.threads.pool import Pool
 
 GET = "GetObject"
 OUT_OF_RANGE = frozenset(("InvalidRange", "416"))

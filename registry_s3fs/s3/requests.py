@@ -7,13 +7,13 @@ from contextlib import AbstractContextManager
 from types import TracebackType
 from typing import Any
 
-from registry_s3fs.client import CLIENTS, S3Client, object_fields
+from registry_s3fs.config.parameters import DriverParameters
 from registry_s3fs.errors import invalid_response
-from registry_s3fs.parameters import DriverParameters
-from registry_s3fs.paths import KeySpace
-from registry_s3fs.records import Body
+from registry_s3fs.model.objects import Body
+from registry_s3fs.model.paths import KeySpace
 from registry_s3fs.s3 import events, retry
 from registry_s3fs.s3.boundary import translated
+from registry_s3fs.s3.client import CLIENTS, S3Client, object_fields
 from registry_s3fs.s3.fast_path.client import FastPath
 from registry_s3fs.s3.responses import Asked
 

@@ -14,8 +14,8 @@ from typing import Any, NamedTuple
 from urllib.parse import unquote_plus
 
 from registry_s3fs.errors import InvalidResponseError, from_code, invalid_response
-from registry_s3fs.ranges import MAX_OBJECT_BYTES
-from registry_s3fs.records import ObjectInfo
+from registry_s3fs.model.objects import ObjectInfo
+from registry_s3fs.model.ranges import MAX_OBJECT_BYTES
 from registry_s3fs.s3.documents import DOCUMENT, FOREIGN, ROOTS, TEXT
 
 Answer = Mapping[str, Any]

@@ -11,7 +11,7 @@ import threading
 from collections.abc import Callable
 from typing import Any
 
-from registry_s3fs import interruption
+from registry_s3fs.threads import cancellation
 
 FRUITLESS_ATTEMPTS = 4
 """Attempts in a row that bring nothing, after which a read gives up."""
@@ -48,7 +48,7 @@ class RetryBudget:
         """Pause, where the last attempt brought nothing: longer each time, and by chance, so that many readers
         do not come back at one moment."""
         if self._fruitless:
-            interruption.pause(random.uniform(0, min(LONGEST_PAUSE_S, FIRST_PAUSE_S * 2**self._fruitless)))  # noqa: S311
+            cancellation.pause(random.uniform(0, min(LONGEST_PAUSE_S, FIRST_PAUSE_S * 2**self._fruitless)))  # noqa: S311
 
 
 class _Spent(threading.local):
@@ -71,7 +71,7 @@ def spend_attempt() -> None:
 
 def pause_after_failure() -> None:
     """Wait as boto3's standard mode does after a first attempt: up to a second, by chance."""
-    interruption.pause(random.uniform(0, 1))  # noqa: S311  # spreads requests, hides nothing
+    cancellation.pause(random.uniform(0, 1))  # noqa: S311  # spreads requests, hides nothing
 
 
 def attempts_allowed(client: Any) -> int:

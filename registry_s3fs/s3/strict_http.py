@@ -17,7 +17,7 @@ from functools import partial
 from typing import Any
 from urllib.parse import parse_qsl
 
-from registry_s3fs.s3.fast_path.response import MAX_DOCUMENT_BYTES, MAX_ERROR_BYTES
+from registry_s3fs.s3.documents import MAX_DOCUMENT_BYTES, MAX_ERROR_BYTES
 from registry_s3fs.s3.progress import Progress
 from registry_s3fs.s3.sockets import MAX_IDLE_S, keep_alive
 

@@ -6,9 +6,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 from urllib.parse import urlencode
 
-from registry_s3fs import ranges
-from registry_s3fs.errors import FileExpired, copied_nothing
-from registry_s3fs.records import PLAIN, Body, Description, ObjectInfo, Part, Upload
+from registry_s3fs.errors import FileExpired, copied_nothing, stored_too_little
+from registry_s3fs.model import ranges
+from registry_s3fs.model.objects import PLAIN, Body, Description, ObjectInfo, Part, Upload
 from registry_s3fs.s3 import listings, responses
 from registry_s3fs.s3.writes import Writes
 
@@ -91,23 +91,41 @@ class Uploads(Writes):
             if following[1]:
                 request["UploadIdMarker"] = following[1]
 
-    def complete_upload(self, key: str, upload_id: str, parts: Sequence[Part], *, exclusive: bool = False) -> None:
-        """CompleteMultipartUpload: the object appears, whole."""
+    def complete_upload(
+        self,
+        key: str,
+        upload_id: str,
+        parts: Sequence[Part],
+        *,
+        exclusive: bool = False,
+        has_copies: bool = False,
+    ) -> None:
+        """CompleteMultipartUpload: the object appears, whole.
+
+        Where the answer has no ETag, and where parts are copies in a store other than AWS, whose source may go next,
+        the object's size is looked at, too.
+        """
         listed = [{"PartNumber": part.number, "ETag": part.etag} for part in sorted(parts, key=lambda p: p.number)]
         request = {"Key": key, "UploadId": upload_id, "MultipartUpload": {"Parts": listed}}
 
         def send(condition: Mapping[str, Any]) -> None:
             answer = self._send("complete_multipart_upload", key, {**request, **condition})
             asked = self._asked("CompleteMultipartUpload", key)
-            if not responses.completed_etag(answer, key, asked):
-                found = self.head(key)
-                if found.size != sum(part.size for part in parts):
-                    raise asked.refused(f"it has no ETag, and {found.size} bytes are there")
+            if not responses.completed_etag(answer, key, asked) or (has_copies and not self._is_aws):
+                self._check_completed(key, sum(part.size for part in parts))
 
         if exclusive:
             self._if_absent(key, send)
         else:
             send({})
+
+    def _check_completed(self, key: str, size: int) -> None:
+        try:
+            stored = self.head(key, explain=False).size
+        except FileNotFoundError:
+            stored = 0
+        if stored < size:  # a larger one is another writer's, which came meanwhile
+            raise stored_too_little("CompleteMultipartUpload", stored, size, self.path(key))
 
     def abort_upload(self, key: str, upload_id: str) -> None:
         """AbortMultipartUpload; its parts are thrown away."""

@@ -6,7 +6,6 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
-from registry_s3fs import outcomes
 from registry_s3fs.errors import (
     BucketNotFoundError,
     FileExpired,
@@ -15,8 +14,8 @@ from registry_s3fs.errors import (
     stored_too_little,
     uncertain,
 )
-from registry_s3fs.records import PLAIN, Body, Description, ObjectInfo
-from registry_s3fs.s3 import responses
+from registry_s3fs.model.objects import PLAIN, Body, Description, ObjectInfo
+from registry_s3fs.s3 import ambiguous_writes, responses
 from registry_s3fs.s3.puts import Put, Puts
 from registry_s3fs.s3.requests import version
 
@@ -54,7 +53,7 @@ class Writes(Puts):
             else:
                 self._put_unconditionally(put)
         except OSError as error:
-            if not (exclusive and outcomes.is_in_doubt(error) and self._is_stored(key, body, error)):
+            if not (exclusive and ambiguous_writes.is_in_doubt(error) and self._is_stored(key, body, error)):
                 raise
 
     def replace(self, found: ObjectInfo, body: Body, description: Description) -> None:
@@ -88,8 +87,8 @@ class Writes(Puts):
     def _is_stored(self, key: str, body: Body, error: OSError) -> bool:
         """Whether an object is the one that a PutObject without an answer should have written."""
         found = self.look(key, error)
-        expected = "" if self.parameters.is_directory_bucket else outcomes.etag(body)
-        ours = found is not None and outcomes.is_ours(found, len(body), expected)
+        expected = "" if self.parameters.is_directory_bucket else ambiguous_writes.etag(body)
+        ours = found is not None and ambiguous_writes.is_ours(found, len(body), expected)
         if ours is None:
             raise uncertain(error, self.path(key)) from error
         return ours
@@ -156,7 +155,9 @@ class Writes(Puts):
         try:
             answer = self._copying(source, lambda named: self._copy(source, {**request, **named}))
         except FileExpired as error:
-            if source.key == target and outcomes.is_in_doubt(error):  # an earlier try may have given it another ETag
+            if source.key == target and ambiguous_writes.is_in_doubt(
+                error
+            ):  # an earlier try may have given it another ETag
                 raise uncertain(error, self.path(target)) from error
             raise
         etag = responses.copied(answer, "CopyObjectResult", self._asked("CopyObject", target))

@@ -17,34 +17,45 @@ logger = logging.getLogger("registry_s3fs")
 
 Job = Callable[[], object]
 
-_jobs: SimpleQueue[Job] = SimpleQueue()
-_thread: threading.Thread | None = None
-_starting = threading.Lock()
+
+class _Background:
+    """The jobs of this process, and its thread for them."""
+
+    def __init__(self) -> None:
+        self.jobs: SimpleQueue[Job] = SimpleQueue()
+        self.thread: threading.Thread | None = None
+        self.starting = threading.Lock()
+
+    def start(self) -> None:
+        """As the function of that name."""
+        if self.thread is None and self.starting.acquire(blocking=False):
+            try:
+                thread = threading.Thread(target=_work, name="background-of-registry-s3fs", daemon=True)
+                thread.start()
+                self.thread = thread
+            except RuntimeError as error:
+                logger.debug("no background thread yet: %s", error)
+            finally:
+                self.starting.release()
+
+
+_background = _Background()
 
 
 def start() -> None:
     """Start the thread, unless it runs. Where no thread can be started, jobs wait until a later call can, or until
     `finish`."""
-    global _thread
-    if _thread is None and _starting.acquire(blocking=False):
-        try:
-            thread = threading.Thread(target=_work, name="background-of-registry-s3fs", daemon=True)
-            thread.start()
-            _thread = thread
-        except RuntimeError as error:
-            logger.debug("no background thread yet: %s", error)
-        finally:
-            _starting.release()
+    _background.start()
 
 
 def is_running() -> bool:
     """Whether the thread has been started."""
-    return _thread is not None
+    return _background.thread is not None
 
 
 def later(job: Job) -> None:
     """Have the thread do this. A finaliser may call it: `SimpleQueue.put` is reentrant, and made for that."""
-    _jobs.put(job)
+    _background.jobs.put(job)
 
 
 def finish(seconds: float) -> bool:
@@ -64,14 +75,14 @@ def finish(seconds: float) -> bool:
 
 def _next() -> Job | None:
     try:
-        return _jobs.get_nowait()
+        return _background.jobs.get_nowait()
     except Empty:
         return None
 
 
 def _work() -> None:
     while True:
-        _do(_jobs.get())
+        _do(_background.jobs.get())
 
 
 def _do(job: Job) -> None:
@@ -84,5 +95,4 @@ def _do(job: Job) -> None:
 @fork.in_child
 def _forget_parents_jobs() -> None:
     """They are the parent's to do; and its thread is not here."""
-    global _jobs, _thread, _starting
-    _jobs, _thread, _starting = SimpleQueue(), None, threading.Lock()
+    _background.__init__()  # type: ignore[misc]

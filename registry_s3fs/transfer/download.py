@@ -7,13 +7,13 @@ from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import closing
 from typing import Protocol
 
-from registry_s3fs import ranges
-from registry_s3fs.bodies import Sink, naming_path
-from registry_s3fs.bucket import Bucket
-from registry_s3fs.checks import Check
-from registry_s3fs.concurrency import Pool
-from registry_s3fs.records import ANY, Checksum, Pin
+from registry_s3fs.model import ranges
+from registry_s3fs.model.integrity import Check
+from registry_s3fs.model.objects import ANY, Checksum, Pin
+from registry_s3fs.s3.bucket import Bucket
 from registry_s3fs.s3.read_body import Read
+from registry_s3fs.threads.buffers import Sink, naming_path
+from registry_s3fs.threads.pool import Pool
 
 
 class Target(Protocol):

@@ -14,8 +14,8 @@ from functools import partial
 from itertools import count
 from typing import Any, NamedTuple
 
-from registry_s3fs import ranges
-from registry_s3fs.bodies import Spare
+from registry_s3fs.model import ranges
+from registry_s3fs.threads.buffers import Spare
 from registry_s3fs.transfer import local_paths
 from registry_s3fs.transfer.upload import Chunk
 

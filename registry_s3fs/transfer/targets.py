@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+import threading
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from contextlib import AbstractContextManager, suppress
 from typing import IO, Any
 
-from registry_s3fs import ranges
-from registry_s3fs.bodies import Memory, Sink, memory
+from registry_s3fs.model import ranges
+from registry_s3fs.threads.buffers import Memory, Sink, memory
 
 PIECES_AHEAD = 24
 """Of what is written, under way or waiting to be written: 96 MiB, where there is memory for each. A connection to S3
@@ -91,7 +93,7 @@ class IntoView:
         """As `Target.abandon`."""
 
 
-class _Taken:
+class _Taken(ABC):
     """What is common to targets whose pieces come into memory that is used again, and are taken in their order."""
 
     most_pieces: int | None = PIECES_AHEAD
@@ -122,8 +124,8 @@ class _Taken:
         if isinstance(used, bytearray) and len(used) == ranges.PIECE_BYTES:
             self._free.append(used)
 
-    def _write(self, piece: memoryview) -> None:
-        raise NotImplementedError
+    @abstractmethod
+    def _write(self, piece: memoryview) -> None: ...
 
 
 class IntoWrite(_Taken):
@@ -156,6 +158,7 @@ class IntoFile(_Taken):
         self._opening = opened
         self._opened: AbstractContextManager[IO[bytes]] | None = None
         self._file: Any = None
+        self._lock = threading.Lock()
         self._in_order = False
         self._scratch: memoryview | None = None
 
@@ -170,13 +173,19 @@ class IntoFile(_Taken):
             return super().place(start, end)
         if self._scratch is None:
             self._scratch = memoryview(memory(SCRATCH_BYTES))
-        return Window(self._file.fileno(), start, end, self._scratch)
+        return Window(self._write_at, start, end, self._scratch)
+
+    def _write_at(self, data: memoryview, at: int) -> int:
+        """Write bytes to their place; return how many. After the end, which threads of boto3's may outlive, nothing is
+        written: the descriptor may be another file's then."""
+        with self._lock:
+            return len(data) if self._opened is None else os.pwrite(self._file.fileno(), data, at)
 
     def open(self) -> bool:
         """As `Target.open`."""
-        if self._opened is None:
-            self._opened = self._opening()
-            self._file = self._opened.__enter__()
+        if self._file is None:
+            opened = self._opening()
+            self._file, self._opened = opened.__enter__(), opened
         return not (self._file.seekable() and hasattr(os, "pwrite"))  # which Windows lacks
 
     def take(self, start: int, piece: memoryview | Sink) -> None:
@@ -191,23 +200,28 @@ class IntoFile(_Taken):
 
     def finish(self) -> None:
         """As `Target.finish`."""
-        opened, self._opened = self._opened, None
+        opened = self._let_go()
         if opened is not None:
             opened.__exit__(None, None, None)
 
     def abandon(self, error: BaseException) -> None:
         """As `Target.abandon`."""
-        opened, self._opened = self._opened, None
+        opened = self._let_go()
         if opened is not None:
             with suppress(BaseException):  # it raises the error again, which is its maker's to tell
                 opened.__exit__(type(error), error, None)
+
+    def _let_go(self) -> AbstractContextManager[IO[bytes]] | None:
+        with self._lock:
+            opened, self._opened = self._opened, None
+        return opened
 
 
 class Window:
     """A part of a file: a `Sink` that writes what comes to its place. An error of that waits for `finish`."""
 
-    def __init__(self, descriptor: int, start: int, end: int, scratch: memoryview) -> None:
-        self._descriptor = descriptor
+    def __init__(self, write_at: Callable[[memoryview, int], int], start: int, end: int, scratch: memoryview) -> None:
+        self._write_at = write_at
         self._start, self._at, self._end = start, start, end
         self._scratch = scratch
         self._held = 0
@@ -244,7 +258,7 @@ class Window:
 
     def _written(self, view: memoryview) -> int:
         try:
-            return os.pwrite(self._descriptor, view, self._at)
+            return self._write_at(view, self._at)
         except OSError as error:
             self._error = error
             return len(view)

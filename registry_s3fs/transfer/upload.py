@@ -8,11 +8,11 @@ from functools import partial
 from itertools import chain
 from typing import NamedTuple
 
-from registry_s3fs import ranges
-from registry_s3fs.bucket import Bucket
-from registry_s3fs.concurrency import Pool
-from registry_s3fs.multipart import MultipartUpload, most_in_flight
-from registry_s3fs.records import PLAIN, Body, Description
+from registry_s3fs.model import ranges
+from registry_s3fs.model.objects import PLAIN, Body, Description
+from registry_s3fs.s3.bucket import Bucket
+from registry_s3fs.threads.pool import Pool
+from registry_s3fs.transfer.multipart import MultipartUpload, most_in_flight
 
 MAX_BYTES_IN_FLIGHT = 224 * ranges.MIB
 """Of the chunks of one upload, or of all that one call has under way: none of them waits for the caller."""

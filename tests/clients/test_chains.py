@@ -12,7 +12,7 @@ import fsspec
 import pytest
 
 from registry_s3fs import RegistryS3FileSystem
-from registry_s3fs.bucket import Bucket
+from registry_s3fs.s3.bucket import Bucket
 
 # fsspec's caches leave their local files to the garbage collector.
 pytestmark = pytest.mark.filterwarnings("ignore:unclosed file <_io.Buffered:ResourceWarning")

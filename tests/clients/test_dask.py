@@ -8,7 +8,8 @@ from typing import Any
 import pandas
 import pytest
 
-from registry_s3fs import RegistryS3FileSystem, client
+from registry_s3fs import RegistryS3FileSystem
+from registry_s3fs.s3 import client
 
 pytest.importorskip("dask")
 distributed = pytest.importorskip("distributed")

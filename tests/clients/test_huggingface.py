@@ -60,7 +60,6 @@ def test_a_dataset_is_loaded_by_url(
 def test_a_compressed_dataset_is_loaded_plain(datasets: Any, fs: RegistryS3FileSystem, frame: pandas.DataFrame) -> None:
     """Downloaded, then unpacked."""
     rows = stored(fs, frame, "csv")
-    fs.pipe("/d/all.csv.gz", b"")
     frame.to_csv(fs.unstrip_protocol("/d/all.csv.gz"), index=False, storage_options=fs.storage_options)
     url = fs.unstrip_protocol("/d/all.csv.gz")
     assert (
@@ -96,9 +95,10 @@ def test_what_datasets_put_into_the_options_is_told(
     stored(fs, frame, "csv")
     options = dict(fs.storage_options)
     datasets.load_dataset("csv", data_files=fs.unstrip_protocol("/d/0.csv"), storage_options=options, split="train")
-    if "hf" in options:
-        with pytest.raises(TypeError, match="'hf' is no parameter of registrys3; Hugging Face's load_dataset put it"):
-            pandas.read_csv(fs.unstrip_protocol("/d/0.csv"), storage_options=options)
+    if "hf" not in options:
+        pytest.skip("this release of datasets leaves the dictionary as it was")
+    with pytest.raises(TypeError, match="'hf' is no parameter of registrys3; Hugging Face's load_dataset put it"):
+        pandas.read_csv(fs.unstrip_protocol("/d/0.csv"), storage_options=options)
 
 
 def test_a_streamed_text_has_the_encoding_that_was_asked_for(datasets: Any, fs: RegistryS3FileSystem) -> None:

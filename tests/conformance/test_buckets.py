@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 
 from registry_s3fs import RegistryS3FileSystem
-from registry_s3fs.bucket import Bucket
 from registry_s3fs.errors import FileExpired, RefusedParameterError
-from registry_s3fs.records import Page, Part, Pin
+from registry_s3fs.model.objects import Page, Part, Pin
+from registry_s3fs.s3.bucket import Bucket
 from tests.fakes import Blank, FakeBucket, on_both
 
 MIB = 1024 * 1024

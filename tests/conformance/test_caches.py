@@ -11,7 +11,7 @@ import pytest
 from fsspec.caching import caches
 
 from registry_s3fs import RegistryS3FileSystem
-from registry_s3fs.prefetch import PrefetchCache
+from registry_s3fs.files.read_ahead import PrefetchCache
 from tests.fakes import on_both
 
 # fsspec's own MMapCache lets go of its temporary file without closing it.

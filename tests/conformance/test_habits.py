@@ -15,8 +15,9 @@ import fsspec
 import pytest
 from fsspec.callbacks import Callback
 
-from registry_s3fs import RegistryS3FileSystem, listing
+from registry_s3fs import RegistryS3FileSystem
 from registry_s3fs.errors import ForeignBucketError, InvalidPathError
+from registry_s3fs.listing import directory
 from tests.fakes import on_both
 
 MIB = 1024 * 1024
@@ -173,15 +174,15 @@ def test_a_listing_asked_for_before_a_write_is_not_kept(
     """Another thread may have written while the answer was on its way."""
     fs = RegistryS3FileSystem(**options, use_listings_cache=True)
     fs.pipe("/d/old", b"")
-    children = listing.children
+    children = directory.children
 
     def slow(bucket: Any, path: str) -> Any:
         found = children(bucket, path)
-        monkeypatch.setattr(listing, "children", children)
+        monkeypatch.setattr(directory, "children", children)
         fs.pipe("/d/new", b"")
         return found
 
-    monkeypatch.setattr(listing, "children", slow)
+    monkeypatch.setattr(directory, "children", slow)
     assert fs.ls("/d", detail=False) == ["/d/old"]
     assert fs.ls("/d", detail=False) == ["/d/new", "/d/old"]
 

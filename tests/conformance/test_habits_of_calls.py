@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import _thread
 import logging
+import sys
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from io import BytesIO
@@ -13,8 +16,8 @@ import fsspec
 import pytest
 from fsspec.callbacks import Callback
 
-from registry_s3fs import ForeignBucketError, RegistryS3FileSystem
-from registry_s3fs.filesystem import Unpack
+from registry_s3fs import ForeignBucketError, RefusedParameterError, RegistryS3FileSystem
+from registry_s3fs.config.foreign_names import OF_CONFIG
 
 ALL_CACHES = ["prefetch", "none", "readahead", "bytes", "mmap", "blockcache", "first", "all", "background"]
 
@@ -42,8 +45,8 @@ def test_the_root_cannot_be_written(fs: RegistryS3FileSystem, options: dict[str,
 
 
 def test_what_an_object_says_of_itself_may_change_with_an_append(fs: RegistryS3FileSystem) -> None:
-    """What is not named stays."""
-    fs.pipe_file("/a", b"1", ContentType="x/y", Metadata={"k": "v"})
+    """Fields that are not named stay; metadata is one field."""
+    fs.pipe_file("/a", b"1", ContentType="x/y", Metadata={"k": "v", "other": "gone"})
     with fs.open("/a", "ab", CacheControl="no-cache") as file:
         file.write(b"2")
     with fs.open("/a", "ab", Metadata={"k": "w"}) as file:
@@ -73,7 +76,11 @@ def test_a_directory_without_recursive_says_so(
         fs.get(["/d"], [str(out)])
     with warned(caplog, "/d"):
         fs.get(["/d", "/f"], f"{out}/")
-    assert [each.name for each in out.iterdir()] == ["f"]
+    assert (out / "d").is_dir()
+    assert (out / "f").read_bytes() == b"2"
+    with pytest.raises(IsADirectoryError) as local_one:
+        fs.get_file("/f", out)
+    assert local_one.value.filename == str(out)
     with warned(caplog, "/d"):
         fs.get_file("/d", tmp_path / "made")
     with warned(caplog, str(local)):
@@ -125,6 +132,8 @@ def test_signed_urls_take_their_fields_and_no_others(fs: RegistryS3FileSystem) -
         assert "versionId=v1" in sign("/a", VersionId="v1")
         with pytest.raises(TypeError, match="'bogus' is no keyword argument"):
             sign("/a", bogus=1)
+        with pytest.raises(RefusedParameterError):
+            sign("/a", client_method="bogus")
 
 
 def test_a_block_is_read_by_its_delimiter(fs: RegistryS3FileSystem) -> None:
@@ -183,6 +192,14 @@ def test_other_peoples_names_are_told_what_to_give(options: dict[str, Any], name
         RegistryS3FileSystem(**options, **{name: 1})
 
 
+def test_what_is_botocores_by_our_table_is_botocores() -> None:
+    """Else the advice would be refused."""
+    from botocore.config import Config
+
+    new = {"auth_scheme_preference", "s3_disable_express_session_auth"}  # older ones lack them
+    assert OF_CONFIG - Config.OPTION_DEFAULTS.keys() <= new
+
+
 def test_botocores_config_is_told_from_ours(options: dict[str, Any]) -> None:
     """boto3's users give an object by that name."""
     from botocore.config import Config
@@ -191,7 +208,22 @@ def test_botocores_config_is_told_from_ours(options: dict[str, Any]) -> None:
         RegistryS3FileSystem(**options, config=Config())
 
 
+@pytest.mark.skipif(sys.version_info < (3, 11), reason="typing.Unpack is of Python 3.11")
 def test_the_types_of_options_are_there_at_run_time() -> None:
     """For those who look at them."""
-    assert Unpack
     assert "storage_options" in get_type_hints(RegistryS3FileSystem.__init__)
+
+
+def test_a_file_says_whether_it_can_be_written_to_whoever_asks(fs: RegistryS3FileSystem) -> None:
+    """A thread without a Python frame above it, too."""
+    with fs.open("/a", "wb") as file:
+        for ask in (file.writable, file.seekable):
+            with pytest.MonkeyPatch.context() as patch:
+                raised: list[Any] = []
+                patch.setattr(threading, "excepthook", raised.append)
+                patch.setattr(sys, "unraisablehook", raised.append)
+                lock = threading.Event()
+                _thread.start_new_thread(ask, ())
+                _thread.start_new_thread(lock.set, ())
+                assert lock.wait(10)
+                assert raised == []

@@ -10,8 +10,10 @@ import botocore.session
 import pytest
 from botocore.parsers import create_parser
 
-from registry_s3fs import RegistryS3FileSystem, listing, pages
-from registry_s3fs.splits import STREAMS, Plan
+from registry_s3fs import RegistryS3FileSystem
+from registry_s3fs.listing import directory
+from registry_s3fs.listing.partition import STREAMS, Plan
+from registry_s3fs.s3 import list_xml
 from tests.listening import listen
 from tests.servers import Server
 
@@ -73,7 +75,7 @@ def test_pages_are_parsed_as_by_botocore(store: RegistryS3FileSystem) -> None:
     for body in bodies:
         told = create_parser("rest-xml").parse({"body": body, "headers": {}, "status_code": 200}, SHAPE)
         del told["ResponseMetadata"]
-        assert pages.parse(body) == told
+        assert list_xml.parse(body) == told
 
 
 @pytest.mark.parametrize("how", [{}, {"delimiter": "/"}, {"start_after": "reg/d/a b"}, {"limit": 3}])
@@ -123,7 +125,7 @@ def test_a_small_directory_is_one_request(store: RegistryS3FileSystem, small_pag
     """Looking for parts costs nothing."""
     fill(store, ["x", "y/z"])
     small_pages.clear()
-    assert list(listing.keys(store.bucket, "/d")) == ["reg/d/x", "reg/d/y/z"]
+    assert list(directory.keys(store.bucket, "/d")) == ["reg/d/x", "reg/d/y/z"]
     assert len(small_pages) == 1
 
 

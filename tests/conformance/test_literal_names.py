@@ -9,7 +9,7 @@ import fsspec
 import pytest
 
 from registry_s3fs import RegistryS3FileSystem
-from registry_s3fs.mapper import Mapper
+from registry_s3fs.filesystem.mapper import Mapper
 from tests.fakes import on_both
 
 pytestmark = on_both

@@ -8,8 +8,9 @@ from typing import Any
 
 import pytest
 
-from registry_s3fs import RegistryS3FileSystem, deleting
+from registry_s3fs import RegistryS3FileSystem
 from registry_s3fs.errors import BulkError, from_code
+from registry_s3fs.filesystem import delete_many
 from tests.fakes import on_both
 
 MIB = 1024 * 1024
@@ -221,7 +222,7 @@ def test_keys_for_which_s3_was_busy_are_deleted_after_all(
         return {**(delete(deleted) if deleted else {}), **dict.fromkeys(kept, failed)}
 
     monkeypatch.setattr(fs.bucket, "delete_many", busy)
-    monkeypatch.setattr(deleting, "LONGEST_PAUSES_S", (0.0, 0.0, 0.0))
+    monkeypatch.setattr(delete_many, "LONGEST_PAUSES_S", (0.0, 0.0, 0.0))
     with pytest.raises(BulkError) as failed:
         fs.rm("/m", recursive=True)
     assert failed.value.errors.keys() == {"/m/1"}

@@ -413,7 +413,7 @@ def test_a_lack_of_memory_says_so(monkeypatch: pytest.MonkeyPatch, tmp_path: Pat
 
     with ScriptedStore({"a": DATA}) as store:
         fs = filesystem(store)
-        monkeypatch.setattr("registry_s3fs.bodies.bytearray", none, raising=False)
+        monkeypatch.setattr("registry_s3fs.threads.buffers.bytearray", none, raising=False)
         calls: list[Callable[[], Any]] = [
             lambda: fs.get_file("/a", tmp_path / "a"), lambda: fs.open("/a").read(), lambda: write(fs.open("/b", "wb"))
         ]  # fmt: skip
@@ -450,7 +450,7 @@ def test_keys_that_a_store_was_busy_with_are_deleted_where_it_then_lacks_deleteo
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """No answer of the second try is no success."""
-    monkeypatch.setattr("registry_s3fs.deleting.LONGEST_PAUSES_S", (0.01, 0.01))
+    monkeypatch.setattr("registry_s3fs.filesystem.delete_many.LONGEST_PAUSES_S", (0.01, 0.01))
     busy = "".join(f"<Error><Key>d/{n}</Key><Code>SlowDown</Code><Message>m</Message></Error>" for n in range(3))
     with ScriptedStore({f"d/{number}": b"" for number in range(3)}) as store:
         body = f"<DeleteResult>{busy}</DeleteResult>".encode()
@@ -468,7 +468,7 @@ def test_a_file_whose_memory_gives_out_is_discarded(monkeypatch: pytest.MonkeyPa
         file = fs.open("/f", "wb")
         file.write(bytes(5 * MIB))
         with monkeypatch.context() as patch:
-            patch.setattr("registry_s3fs.bodies.bytearray", lambda size: memory_error(), raising=False)
+            patch.setattr("registry_s3fs.threads.buffers.bytearray", lambda size: memory_error(), raising=False)
             with pytest.raises(OSError, match="no memory"):
                 file.write(bytes(MIB))
         with pytest.raises(ValueError, match="takes no more bytes"):

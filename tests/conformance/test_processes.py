@@ -22,10 +22,10 @@ from typing import Any
 import fsspec
 import pytest
 
-from registry_s3fs import RegistryS3FileSystem, StorageDriver, concurrency
-from registry_s3fs.bucket import Bucket
-from registry_s3fs.prefetch import PrefetchCache
-from registry_s3fs.threads import background
+from registry_s3fs import RegistryS3FileSystem, StorageDriver
+from registry_s3fs.files.read_ahead import PrefetchCache
+from registry_s3fs.s3.bucket import Bucket
+from registry_s3fs.threads import background, pool
 
 MIB = 1024 * 1024
 FORKS = pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork on this system")
@@ -123,7 +123,7 @@ def test_a_forked_child_waits_for_no_lock_of_its_parent(fs: RegistryS3FileSystem
             file.write(bytes(11 * MIB))
         return fs.cat(names) == dict.fromkeys(names, b"x") and few.submit(len, names).result() == 8
 
-    with held_elsewhere(few._lock, concurrency._lock, background._starting):
+    with held_elsewhere(few._lock, pool._lock, background._background.starting):
         assert in_child(works)
     assert fs.info("/new")["size"] == 11 * MIB
 

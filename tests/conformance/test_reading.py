@@ -15,8 +15,9 @@ from typing import Any
 import fsspec
 import pytest
 
-from registry_s3fs import RegistryS3FileSystem, bodies
+from registry_s3fs import RegistryS3FileSystem
 from registry_s3fs.errors import FileExpired
+from registry_s3fs.threads import buffers
 from tests.fakes import on_both
 from tests.scripted import object_of, scripted
 
@@ -280,6 +281,7 @@ def test_a_presigned_url_is_read_by_plain_http(fs: RegistryS3FileSystem) -> None
 def test_the_listings_cache_is_off_unless_asked_for(fs: RegistryS3FileSystem) -> None:
     """Others write to the bucket; with use_listings_cache our own writes still show."""
     cached = RegistryS3FileSystem(**fs.storage_options, use_listings_cache=True)
+    fs = RegistryS3FileSystem(**fs.storage_options, useragent="another program")
     fs.pipe_file("/d/a", b"")
     assert cached.ls("/d", detail=False) == fs.ls("/d", detail=False) == ["/d/a"]
     fs.pipe_file("/d/b", b"")
@@ -300,6 +302,7 @@ def test_cached_listings_expire_and_are_bounded(fs: RegistryS3FileSystem) -> Non
     brief = RegistryS3FileSystem(**fs.storage_options, use_listings_cache="true", listings_expiry_time="0.01")
     few = RegistryS3FileSystem(**fs.storage_options, use_listings_cache=True, max_paths="2")
     off = RegistryS3FileSystem(**fs.storage_options, use_listings_cache="false")
+    fs = RegistryS3FileSystem(**fs.storage_options, useragent="another program")
     for name in "abcd":
         assert len(brief.ls(name)) == len(few.ls(name)) == len(off.ls(name)) == 1
     fs.pipe({f"/{name}/2": b"" for name in "abcd"})
@@ -370,7 +373,7 @@ def test_threads_of_a_download_do_not_take_each_others_memory(
         def __bool__(self) -> bool:
             return True
 
-    monkeypatch.setattr(bodies, "deque", SeemsFull)
+    monkeypatch.setattr(buffers, "deque", SeemsFull)
     data = random.Random(3).randbytes(20 * MIB)
     fs.pipe_file("/f", data)
     fs.get_file("/f", tmp_path / "f")

@@ -12,7 +12,8 @@ from fsspec.spec import AbstractFileSystem
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from registry_s3fs import RegistryS3FileSystem, horizon
+from registry_s3fs import RegistryS3FileSystem
+from registry_s3fs.listing import horizon
 from tests.listening import listen
 from tests.servers import Server
 

@@ -19,7 +19,8 @@ from xml.sax.saxutils import escape
 import fsspec
 import pytest
 
-from registry_s3fs import RegistryS3FileSystem, StorageDriver, errors, layout, redaction
+from registry_s3fs import RegistryS3FileSystem, StorageDriver, errors, redaction
+from registry_s3fs.model import registry_layout
 from tests.scripted import Answer, Handler, object_of, refusal, scripted, signatures, text_of
 from tests.servers import Server
 
@@ -181,7 +182,9 @@ def test_no_error_code_of_s3_shows_a_secret(
 PROVOKED: dict[str, Callable[[RegistryS3FileSystem], Any]] = {
     "BucketNotFoundError": lambda fs: fs.cat_file("/NoSuchBucket"),
     "FileExpired": lambda fs: fs.open("/given", "rb").read(),
-    "DigestMismatchError": lambda fs: fs.cat_file(layout.blob_path(layout.digest(b"others")), verify=True),
+    "DigestMismatchError": lambda fs: fs.cat_file(
+        registry_layout.blob_path(registry_layout.digest(b"others")), verify=True
+    ),
     "InvalidResponseError": lambda fs: fs.pipe_file("/page", b"1"),
     "BulkError": lambda fs: fs.rm(["/a", "/b"]),
     "RefusedParameterError": lambda fs: fs.cat_file("/InvalidArgument"),

@@ -13,9 +13,10 @@ import fsspec
 import pandas
 import pytest
 
-from registry_s3fs import RegistryS3FileSystem, writer
+from registry_s3fs import RegistryS3FileSystem
+from registry_s3fs.files import write_file
+from registry_s3fs.files.write_file import State
 from registry_s3fs.threads import background
-from registry_s3fs.writer import State
 from tests import servers
 from tests.fakes import on_both
 from tests.servers import Server
@@ -210,7 +211,7 @@ def test_a_file_that_could_not_be_opened_leaves_nothing_to_close(
         with pytest.raises(PermissionError):
             fs.open("/f", "ab")
         gc.collect()
-    assert not [file for file in writer._open_files if file._state is State.OPEN]
+    assert not [file for file in write_file._open_files if file._state is State.OPEN]
 
 
 @on_both

@@ -129,7 +129,7 @@ def test_nothing_is_reported_deleted_that_is_there(
     tree: RegistryS3FileSystem, through: Through, proxy: Proxy, kind: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """With answers that are lost to the end, a file that is reported failed may be gone; every other one is gone."""
-    monkeypatch.setattr("registry_s3fs.deleting.MAX_DELETE_KEYS", 5)
+    monkeypatch.setattr("registry_s3fs.filesystem.delete_many.MAX_DELETE_KEYS", 5)
     proxy.faults = [Fault("DeleteObjects", kind, nth=2, times=ALWAYS)]
     with pytest.raises(BulkError) as partly:
         through(**TWO_TRIES).rm("/t", recursive=True)

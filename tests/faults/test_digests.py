@@ -10,14 +10,15 @@ from typing import Any
 
 import pytest
 
-from registry_s3fs import RegistryS3FileSystem, layout
+from registry_s3fs import RegistryS3FileSystem
 from registry_s3fs.errors import DigestMismatch
+from registry_s3fs.model import registry_layout
 from tests.faults.conftest import DATA, MIB
 from tests.faults.proxy import ALWAYS, Fault, Proxy
 
 Through = Callable[..., RegistryS3FileSystem]
-BLOB = layout.blob_path(layout.digest(DATA))
-EMPTY = layout.blob_path(layout.digest(b""))
+BLOB = registry_layout.blob_path(registry_layout.digest(DATA))
+EMPTY = registry_layout.blob_path(registry_layout.digest(b""))
 FLIP = Fault("GetObject", "flip", times=ALWAYS)
 
 

@@ -12,13 +12,14 @@ from typing import Any
 
 import pytest
 
-from registry_s3fs import RegistryS3FileSystem, cli
+from registry_s3fs import RegistryS3FileSystem
+from registry_s3fs.cli import main
 from tests.faults.conftest import DATA
 from tests.faults.proxy import ALWAYS, GIVE_UP_S, Fault, Proxy
 
 MAIN = """
 import sys
-from registry_s3fs import cli
+from registry_s3fs.cli import main
 folder = sys.argv.pop(1)
 def call(fs, arguments):
     CALL
@@ -103,7 +104,7 @@ def test_the_library_leaves_signals_alone(fs: RegistryS3FileSystem, tmp_path: Pa
     fs.pipe_file("/f", b"x")
     fs.get_file("/f", tmp_path / "f")
     fs.put_file(tmp_path / "f", "/g")
-    assert cli.main(["ls", "/"]) == 1
+    assert main.main(["ls", "/"]) == 1
     assert [signal.getsignal(number) for number in SIGNALS] == before
     code = "import signal, registry_s3fs.cli; print([signal.getsignal(n) is signal.SIG_DFL for n in (15, 1)])"
     assert (

@@ -15,8 +15,8 @@ from typing import Any
 
 import pytest
 
-from registry_s3fs import RegistryS3FileSystem, client
-from registry_s3fs.s3 import retry
+from registry_s3fs import RegistryS3FileSystem
+from registry_s3fs.s3 import client, retry
 from tests.faults.conftest import DATA, MIB
 from tests.faults.proxy import ALWAYS, GIVE_UP_S, Fault, Proxy
 

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from registry_s3fs import RegistryS3FileSystem, StorageDriver
-from registry_s3fs.bucket import Bucket
-from registry_s3fs.records import ObjectInfo
+from registry_s3fs.model.objects import ObjectInfo
+from registry_s3fs.s3.bucket import Bucket
 from tests.faults.conftest import DATA, MIB
 from tests.faults.proxy import ALWAYS, Answer, Fault, Proxy, error
 

@@ -11,7 +11,8 @@ from typing import Any
 
 import pytest
 
-from registry_s3fs import RegistryS3FileSystem, layout
+from registry_s3fs import RegistryS3FileSystem
+from registry_s3fs.model import registry_layout
 from tests import servers
 from tests.servers import Server
 
@@ -25,8 +26,8 @@ def block(moto_server: Server) -> Block:
         moto_server.create_bucket(bucket)
         for root in ("", "sub"):
             fs = RegistryS3FileSystem(**moto_server.options(bucket, rootdirectory=root))
-            fs.touch(f"{layout.REPOSITORIES}/{bucket}{root}/_layers/x")
-            fs.touch(f"{layout.BLOBS}/x")
+            fs.touch(f"{registry_layout.REPOSITORIES}/{bucket}{root}/_layers/x")
+            fs.touch(f"{registry_layout.BLOBS}/x")
     return moto_server.options("file", secure=False)
 
 
@@ -79,5 +80,5 @@ def test_the_registry_and_we_look_at_the_same_place(
     )
     for name, value in environ.items():
         monkeypatch.setenv(name, value)
-    (ours,) = RegistryS3FileSystem(config=str(path)).ls(layout.REPOSITORIES, detail=False)
+    (ours,) = RegistryS3FileSystem(config=str(path)).ls(registry_layout.REPOSITORIES, detail=False)
     assert done.stdout.split("\n")[0] == ours.rsplit("/", 1)[-1]

@@ -17,7 +17,8 @@ from pathlib import Path
 import pytest
 
 from demo import images
-from registry_s3fs import FileInfo, StorageDriver, layout
+from registry_s3fs import FileInfo, StorageDriver
+from registry_s3fs.model import registry_layout
 from tests import servers
 from tests.interop.conftest import PUSHED, ROOT, Running
 from tests.servers import Registry
@@ -44,7 +45,7 @@ def driver(beside: Running) -> StorageDriver:
 
 def uploads(upload_id: str) -> str:
     """Where the registry keeps an upload of a blob."""
-    return f"{layout.REPOSITORIES}/{REPOSITORY}/_uploads/{upload_id}"
+    return f"{registry_layout.REPOSITORIES}/{REPOSITORY}/_uploads/{upload_id}"
 
 
 def begin(registry: Registry) -> str:
@@ -71,15 +72,15 @@ def put(registry: Registry, url: str, digest: str, data: bytes = b"") -> None:
 
 def has_blob(registry: Registry, data: bytes) -> bool:
     """Whether the registry serves these bytes under their digest."""
-    status, _, body = registry.request("GET", f"/v2/{REPOSITORY}/blobs/{layout.digest(data)}")
+    status, _, body = registry.request("GET", f"/v2/{REPOSITORY}/blobs/{registry_layout.digest(data)}")
     return status == 200 and body == data
 
 
 def store_as_blob(driver: StorageDriver, upload_id: str, data: bytes) -> None:
     """What the registry does with an upload that is complete: the blob in its place, and the repository's link."""
-    digest = layout.digest(data)
-    driver.move(f"{uploads(upload_id)}/data", layout.blob_path(digest))
-    driver.put_content(layout.layer_link(REPOSITORY, digest), digest.encode())
+    digest = registry_layout.digest(data)
+    driver.move(f"{uploads(upload_id)}/data", registry_layout.blob_path(digest))
+    driver.put_content(registry_layout.layer_link(REPOSITORY, digest), digest.encode())
     driver.delete(uploads(upload_id))
 
 
@@ -90,9 +91,9 @@ def test_what_the_registry_pushed_is_listed_told_and_verified(pushed: Running) -
     """Every blob by `walk`, `stat`, `list` and `reader`, digest for digest."""
     driver = StorageDriver.from_parameters(pushed.options)
     found: list[FileInfo] = []
-    driver.walk(layout.BLOBS, found.append)
+    driver.walk(registry_layout.BLOBS, found.append)
     digests = {blob.digest for image in PUSHED.values() for blob in (image.manifest, *image.blobs)}
-    files = {layout.blob_digest(info.path): info for info in found if not info.is_dir}
+    files = {registry_layout.blob_digest(info.path): info for info in found if not info.is_dir}
     assert digests == files.keys()
     for digest, info in files.items():
         told = driver.stat(info.path)
@@ -100,7 +101,7 @@ def test_what_the_registry_pushed_is_listed_told_and_verified(pushed: Running) -
         assert driver.list(info.path.removesuffix("/data")) == [info.path]
         with driver.reader(info.path) as reader:
             assert f"sha256:{hashlib.sha256(reader.read()).hexdigest()}" == digest
-    tags = f"{layout.REPOSITORIES}/{REPOSITORY}/_manifests/tags"
+    tags = f"{registry_layout.REPOSITORIES}/{REPOSITORY}/_manifests/tags"
     assert driver.list(tags) == [f"{tags}/v1", f"{tags}/v2"]
 
 
@@ -119,11 +120,11 @@ def test_an_image_that_the_driver_wrote_is_pulled(beside: Running, driver: Stora
         store_as_blob(driver, upload_id, blob.data)
     links = images.files(REPOSITORY, "by-driver", image)
     for path, content in links.items():
-        if not path.startswith(layout.BLOBS):
+        if not path.startswith(registry_layout.BLOBS):
             driver.put_content(path, content)
     reference = beside.registry.reference(f"{REPOSITORY}:by-driver")
     servers.skopeo("copy", "--src-tls-verify=false", reference, f"dir:{tmp_path}")
-    assert layout.digest((tmp_path / "manifest.json").read_bytes()) == image.manifest.digest
+    assert registry_layout.digest((tmp_path / "manifest.json").read_bytes()) == image.manifest.digest
     for blob in image.blobs:
         assert (tmp_path / blob.digest.removeprefix("sha256:")).read_bytes() == blob.data
 
@@ -210,20 +211,20 @@ def test_an_upload_that_the_driver_left_is_gone_on_with_by_the_api(
     status, headers, _ = beside.registry.request("GET", url)
     assert (status, headers["Range"]) == (204, f"0-{max(first - 1, 0)}")
     url = patch(beside.registry, url, data[first : first + second])
-    put(beside.registry, url, layout.digest(data), data[first + second :] if last else b"")
+    put(beside.registry, url, registry_layout.digest(data), data[first + second :] if last else b"")
     assert has_blob(beside.registry, data)
-    assert driver.get_content(layout.blob_path(layout.digest(data))) == data
+    assert driver.get_content(registry_layout.blob_path(registry_layout.digest(data))) == data
 
 
 def test_all_of_it_is_under_the_rootdirectory(beside: Running, driver: StorageDriver) -> None:
     """The registry's keys and ours alike; a driver elsewhere in the bucket sees none of them."""
     data = b"under the rootdirectory"
-    put(beside.registry, begin(beside.registry), layout.digest(data), data)
-    driver.put_content(f"{layout.ROOT}/ours", b"")
+    put(beside.registry, begin(beside.registry), registry_layout.digest(data), data)
+    driver.put_content(f"{registry_layout.ROOT}/ours", b"")
     found = beside.server.client().list_objects_v2(Bucket="beside")["Contents"]
-    root = f"{ROOT.strip('/')}{layout.ROOT}/"
+    root = f"{ROOT.strip('/')}{registry_layout.ROOT}/"
     keys = [each["Key"] for each in found]
     assert all(key.startswith(root) for key in keys)
-    assert {f"{root}ours", f"{ROOT.strip('/')}{layout.blob_path(layout.digest(data))}"} <= set(keys)
+    assert {f"{root}ours", f"{ROOT.strip('/')}{registry_layout.blob_path(registry_layout.digest(data))}"} <= set(keys)
     neighbour = StorageDriver.from_parameters({**beside.options, "rootdirectory": "/some/pre"})
     assert neighbour.list("/") == []

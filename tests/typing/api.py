@@ -9,7 +9,7 @@ from typing import Any, BinaryIO, TextIO
 from typing_extensions import assert_type
 
 from registry_s3fs import DriverParameters, FileInfo, FileWriter, RegistryS3FileSystem, StorageDriver
-from registry_s3fs.mapper import Mapper
+from registry_s3fs.filesystem.mapper import Mapper
 
 
 def parameters_are_typed(mapping: dict[str, str]) -> None:

@@ -7,18 +7,18 @@ from collections.abc import Iterator
 
 import pytest
 
-from registry_s3fs import abandonment
+from registry_s3fs.threads import call_stack
 
 
 class Closes:
     """A file that notes at its close whether an exception left the block."""
 
     def __init__(self) -> None:
-        self._handled = abandonment.being_handled()
+        self._handled = call_stack.being_handled()
         self.left: list[bool] = []
 
     def close(self) -> None:
-        self.left.append(abandonment.left_by_exception(self._handled))
+        self.left.append(call_stack.left_by_exception(self._handled))
 
 
 class Layer:

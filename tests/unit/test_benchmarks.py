@@ -12,7 +12,7 @@ import pytest
 from benchmarks import data, report, results, targets
 from benchmarks.peers import OURS, baseline_name
 from benchmarks.results import Record, Results
-from registry_s3fs import layout
+from registry_s3fs.model import registry_layout
 
 PAGE = Path(__file__).parents[2] / "docs" / "performance.md"
 
@@ -187,8 +187,8 @@ def test_large_contents_differ_wherever_a_part_could_be_mistaken() -> None:
 def test_the_registry_is_one() -> None:
     """Its keys are a registry's, and those that the glob of tags and the walk are counted by."""
     keys = list(data.registry_keys(images=50, repositories=25))
-    assert sum(layout.blob_digest(f"/{key}") is not None for key in keys) == 5 * 50
-    assert {layout.tag_of(f"/{key}") for key in keys} > {layout.Tag("team-03/app-0003", "v1")}
+    assert sum(registry_layout.blob_digest(f"/{key}") is not None for key in keys) == 5 * 50
+    assert {registry_layout.tag_of(f"/{key}") for key in keys} > {registry_layout.Tag("team-03/app-0003", "v1")}
     assert sum(key.endswith("/current/link") for key in keys) == 50
     folders = {
         "/".join(parts[4 : 4 + depth])

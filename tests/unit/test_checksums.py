@@ -6,8 +6,8 @@ import base64
 
 import pytest
 
-from registry_s3fs import checksums
-from registry_s3fs.records import Checksum
+from registry_s3fs.model.objects import Checksum
+from registry_s3fs.s3 import checksums
 
 DIGITS = b"123456789"
 VALUES = {

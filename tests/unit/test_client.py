@@ -15,10 +15,10 @@ import pytest
 from botocore.loaders import JSONFileLoader
 
 from registry_s3fs import DriverParameters
-from registry_s3fs.bucket import Bucket
-from registry_s3fs.client import CONNECT_TIMEOUT_S, MOST_CLIENTS, Clients, config_options, object_fields, s3_client
 from registry_s3fs.redaction import redact
 from registry_s3fs.s3 import botocore_private
+from registry_s3fs.s3.bucket import Bucket
+from registry_s3fs.s3.client import CONNECT_TIMEOUT_S, MOST_CLIENTS, Clients, config_options, object_fields, s3_client
 from registry_s3fs.s3.retry import ATTEMPTS
 
 KEYS = {"accesskey": "AKIDEXAMPLE", "secretkey": "secret"}

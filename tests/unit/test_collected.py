@@ -20,8 +20,8 @@ import pytest
 from fsspec.compression import available_compressions
 
 from registry_s3fs import RegistryS3FileSystem
-from registry_s3fs.concurrency import Pool, settled
 from registry_s3fs.threads import background
+from registry_s3fs.threads.pool import Pool, settled
 
 MIB = 1024 * 1024
 WAIT_S = 20

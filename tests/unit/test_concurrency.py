@@ -16,9 +16,10 @@ from typing import Any
 
 import pytest
 
-from registry_s3fs import RegistryS3FileSystem, concurrency, interruption
-from registry_s3fs.concurrency import Pool, Task, clean_up, pool, settle
-from registry_s3fs.threads import background
+from registry_s3fs import RegistryS3FileSystem
+from registry_s3fs.threads import background, cancellation
+from registry_s3fs.threads import pool as concurrency
+from registry_s3fs.threads.pool import Pool, Task, clean_up, pool, settle
 
 WAIT_S = 20
 
@@ -104,12 +105,12 @@ def test_dismissed_threads_end_after_what_was_handed_in() -> None:
 
 def test_work_that_has_no_connection_yet_is_given_up() -> None:
     """It comes to none: its next request raises."""
-    work = interruption.Work()
-    with interruption.doing(work):
-        interruption.uses(HTTPConnection("127.0.0.1"))
-        interruption.give_up([work])
-        with pytest.raises(interruption.GivenUp):
-            interruption.check()
+    work = cancellation.Work()
+    with cancellation.doing(work):
+        cancellation.uses(HTTPConnection("127.0.0.1"))
+        cancellation.give_up([work])
+        with pytest.raises(cancellation.GivenUp):
+            cancellation.check()
 
 
 # No room for threads
@@ -192,7 +193,7 @@ def test_the_last_request_is_sent_without_a_thread_too(
     """After Ctrl-C it gets a thread of its own, and where there is none, the background's, or this one."""
     background.start()
     if not is_running:
-        monkeypatch.setattr(background, "_thread", None)
+        monkeypatch.setattr(background._background, "thread", None)
     limit(0)
     sent = []
     try:
@@ -242,7 +243,7 @@ def test_a_file_can_be_written_without_a_thread(fs: RegistryS3FileSystem, limit:
 @pytest.fixture
 def interrupted(monkeypatch: pytest.MonkeyPatch) -> None:
     """The test runs as on the way out after Ctrl-C."""
-    monkeypatch.setattr(interruption, "is_on", lambda: True)
+    monkeypatch.setattr(cancellation, "is_on", lambda: True)
 
 
 def test_ctrl_c_while_a_thread_starts_leaves_nothing_that_runs(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -273,7 +274,7 @@ def running(call: Callable[[Connection], Any]) -> Iterator[tuple[Task[Any], Conn
     connection, begun = Connection(), threading.Event()
 
     def work() -> Any:
-        interruption.uses(connection)
+        cancellation.uses(connection)
         begun.set()
         return call(connection)
 
@@ -285,7 +286,7 @@ def running(call: Callable[[Connection], Any]) -> Iterator[tuple[Task[Any], Conn
 
 def receive(connection: Connection) -> bytes:
     data = connection.sock.recv(10)
-    interruption.check()
+    cancellation.check()
     return data
 
 
@@ -293,22 +294,22 @@ def test_work_that_waits_for_a_server_is_given_up(interrupted: None) -> None:
     """Its connection is shut down, and the check behind it raises."""
     for task, _ in running(receive):
         settle([task])
-        assert isinstance(task.exception(0), interruption.GivenUp)
+        assert isinstance(task.exception(0), cancellation.GivenUp)
 
 
 def test_an_answer_that_is_needed_may_still_come(interrupted: None, monkeypatch: pytest.MonkeyPatch) -> None:
     """It tells what is to be cleaned up."""
-    monkeypatch.setattr(interruption, "GRACE_S", 2 * WAIT_S)
+    monkeypatch.setattr(cancellation, "GRACE_S", 2 * WAIT_S)
     entered = threading.Event()
 
     def ask(connection: Connection) -> bytes:
-        with interruption.answer_needed():
+        with cancellation.answer_needed():
             entered.set()
             return receive(connection)
 
     for task, connection in running(ask):
         assert entered.wait(WAIT_S)
-        interruption.give_up([task])
+        cancellation.give_up([task])
         connection.server.sendall(b"the id")
         settle([task])
         assert task.result(0) == b"the id"
@@ -318,30 +319,30 @@ def test_an_answer_that_is_needed_is_not_waited_for_for_ever(interrupted: None) 
     """The server may be silent."""
 
     def ask(connection: Connection) -> bytes:
-        with interruption.answer_needed():
+        with cancellation.answer_needed():
             return receive(connection)
 
     for task, _ in running(ask):
         settle([task])
-        assert isinstance(task.exception(WAIT_S), interruption.GivenUp)
+        assert isinstance(task.exception(WAIT_S), cancellation.GivenUp)
 
 
 def test_nothing_is_begun_that_would_need_an_answer(interrupted: None) -> None:
     """Where the work was given up before."""
-    work = interruption.Work()
-    interruption.give_up([work])
-    with interruption.doing(work), pytest.raises(interruption.GivenUp), interruption.answer_needed():
+    work = cancellation.Work()
+    cancellation.give_up([work])
+    with cancellation.doing(work), pytest.raises(cancellation.GivenUp), cancellation.answer_needed():
         raise AssertionError("it was begun")
 
 
 def test_a_connection_that_others_use_now_stays_open(interrupted: None) -> None:
     """The work that is given up used it before."""
-    first, second, connection = interruption.Work(), interruption.Work(), Connection()
-    with closing(connection.sock), closing(connection.server), interruption.doing(first):
-        interruption.uses(connection)
-        with interruption.doing(second):
-            interruption.uses(connection)
-            interruption.give_up([first])
+    first, second, connection = cancellation.Work(), cancellation.Work(), Connection()
+    with closing(connection.sock), closing(connection.server), cancellation.doing(first):
+        cancellation.uses(connection)
+        with cancellation.doing(second):
+            cancellation.uses(connection)
+            cancellation.give_up([first])
             connection.server.sendall(b"x")
             assert connection.sock.recv(1) == b"x"
 
@@ -349,7 +350,7 @@ def test_a_connection_that_others_use_now_stays_open(interrupted: None) -> None:
 def test_a_connection_keeps_no_result(fs: RegistryS3FileSystem) -> None:
     """It may be open for hours after."""
     connection, one = SimpleNamespace(sock=None, used_by=None), Pool(1)
-    result = weakref.ref(one.submit(lambda: interruption.uses(connection)))
+    result = weakref.ref(one.submit(lambda: cancellation.uses(connection)))
     one.submit(int).result(WAIT_S)
     gc.collect()
     assert connection.used_by is None

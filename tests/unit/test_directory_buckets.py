@@ -8,10 +8,11 @@ from typing import Any
 
 import pytest
 
-from registry_s3fs import RegistryS3FileSystem, outcomes
-from registry_s3fs.bucket import Bucket
-from registry_s3fs.records import ObjectInfo
-from registry_s3fs.walking import Walk
+from registry_s3fs import RegistryS3FileSystem
+from registry_s3fs.listing.walking import Walk
+from registry_s3fs.model.objects import ObjectInfo
+from registry_s3fs.s3 import ambiguous_writes
+from registry_s3fs.s3.bucket import Bucket
 
 WHEN = datetime(2026, 11, 24, tzinfo=timezone.utc)
 KEYS = ["r/b/2", "r/a/x/1", "r/a", "r/ab", "r/a/y", "r/b/1", "r/c"]
@@ -74,6 +75,6 @@ def test_an_etag_that_is_no_md5_proves_nothing(fs: RegistryS3FileSystem) -> None
     """It looks like one, so that a write whose answer was lost is uncertain there, not undone."""
     found = ObjectInfo("r/a", 1, f'"{"0" * 32}"', WHEN)
     fs.bucket.head = lambda key, **how: found  # type: ignore[method-assign]
-    assert outcomes.is_ours(found, 1, outcomes.etag(b"x")) is False
+    assert ambiguous_writes.is_ours(found, 1, ambiguous_writes.etag(b"x")) is False
     with pytest.raises(OSError, match="cannot be told"):
         fs.bucket._is_stored("r/a", b"x", OSError(5, "lost"))

@@ -15,7 +15,8 @@ from typing import Any
 import pytest
 
 import registry_s3fs
-from registry_s3fs import RegistryS3FileSystem, abandonment
+from registry_s3fs import RegistryS3FileSystem
+from registry_s3fs.threads import call_stack
 
 MIB = 1024 * 1024
 WAIT_S = 20
@@ -63,7 +64,7 @@ def interrupted(act: Callable[[], object], at: int) -> bool:
         nonlocal left
         if event not in ("call", "c_return") or not frame.f_code.co_filename.startswith(HERE):
             return
-        if not abandonment.by_finaliser():  # which Python lets no exception out of
+        if not call_stack.by_finaliser():  # which Python lets no exception out of
             left -= 1
         if left == 0:
             raise KeyboardInterrupt

@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 from fsspec.spec import AbstractFileSystem
 
-from registry_s3fs import RegistryS3FileSystem, horizon, levels, listing
+from registry_s3fs import RegistryS3FileSystem
+from registry_s3fs.listing import directory, horizon, levels
 
 TEAMS, APPS, DEEP = 6, 5, 40
 
@@ -21,14 +22,14 @@ def listed(fs: RegistryS3FileSystem, monkeypatch: pytest.MonkeyPatch) -> list[st
             for number in range(DEEP):
                 fs.bucket.plant(fs.bucket.space.key(f"/r/team-{team}/app-{app}/_layers/{number:03}/link"), 1)
     seen: list[str] = []
-    children = listing.children
+    children = directory.children
 
     def note(bucket: Any, path: str) -> Any:
         seen.append(path)
         return children(bucket, path)
 
     monkeypatch.setattr(horizon, "by_directory", lambda *args: True)
-    monkeypatch.setattr(levels.listing, "children", note)
+    monkeypatch.setattr(levels.directory, "children", note)
     return seen
 
 
@@ -72,14 +73,14 @@ def test_an_error_is_told_where_the_walk_gets_there(
     fs: RegistryS3FileSystem, listed: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Not at the directory with which it was asked for, which is walked."""
-    children = levels.listing.children
+    children = levels.directory.children
 
     def denied(bucket: Any, path: str) -> Any:
         if path == "/r/team-1":
             raise PermissionError(13, "denied", path)
         return children(bucket, path)
 
-    monkeypatch.setattr(levels.listing, "children", denied)
+    monkeypatch.setattr(levels.directory, "children", denied)
     errors: list[OSError] = []
     visited = [path for path, _, _ in fs.walk("/r", maxdepth=2, on_error=errors.append)]
     assert visited == ["/r", *(f"/r/team-{team}" for team in range(TEAMS) if team != 1)]

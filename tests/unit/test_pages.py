@@ -12,7 +12,7 @@ from botocore.parsers import create_parser
 from hypothesis import given
 from hypothesis import strategies as st
 
-from registry_s3fs import pages
+from registry_s3fs.s3 import list_xml
 
 NAMESPACE = "http://s3.amazonaws.com/doc/2006-03-01/"
 SHAPE = botocore.session.Session().get_service_model("s3").operation_model("ListObjectsV2").output_shape
@@ -85,7 +85,7 @@ def test_a_page_is_parsed_as_by_botocore(data: st.DataObject, namespace: str) ->
     fields = data.draw(page_fields)
     inside += [element(name, value) for name, value in fields.items()]
     body = whole(*data.draw(st.permutations(inside)), namespace=namespace)
-    parsed = pages.parse(body)
+    parsed = list_xml.parse(body)
     if fields.get("IsTruncated", "true") not in ("true", "false"):  # which botocore takes for false
         assert parsed is None
     else:
@@ -97,7 +97,7 @@ def test_a_page_is_parsed_as_by_botocore(data: st.DataObject, namespace: str) ->
 def test_what_aws_writes_is_read_at_once(fields: dict[str, str]) -> None:
     """Without a look at each element, but where a character is written by its name."""
     row = listed(fields)
-    assert (pages._objects(2 * row) is None) == ("&" in row)
+    assert (list_xml._objects(2 * row) is None) == ("&" in row)
 
 
 ODD = {
@@ -114,7 +114,7 @@ ODD = {
 @pytest.mark.parametrize("body", ODD.values(), ids=ODD)
 def test_an_odd_page_is_parsed_as_by_botocore(body: bytes) -> None:
     """Element by element."""
-    assert pages.parse(body) == botocores(body)
+    assert list_xml.parse(body) == botocores(body)
 
 
 def without(name: str) -> str:
@@ -144,7 +144,7 @@ LEFT = {
 def test_an_unexpected_page_is_left_to_botocore(body: bytes) -> None:
     """The body stays as it is, and nothing stands in for what botocore would make of it."""
     response, custom = {"status_code": 200, "body": body}, dict[str, Any]()
-    pages.fill(response, custom, operation_model=None)
+    list_xml.fill(response, custom, operation_model=None)
     assert response["body"] == body
     assert custom == {}
 
@@ -152,7 +152,7 @@ def test_an_unexpected_page_is_left_to_botocore(body: bytes) -> None:
 def test_a_failed_request_is_left_to_botocore() -> None:
     """Only the status tells some errors from pages."""
     response, custom = {"status_code": 503, "body": whole()}, dict[str, Any]()
-    pages.fill(response, custom)
+    list_xml.fill(response, custom)
     assert response["body"]
     assert custom == {}
 
@@ -160,6 +160,6 @@ def test_a_failed_request_is_left_to_botocore() -> None:
 def test_a_page_is_taken_out_of_the_body() -> None:
     """So that botocore has nothing left to parse."""
     response, custom = {"status_code": 200, "body": whole(listed(OBJECT))}, dict[str, Any]()
-    pages.fill(response, custom)
+    list_xml.fill(response, custom)
     assert response["body"] == b""
     assert custom == botocores(whole(listed(OBJECT)))

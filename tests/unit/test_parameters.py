@@ -10,8 +10,9 @@ from typing import Any
 
 import pytest
 
-from registry_s3fs import DriverParameters, foreign_names
-from registry_s3fs.parameters import NAMES, SECRETS
+from registry_s3fs import DriverParameters
+from registry_s3fs.config import foreign_names
+from registry_s3fs.config.parameters import NAMES, SECRETS
 
 HERE = Path(__file__).parent
 LEAST: dict[str, Any] = {"bucket": "demo", "region": "us-east-1"}

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from registry_s3fs import RegistryS3FileSystem
 from registry_s3fs.errors import ForeignBucketError, InvalidPathError
-from registry_s3fs.paths import KeySpace, RegistryPath, parse
+from registry_s3fs.model.paths import KeySpace, RegistryPath, parse
 from tests import calls
 
 COMPONENT = st.text(st.characters(exclude_characters="/", exclude_categories=("Cs",)), min_size=1, max_size=20).filter(

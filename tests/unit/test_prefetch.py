@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from registry_s3fs import RegistryS3FileSystem
-from registry_s3fs.concurrency import LeftBehindError
-from registry_s3fs.prefetch import LEAST_BYTES, RANGES_AHEAD, PrefetchCache
+from registry_s3fs.files.read_ahead import LEAST_BYTES, RANGES_AHEAD, PrefetchCache
+from registry_s3fs.threads.pool import LeftBehindError
 
 MIB = 1024 * 1024
 

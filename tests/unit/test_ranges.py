@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from registry_s3fs import ranges
-from registry_s3fs.ranges import GIB, MAX_OBJECT_BYTES, MAX_PART_BYTES, MAX_PARTS, MIB, MIN_PART_BYTES
+from registry_s3fs.model import ranges
+from registry_s3fs.model.ranges import GIB, MAX_OBJECT_BYTES, MAX_PART_BYTES, MAX_PARTS, MIB, MIN_PART_BYTES
 
 CHUNK = st.integers(MIN_PART_BYTES, MAX_PART_BYTES)
 

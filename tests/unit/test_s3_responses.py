@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from registry_s3fs.errors import InvalidResponseError
-from registry_s3fs.records import ObjectInfo
+from registry_s3fs.model.objects import ObjectInfo
 from registry_s3fs.s3 import documents, listings, responses
 from registry_s3fs.s3.body_range import BodyRange, body_range
 from registry_s3fs.s3.listings import Listing

@@ -10,7 +10,8 @@ from typing import Any
 
 import pytest
 
-from registry_s3fs import RegistryS3FileSystem, layout, ranges
+from registry_s3fs import RegistryS3FileSystem
+from registry_s3fs.model import ranges, registry_layout
 
 KEYS = 100_000
 REPOSITORIES = 500
@@ -21,11 +22,11 @@ def registry_paths() -> Iterator[str]:
     for number in itertools.count():
         blob = "sha256:" + hashlib.sha256(str(number).encode()).hexdigest()
         repository = f"team-{number % 7}/app{number % REPOSITORIES}"
-        yield layout.blob_path(blob)
-        yield layout.layer_link(repository, blob)
-        yield layout.revision_link(repository, blob)
-        yield layout.tag_link(repository, f"v{number}")
-        yield layout.tag_index_link(repository, f"v{number}", blob)
+        yield registry_layout.blob_path(blob)
+        yield registry_layout.layer_link(repository, blob)
+        yield registry_layout.revision_link(repository, blob)
+        yield registry_layout.tag_link(repository, f"v{number}")
+        yield registry_layout.tag_index_link(repository, f"v{number}", blob)
 
 
 @pytest.fixture
@@ -67,9 +68,9 @@ def test_du_asks_no_more_than_find(fs: RegistryS3FileSystem, paths: list[str]) -
 def test_ls_asks_for_one_level_only(fs: RegistryS3FileSystem, paths: list[str]) -> None:
     """However many keys lie below it; a page holds 1,000 keys and prefixes."""
     requests = fs.bucket.store.requests
-    assert len(fs.ls(f"{layout.BLOBS}/sha256", detail=False)) == 256
+    assert len(fs.ls(f"{registry_layout.BLOBS}/sha256", detail=False)) == 256
     assert requests.pop("ListObjectsV2") == 1
-    names = [fs.ls(f"{layout.REPOSITORIES}/team-{n}", detail=False) for n in range(7)]
+    names = [fs.ls(f"{registry_layout.REPOSITORIES}/team-{n}", detail=False) for n in range(7)]
     assert [name for found in names for name in found] == [name for found in names for name in sorted(found)]
     assert len(set(itertools.chain(*names))) == REPOSITORIES * 7
     assert requests.pop("ListObjectsV2") == 7
@@ -82,8 +83,8 @@ def test_ls_asks_for_one_level_only(fs: RegistryS3FileSystem, paths: list[str]) 
 
 def test_walk_sees_the_same_files(fs: RegistryS3FileSystem, paths: list[str]) -> None:
     """From about a request a page, though there are 20,000 directories."""
-    expected = sorted(path for path in paths if path.startswith(layout.BLOBS))
-    walked = list(fs.walk(f"{layout.BLOBS}"))
+    expected = sorted(path for path in paths if path.startswith(registry_layout.BLOBS))
+    walked = list(fs.walk(f"{registry_layout.BLOBS}"))
     assert fs.bucket.store.requests["ListObjectsV2"] <= 1.3 * len(expected) / 1000
     assert sorted(f"{folder}/{file}" for folder, _, names in walked for file in names) == expected
     assert len(walked) > len(expected)

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from registry_s3fs import RegistryS3FileSystem
-from registry_s3fs.multipart import MAX_BYTES_IN_MEMORY, most_in_flight
-from registry_s3fs.ranges import MAX_PART_BYTES, MIB
+from registry_s3fs.model.ranges import MAX_PART_BYTES, MIB
+from registry_s3fs.transfer.multipart import MAX_BYTES_IN_MEMORY, most_in_flight
 
 FILES = {f"/d/{n}": bytes([n]) for n in range(4)}
 

@@ -12,8 +12,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from registry_s3fs.records import ObjectInfo, Page
-from registry_s3fs.splits import AHEAD_PAGES, PART_AHEAD_PAGES, STREAMS, OutOfOrderError, Part, Plan
+from registry_s3fs.listing.partition import AHEAD_PAGES, PART_AHEAD_PAGES, STREAMS, OutOfOrderError, Part, Plan
+from registry_s3fs.model.objects import ObjectInfo, Page
 
 WHEN = datetime(2026, 1, 1, tzinfo=timezone.utc)
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from fsspec.callbacks import Callback, NoOpCallback
 
-from registry_s3fs import ranges
+from registry_s3fs.model import ranges
 from registry_s3fs.transfer import local_target
 from registry_s3fs.transfer.targets import SCRATCH_BYTES, IntoFile, IntoWrite, Window
 
@@ -130,3 +130,15 @@ def test_pieces_are_taken_in_order_where_that_is_needed(
         target.take(start, piece)
     target.finish()
     assert (tmp_path / "f").read_bytes() == b"abcd"
+
+
+def test_nothing_is_written_once_the_file_is_given_up(tmp_path: Path) -> None:
+    """A thread may come late, and the descriptor be another file's."""
+    target = begun(tmp_path / "f", 4)
+    part = window(target, 0, 4)
+    target.abandon(KeyboardInterrupt())
+    with open(tmp_path / "other", "w+b") as other:
+        assert other.fileno() >= 0
+        part.write(b"late")
+        assert (tmp_path / "other").read_bytes() == b""
+    assert os.listdir(tmp_path) == ["other"]

@@ -6,10 +6,10 @@ from collections.abc import Iterator
 from datetime import datetime, timezone
 from typing import cast
 
-from registry_s3fs.bucket import Bucket
-from registry_s3fs.paths import KeySpace
-from registry_s3fs.records import ObjectInfo, Page
-from registry_s3fs.walking import Walk
+from registry_s3fs.listing.walking import Walk
+from registry_s3fs.model.objects import ObjectInfo, Page
+from registry_s3fs.model.paths import KeySpace
+from registry_s3fs.s3.bucket import Bucket
 
 NOW = datetime.now(timezone.utc)
 

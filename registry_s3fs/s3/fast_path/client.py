@@ -18,12 +18,10 @@ from http.client import responses as reasons
 from typing import Any
 from xml.etree.ElementTree import ParseError, fromstring
 
-from registry_s3fs import checksums, pages
-from registry_s3fs.bodies import Sink
 from registry_s3fs.errors import FileExpired, InvalidResponseError
-from registry_s3fs.records import Body
+from registry_s3fs.model.objects import Body
 from registry_s3fs.redaction import redact
-from registry_s3fs.s3 import retry
+from registry_s3fs.s3 import checksums, list_xml, retry
 from registry_s3fs.s3.botocore_private import Listeners
 from registry_s3fs.s3.documents import is_json, oddity, root
 from registry_s3fs.s3.fast_path.connection import Connections
@@ -39,6 +37,7 @@ from registry_s3fs.s3.fast_path.fields import (
 )
 from registry_s3fs.s3.fast_path.response import Head, NotPlainError
 from registry_s3fs.s3.fast_path.signer import UNSIGNED_PAYLOAD, SignedHead, Signer
+from registry_s3fs.threads.buffers import Sink
 
 logger = logging.getLogger("registry_s3fs")
 
@@ -353,10 +352,10 @@ def _answer(call: Call, head: Head) -> dict[str, Any]:
     if head.status not in SUCCESSES[call.operation]:
         raise NotPlainError(f"a success with status {head.status}")
     if call.operation == "ListObjectsV2":
-        page = pages.parse(bytes(call.exchange.reader.document))
+        page = list_xml.parse(bytes(call.exchange.reader.document))
         if page is None:
             raise NotPlainError("no page of a listing as S3 writes them")
-        return pages.decoded(page)
+        return list_xml.decoded(page)
     fields = call.accepted or fields_of(head, HEAD_FIELDS if call.operation == "HeadObject" else GET_FIELDS)
     if not fields.get("ETag"):
         raise NotPlainError("a success without an ETag")

@@ -12,10 +12,10 @@ from collections import deque
 from collections.abc import Callable, Generator
 from typing import Any
 
-from registry_s3fs import interruption
 from registry_s3fs.s3.fast_path import connection as connection_module
 from registry_s3fs.s3.fast_path.connection import Connection, Connections, Steps
 from registry_s3fs.s3.fast_path.response import NotPlainError, Place, ResponseReader
+from registry_s3fs.threads import cancellation
 
 LOOKED_AT_S = 0.25
 """How often it is looked whether an answer has stopped coming, or the work is given up."""
@@ -123,7 +123,7 @@ class _Run:
         now = time.monotonic()
         if now >= self._look_at:
             self._look_at = now + LOOKED_AT_S
-            interruption.check()
+            cancellation.check()
             for connection in [each for each in self.active if each.progress.has_stopped(now)]:
                 self._step(connection, _give_up)
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from email.utils import parsedate_to_datetime
 from typing import Any
 
-from registry_s3fs import checksums
+from registry_s3fs.s3 import checksums
 from registry_s3fs.s3.fast_path.response import Head, NotPlainError
 
 METADATA = "x-amz-meta-"

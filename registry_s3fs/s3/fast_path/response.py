@@ -10,15 +10,12 @@ import re
 from collections.abc import Callable
 from typing import NamedTuple
 
-from registry_s3fs.bodies import Sink
-from registry_s3fs.ranges import MAX_OBJECT_BYTES, MIB
+from registry_s3fs.model.ranges import MAX_OBJECT_BYTES
+from registry_s3fs.s3.documents import MAX_DOCUMENT_BYTES, MAX_ERROR_BYTES
+from registry_s3fs.threads.buffers import Sink
 
 SCRATCH_BYTES = 32 * 1024
 """Of the memory that heads and documents are received into; the longest head that is taken."""
-MAX_ERROR_BYTES = MIB
-"""Of the body of an error."""
-MAX_DOCUMENT_BYTES = 16 * MIB
-"""Of a listing: 1,000 keys of 1,024 bytes each, percent-encoded, and as many fields as S3 knows, take a fifth."""
 
 _HEAD = re.compile(
     rb"HTTP/1\.1 ([2-9][0-9]{2}) [\t\x20-\x7e\x80-\xff]*\r\n"

@@ -69,12 +69,16 @@ class Signer:
     def __init__(self, place: Place, credentials: Any) -> None:
         self.place = place
         self._credentials = credentials
+        self._known: Keys | None = None
 
     def keys(self) -> Keys:
         """Return the credentials of this moment; they may be refreshed, and botocore's errors raised."""
         found = self._credentials.get_frozen_credentials()
-        know(found.secret_key, found.token or "")
-        return Keys(found.access_key, found.secret_key, found.token)
+        keys = Keys(found.access_key, found.secret_key, found.token)
+        if keys != self._known:
+            know(keys.secret_key, keys.token or "")
+            self._known = keys
+        return keys
 
     def sign(
         self,

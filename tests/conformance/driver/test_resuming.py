@@ -13,8 +13,9 @@ from typing import Any
 
 import pytest
 
-from registry_s3fs import RegistryS3FileSystem, StorageDriver, ranges
+from registry_s3fs import RegistryS3FileSystem, StorageDriver
 from registry_s3fs.errors import PathNotFoundError, StorageDriverError
+from registry_s3fs.model import ranges
 from tests.conformance.driver import probes
 from tests.conformance.driver.conftest import Place
 from tests.conformance.driver.probes import needs

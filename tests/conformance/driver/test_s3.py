@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from registry_s3fs import StorageDriver
-from registry_s3fs.driver import FileInfo
+from registry_s3fs.driver.storage_driver import FileInfo
 from registry_s3fs.errors import BucketNotFoundError, InvalidPathError, PathNotFoundError, StorageDriverError
 from tests.conformance.driver import probes
 from tests.conformance.driver.conftest import Place

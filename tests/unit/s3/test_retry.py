@@ -8,8 +8,8 @@ import pytest
 from botocore.exceptions import ClientError
 
 from registry_s3fs import DriverParameters
-from registry_s3fs.client import s3_client
 from registry_s3fs.s3 import retry
+from registry_s3fs.s3.client import s3_client
 
 
 def client(**retries: Any) -> Any:

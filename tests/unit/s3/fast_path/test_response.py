@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from registry_s3fs.ranges import MAX_OBJECT_BYTES
+from registry_s3fs.model.ranges import MAX_OBJECT_BYTES
 from registry_s3fs.s3.fast_path import response
 from registry_s3fs.s3.fast_path.response import SCRATCH_BYTES, Head, NotPlainError, ResponseReader
 

@@ -14,8 +14,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from registry_s3fs import DriverParameters
-from registry_s3fs.client import s3_client
 from registry_s3fs.s3 import botocore_private
+from registry_s3fs.s3.client import s3_client
 from registry_s3fs.s3.fast_path.signer import Keys, Signer, signer_like_boto3
 
 PLACES = {

@@ -1,0 +1,1 @@
+"""The command ``registry-s3fs``."""

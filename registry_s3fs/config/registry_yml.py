@@ -1,0 +1,170 @@
+"""A registry's own configuration as driver parameters: its ``config.yml`` and ``REGISTRY_STORAGE_S3_*`` variables.
+
+The registry reads ``storage: s3:`` (or ``s3aws:``) and lets variables named after the path of a
+key override it (https://distribution.github.io/distribution/about/configuration/).
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Collection, Container, Mapping, Sequence, Set
+from typing import Any
+
+import yaml
+
+DRIVERS = ("s3", "s3aws")
+MOST_VALUES = 1000
+"""Of config_kwargs."""
+_NAME = re.compile(r"[\w.-]{1,20}")
+BESIDE_THE_DRIVER = frozenset(("cache", "delete", "maintenance", "redirect", "tag"))
+"""Keys of ``storage:`` that configure no driver."""
+
+
+def read(
+    path: str | os.PathLike[str], environ: Mapping[str, str], names: Collection[str], numbers: Container[str]
+) -> dict[str, Any]:
+    """The S3 driver's parameters of a registry whose configuration file is `path`.
+
+    `names` are those that a variable may override, `numbers` the ones among them that are numbers. Other
+    variables are ignored: Kubernetes makes some that look alike.
+
+    Raises:
+        FileNotFoundError: no such file.
+        ValueError: the file is no registry configuration, or its storage is not S3.
+    """
+    variables = {driver: _variables(driver, environ, names) for driver in DRIVERS}
+    brought = [driver for driver in DRIVERS if variables[driver] or _variable(driver) in environ]
+    storage = _storage(_load(path), environ, brought)
+    driver = _driver(storage, os.fspath(path))
+    block = _overridden(storage[driver], _variable(driver), environ) or {}
+    if not isinstance(block, dict):
+        raise ValueError(f"{os.fspath(path)}: storage: {driver}: has no parameters below it")
+    _check_single(block, os.fspath(path), driver)
+    overrides = {name: _value(text, is_number=name in numbers) for name, text in variables[driver].items()}
+    return {**block, **overrides}
+
+
+def _variable(driver: str) -> str:
+    return f"REGISTRY_STORAGE_{driver.upper()}"
+
+
+def _variables(driver: str, environ: Mapping[str, str], names: Collection[str]) -> dict[str, str]:
+    """The variables of a driver's parameters, by the parameter's name."""
+    named = {name: f"{_variable(driver)}_{name.upper()}" for name in names}
+    return {name: environ[variable] for name, variable in named.items() if variable in environ}
+
+
+def _overridden(value: Any, variable: str, environ: Mapping[str, str]) -> Any:
+    """What a variable says, which replaces all that the file says there.
+
+    Raises:
+        ValueError: it is no YAML.
+    """
+    if variable not in environ:
+        return value
+    try:
+        return yaml.load(environ[variable], _Loader)  # noqa: S506  # it is a SafeLoader
+    except (yaml.YAMLError, RecursionError) as error:
+        raise ValueError(f"{variable}: not YAML: {_place(error)}") from None
+
+
+def _value(text: str, *, is_number: bool) -> Any:
+    """A parameter's variable, read as YAML; but nothing is None (the default), and what is neither text nor a boolean
+    nor a number that is asked for, such as ``0123`` (83 to the registry), is the text as it stands."""
+    found = _yaml(text)
+    return found if found is None or isinstance(found, (bool, str)) or (is_number and isinstance(found, int)) else text
+
+
+def _yaml(text: str) -> Any:
+    """What a variable says in YAML, or the text itself where it is none, as many a secret key."""
+    try:
+        return yaml.load(text, _Loader)  # noqa: S506  # it is a SafeLoader
+    except (yaml.YAMLError, RecursionError):
+        return text
+
+
+def _storage(content: Any, environ: Mapping[str, str], brought: Sequence[str]) -> Any:
+    """The section ``storage:``; just a driver's name will do, and where it has no driver, variables may bring one."""
+    section = content.get("storage") if isinstance(content, dict) else None
+    storage = _overridden(section, "REGISTRY_STORAGE", environ)
+    if isinstance(storage, str):
+        return {storage: {}}
+    if brought and (storage is None or (isinstance(storage, dict) and not _drivers(storage))):
+        return {**(storage or {}), **dict.fromkeys(brought)}
+    return storage
+
+
+def _drivers(storage: Mapping[str, Any]) -> list[str]:
+    return [name for name in storage if name not in BESIDE_THE_DRIVER]
+
+
+def _driver(storage: Any, path: str) -> str:
+    if not isinstance(storage, dict):
+        raise ValueError(f"{path}: no registry configuration; it has no 'storage:' section")
+    drivers = _drivers(storage)
+    if len(drivers) != 1 or drivers[0] not in DRIVERS:
+        found = ", ".join(map(_shown, drivers)) or "none"
+        raise ValueError(f"{path}: storage: has {found}, but exactly one of {' and '.join(DRIVERS)} is needed")
+    return drivers[0]
+
+
+def _shown(name: Any) -> str:
+    """A driver's name; of what is none, which may be YAML with a secret in it, nothing."""
+    return repr(name) if isinstance(name, str) and _NAME.fullmatch(name) else "what is no name"
+
+
+def _load(path: str | os.PathLike[str]) -> Any:
+    try:
+        with open(path, encoding="utf-8") as file:
+            return yaml.load(file, _Loader)  # noqa: S506  # it is a SafeLoader
+    except (yaml.YAMLError, UnicodeDecodeError, RecursionError) as error:
+        raise ValueError(f"{os.fspath(path)}: not a YAML file: {_place(error)}") from None
+
+
+def _place(error: Exception) -> str:
+    """Where the file is wrong, without its text, which may hold a secret."""
+    if isinstance(error, RecursionError):
+        return "its values are nested too deeply"
+    mark = getattr(error, "problem_mark", None)
+    place = f"line {mark.line + 1}, column {mark.column + 1}" if mark else type(error).__name__
+    return f"{place}: {error.problem}" if isinstance(error, _TwiceError) else place
+
+
+class _TwiceError(yaml.constructor.ConstructorError):
+    """A mapping has a key twice. The registry's parser refuses that, too."""
+
+
+class _Loader(yaml.SafeLoader):
+    """PyYAML's, which would take the last of two values without a word."""
+
+    def construct_mapping(self, node: Any, deep: bool = False) -> Any:
+        names = [each.value for each, _ in node.value if isinstance(each, yaml.ScalarNode) and each.value != "<<"]
+        for name in names:
+            if names.count(name) > 1:
+                raise _TwiceError(None, None, f"the key {name!r} is there twice", node.start_mark)
+        return super().construct_mapping(node, deep)
+
+
+def _check_single(block: Mapping[str, Any], path: str, driver: str) -> None:
+    """Refuse what is nested, or so large or cyclic that to look at it would never end."""
+    for name, value in block.items():
+        if not isinstance(value, (Mapping, Sequence, Set)) or isinstance(value, str):
+            continue
+        if name != "config_kwargs":
+            raise ValueError(f"{path}: storage: {driver}: {name}: takes one value, and there are several below it")
+        if not _is_small(value):
+            raise ValueError(f"{path}: storage: {driver}: {name}: is too large, or contains itself")
+
+
+def _is_small(value: Any) -> bool:
+    """Whether a value has at most 1,000 others in it."""
+    left, found = [value], 0
+    while left and found <= MOST_VALUES:
+        each = left.pop()
+        found += 1
+        if isinstance(each, Mapping):
+            left += each.values()
+        elif isinstance(each, (Sequence, Set)) and not isinstance(each, str):
+            left += each
+    return found <= MOST_VALUES

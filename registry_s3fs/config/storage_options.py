@@ -1,0 +1,116 @@
+"""What the filesystem takes, for editors, type checkers and readers: made from the table of parameters, or held to it
+by a test."""
+
+from __future__ import annotations
+
+import html
+import inspect
+import os
+from collections.abc import Mapping
+from dataclasses import MISSING, fields
+from typing import Any, TypedDict
+
+from registry_s3fs.config.parameters import DriverParameters
+
+_Text = str | None
+_Flag = bool | str | None
+_Count = int | str | None
+
+
+class StorageOptions(TypedDict, total=False):
+    """Keyword arguments of `RegistryS3FileSystem`. Values may be strings, as from YAML or the environment."""
+
+    accesskey: _Text
+    secretkey: _Text
+    sessiontoken: _Text
+    region: _Text
+    bucket: _Text
+    encrypt: _Flag
+    keyid: _Text
+    secure: _Flag
+    skipverify: _Flag
+    v4auth: _Flag
+    chunksize: _Count
+    rootdirectory: _Text
+    regionendpoint: _Text
+    forcepathstyle: _Flag
+    redirectendpoint: _Text
+    multipartcopychunksize: _Count
+    multipartcopymaxconcurrency: _Count
+    multipartcopythresholdsize: _Count
+    storageclass: _Text
+    objectacl: _Text
+    useragent: _Text
+    usedualstack: _Flag
+    accelerate: _Flag
+    usefipsendpoint: _Flag
+    loglevel: _Text
+    anon: _Flag
+    profile: _Text
+    requester_pays: _Flag
+    max_concurrency: _Count
+    fast_path: _Flag
+    verify_digests: _Flag
+    config_kwargs: Mapping[str, Any] | None
+    config: str | os.PathLike[str] | None
+    use_listings_cache: _Flag
+    listings_expiry_time: float | str | None
+    max_paths: _Count
+    skip_instance_cache: bool
+    encoding: _Text
+    errors: _Text
+    asynchronous: bool
+    loop: Any
+
+
+BESIDE_THE_TABLE = {
+    "config": ("path", None, "a registry's config.yml, to take parameters from"),
+    "use_listings_cache": ("bool", False, "keep listings; off, since others write to the bucket"),
+    "listings_expiry_time": ("float", None, "seconds for which a listing is kept"),
+    "max_paths": ("int", None, "listings that are kept"),
+    "skip_instance_cache": ("bool", False, "make a filesystem of its own, where fsspec would give one that is there"),
+    "encoding": ("str", None, "of text files, where open is given none: Hugging Face's datasets give it here"),
+    "errors": ("str", None, "the same: how open treats what cannot be decoded"),
+    "asynchronous": ("bool", False, "taken, and without effect: zarr gives it to every filesystem"),
+    "loop": ("object", None, "taken, and without effect"),
+}
+"""Options that are no parameters: type, default and meaning."""
+
+
+def rows() -> dict[str, tuple[str, Any, str]]:
+    """Return type, default and meaning of each option."""
+    found: dict[str, tuple[str, Any, str]] = {}
+    for row in fields(DriverParameters):
+        default = {} if row.default is MISSING else row.default
+        found[row.name] = str(row.type).removesuffix(" | None"), default, row.metadata["meaning"]
+    return found | BESIDE_THE_TABLE
+
+
+def of_parameters() -> dict[str, tuple[str, Any, str]]:
+    """Return the same of the parameters alone."""
+    return {name: row for name, row in rows().items() if name not in BESIDE_THE_TABLE}
+
+
+def signature() -> inspect.Signature:
+    """Return the signature of the filesystem, each option a keyword."""
+    keyword = inspect.Parameter.KEYWORD_ONLY
+    return inspect.Signature(
+        [
+            inspect.Parameter(name, keyword, default=default, annotation=kind)
+            for name, (kind, default, _) in rows().items()
+        ]
+    )
+
+
+def described(text: str, names: Mapping[str, tuple[str, Any, str]]) -> str:
+    """Return a docstring with a line for each option, indented as Python's own tools expect."""
+    lines = [f"        {name} ({kind}, {default!r}): {meaning}." for name, (kind, default, meaning) in names.items()]
+    return "\n".join([text.rstrip(), "", "    Options (type, default):", *lines, "    "])
+
+
+def as_html(url: str, values: Mapping[str, Any]) -> str:
+    """Return a short table for notebooks."""
+    rows = "".join(
+        f"<tr><td>{html.escape(name)}</td><td>{html.escape(str(value))}</td></tr>" for name, value in values.items()
+    )
+    return f"<b>RegistryS3FileSystem</b> <code>{html.escape(url)}</code><table>{rows}</table>"

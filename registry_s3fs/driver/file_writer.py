@@ -1,0 +1,237 @@
+"""The storage driver's `FileWriter`: an upload that outlives its writer.
+
+Another process goes on with it, or the Go registry, as this one goes on with theirs.
+"""
+
+from __future__ import annotations
+
+import enum
+import errno
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, nullcontext
+from datetime import datetime, timezone
+from types import TracebackType
+from typing import Any
+
+from registry_s3fs.errors import DRIVER_NAME, StorageDriverError, as_driver
+from registry_s3fs.filesystem.core import RegistryS3FileSystem
+from registry_s3fs.model import ranges
+from registry_s3fs.model.objects import Part, Pin, Upload
+from registry_s3fs.s3.bucket import Bucket
+from registry_s3fs.transfer.multipart import MultipartUpload
+
+
+class State(enum.Enum):
+    """Of a `FileWriter`."""
+
+    OPEN = "open"
+    CLOSED = "closed"
+    COMMITTED = "committed"
+    CANCELLED = "cancelled"
+    FAILED = "failed; open it again with append=True to go on from what was stored"
+
+
+UNKNOWN_AGE = datetime.min.replace(tzinfo=timezone.utc)
+"""Where a server does not tell when uploads were begun, the last one listed is gone on with."""
+ALLOWED = {"write": {State.OPEN}, "commit": {State.OPEN}, "cancel": {State.OPEN, State.FAILED}}
+"""The states in which each call is allowed; `close` always is, and does something in OPEN alone."""
+
+
+class FileWriter:
+    """A file being written in steps, by the multipart upload of its path (Go: ``s3-aws``'s ``writer``).
+
+    `commit` publishes it, `cancel` throws it away, and `close` without either stores what was written such that
+    ``StorageDriver.writer(path, append=True)`` goes on with it. A ``with`` block closes it. Parts go up one
+    after the other, so that what is stored has no gap whenever the process ends; at most two of them
+    are in memory. All have `chunksize` but the last, which is smaller.
+
+    Raises:
+        StorageDriverError: a request failed, or the writer is no longer open.
+    """
+
+    def __init__(self, fs: RegistryS3FileSystem, path: str, *, append: bool = False) -> None:
+        self._state = State.CLOSED  # until it is known that it can be opened
+        self.path = path
+        self._fs = fs
+        self._key = fs.bucket.space.key(path)
+        self._buffer = bytearray()
+        with as_driver(path):
+            pending = _pending(fs.bucket, self._key, path) if append else None
+        with as_driver(path, missing=StorageDriverError):
+            parts = _parts(fs.bucket, pending, path) if pending else []
+            self._upload = self._multipart((pending.upload_id, parts) if pending else None)
+        self._size = sum(part.size for part in parts)
+        self._begins_again = _must_begin_again(parts)
+        self._state = State.OPEN
+
+    @property
+    def size(self) -> int:
+        """Bytes written so far, those of an upload that was resumed included."""
+        return self._size
+
+    def write(self, data: Any) -> int:
+        """Take bytes; gives their number."""
+        self._check("write")
+        view = memoryview(data).cast("B")
+        with self._failing():
+            if view and self._begins_again:
+                self._begin_again()
+            at = 0
+            while at < len(view):
+                taken = view[at : at + self._part_bytes - len(self._buffer)]
+                self._buffer += taken
+                at += len(taken)
+                if len(self._buffer) == self._part_bytes:
+                    self._send(self._part_bytes)
+        self._size += len(view)
+        return len(view)
+
+    def commit(self) -> None:
+        """Publish the file, whole; it may be empty."""
+        self._check("commit")
+        with self._failing():
+            self._flush()
+            if not self._upload.settle():
+                self._upload.add(0, lambda: nullcontext(b""), at_once=1)  # S3 completes no upload without a part
+            self._publish()
+        self._state = State.COMMITTED
+
+    def cancel(self) -> None:
+        """Throw away all that was written, also before this writer."""
+        self._check("cancel")
+        with self._failing():
+            self._upload.cancel()
+        self._state = State.CANCELLED
+
+    def close(self) -> None:
+        """Store what was written, to be resumed. After `commit`, `cancel` or another `close`: nothing."""
+        if self._state is State.OPEN:
+            with self._failing():
+                self._flush()
+                self._upload.settle()
+            self._state = State.CLOSED
+
+    def __enter__(self) -> FileWriter:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def __del__(self) -> None:
+        if self._state is State.OPEN:
+            text = f"{self.path} was never closed; bytes that were not yet sent are lost"
+            warnings.warn(text, ResourceWarning, stacklevel=2, source=self)
+
+    # How it is done
+
+    def _check(self, call: str) -> None:
+        if self._state not in ALLOWED[call]:
+            raise _refused(errno.EBADF, f"{call}: the writer is {self._state.value}", self.path)
+
+    @contextmanager
+    def _failing(self) -> Iterator[None]:
+        try:
+            with as_driver(self.path, missing=StorageDriverError):
+                yield
+        except BaseException:
+            self._state = State.FAILED
+            raise
+
+    def _multipart(self, resume: tuple[str, Sequence[Part]] | None = None) -> MultipartUpload:
+        upload = MultipartUpload(self._fs.bucket, self._fs.pool, self._key, resume=resume, outlives=True)
+        upload.begin()
+        return upload
+
+    @property
+    def _part_bytes(self) -> int:
+        return ranges.streamed_part_bytes(self._upload.next_number, self._fs.parameters.chunksize)
+
+    def _send(self, size: int) -> None:
+        chunk = self._buffer[:size]
+        del self._buffer[:size]
+        self._upload.add(size, lambda: nullcontext(chunk), at_once=1)
+
+    def _flush(self) -> None:
+        if self._buffer:
+            self._send(len(self._buffer))
+
+    def _publish(self) -> None:
+        self._upload.complete()
+        self._fs.invalidate_cache(self.path)
+
+    def _begin_again(self) -> None:
+        """Complete the upload, and begin another one with the object that it made: copied, and what
+        is too small for a part, read (Go: ``writer.Write``; unlike there, all of ``encrypt``, ``keyid``,
+        ``storageclass`` and ``objectacl`` go with the new upload).
+        """
+        bucket = self._fs.bucket
+        following = self._multipart()  # before the other one ends: where it fails, that is still there to go on with
+        try:
+            self._publish()
+        except BaseException:
+            if _is_pending(bucket, self._key, self._upload.upload_id):
+                following.abort()
+            raise
+        self._upload = following
+        committed = bucket.head(self._key)
+        if committed.size != self._size:
+            raise _refused(errno.ESTALE, "write: somebody else wrote this file meanwhile", self.path)
+        copied = self._upload.add_object(committed, self._fs.parameters.chunksize)
+        if copied < committed.size:
+            pin = Pin(committed.etag, size=committed.size)
+            self._buffer += bucket.get(self._key, copied, committed.size, pin).data
+        self._begins_again = False
+
+
+def _pending(bucket: Bucket, key: str, path: str) -> Upload | None:
+    """The unfinished upload to go on with, the latest where there are several; None where the file is empty.
+
+    Raises:
+        FileNotFoundError: there is neither.
+        StorageDriverError: the file is committed and not empty.
+    """
+    found = [upload for upload in bucket.list_uploads(key) if upload.key == key]
+    if found:
+        return sorted(found, key=lambda upload: upload.initiated or UNKNOWN_AGE)[-1]
+    size = bucket.head(key).size
+    if size:
+        text = f"append: the file is committed, with {size} bytes, and S3 cannot add to an object"
+        raise _refused(errno.ENOTSUP, text, path)
+    return None
+
+
+def _is_pending(bucket: Bucket, key: str, upload_id: str) -> bool:
+    """Whether an upload whose completion failed is there to go on with; where it cannot be asked, it is taken to be."""
+    try:
+        return any(upload.upload_id == upload_id for upload in bucket.list_uploads(key))
+    except OSError:
+        return True
+
+
+def _parts(bucket: Bucket, upload: Upload, path: str) -> Sequence[Part]:
+    """The parts of an upload, which must have no gap: a writer that sent several at a time may have left one."""
+    parts = bucket.list_parts(upload.key, upload.upload_id)
+    missing = set(range(1, len(parts) + 1)) - {part.number for part in parts}
+    if missing:
+        text = f"append: upload {upload.upload_id} lacks part {min(missing)}; abort it and write the file again"
+        raise _refused(errno.EIO, text, path)
+    return parts
+
+
+def _refused(number: int, text: str, path: str) -> StorageDriverError:
+    return StorageDriverError(number, f"{DRIVER_NAME}: {text}", path)
+
+
+def _must_begin_again(parts: Sequence[Part]) -> bool:
+    """Whether no further part can follow: the last one is too small, or half of the 10,000 numbers are used up.
+
+    >>> large, small = Part(1, "", ranges.MIN_PART_BYTES), Part(1, "", 9)
+    >>> [_must_begin_again(parts) for parts in ([], [large], [large, small])]
+    [False, False, True]
+    >>> [_must_begin_again([large] * count) for count in (ranges.STEADY_PARTS, ranges.STEADY_PARTS + 1)]
+    [False, True]
+    """
+    return bool(parts) and (parts[-1].size < ranges.MIN_PART_BYTES or len(parts) > ranges.STEADY_PARTS)

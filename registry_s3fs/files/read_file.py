@@ -1,0 +1,128 @@
+"""The file open for reading."""
+
+from __future__ import annotations
+
+import io
+from typing import Any
+
+from fsspec.caching import caches
+from fsspec.spec import AbstractBufferedFile
+
+from registry_s3fs.files.host import FileHost
+from registry_s3fs.files.read_ahead import PrefetchCache
+from registry_s3fs.listing import directory
+from registry_s3fs.model import blob_digests, ranges
+from registry_s3fs.model.objects import Pin
+from registry_s3fs.s3 import checksums
+from registry_s3fs.threads.buffers import naming_path
+from registry_s3fs.transfer.download import Download, carry_out_one
+from registry_s3fs.transfer.targets import IntoMemory, IntoView
+
+
+class ReadFile(AbstractBufferedFile):
+    """A file open for reading. Every byte is of the version seen first; `FileExpired` where that is gone.
+
+    `cache_type` is `PrefetchCache` unless another of fsspec's is asked for.
+    """
+
+    DEFAULT_BLOCK_SIZE = ranges.PIECE_BYTES
+
+    def __init__(
+        self,
+        fs: FileHost,
+        path: str,
+        *,
+        version_id: str = "",
+        etag: str = "",
+        size: int | None = None,
+        verify: bool | None = None,
+        block_size: int | None = None,
+        cache_type: str = PrefetchCache.name,
+        cache_options: dict[str, Any] | None = None,
+    ) -> None:
+        self._key = fs.bucket.space.key(path)
+        self._verify = verify
+        self._check = blob_digests.check(path, verify, by_default=fs.parameters.verify_digests)
+        self._details: dict[str, Any] | None = None
+        if size is None or not etag:  # both are given when a pickled file is opened again; a size alone pins nothing
+            found = fs.file_head(path, version_id=version_id, checksum=True)
+            self._details, etag, size = directory.file(path, found), found.etag, found.size
+            self._check = self._check or checksums.check(path, checksums.stored(found.head))
+        self._pin = Pin(etag, version_id, size)
+        if cache_type is not None and cache_type not in (*caches, PrefetchCache.name):
+            known = ", ".join(sorted({PrefetchCache.name, *map(str, caches)}))
+            raise ValueError(f"cache_type: {cache_type!r} is none of {known}")
+        is_ours = cache_type == PrefetchCache.name  # whatever fsspec may call so
+        theirs = ("none", {}) if is_ours else (cache_type, cache_options)
+        super().__init__(fs, path, "rb", block_size or "default", True, *theirs, size)
+        if is_ours:
+            ours = {"submit": fs.pool.submit, "fetch_into": self._fetch_into}
+            self.cache = PrefetchCache(
+                self.blocksize, self._fetch_range, self.size, **{**ours, **(cache_options or {})}
+            )
+
+    def read(self, length: int = -1) -> bytes:
+        """The next bytes, all that are left by default.
+
+        Raises:
+            DigestMismatchError: with ``verify``, at the end of a blob that was read from its start and in order.
+            OSError: (EIO) there, of any file, where the bytes do not have the checksum that S3 told of them.
+        """
+        start, left = self.loc, max(0, self.size - self.loc)
+        length = left if length is None or length < 0 else min(length, left)  # some caches give nothing past the end
+        with naming_path(self.path):
+            data: bytes = super().read(length)
+        if self._check is not None and (data or start == self.size):
+            self._check.take(start, data, self.size)
+        return data
+
+    def readline(self, size: int | None = -1, /) -> bytes:
+        """The next line, or its first `size` bytes."""
+        if size is None or size < 0:
+            return bytes(super().readline())
+        start, pieces = self.loc, list[bytes]()
+        while size > 0 and (piece := self.read(min(size, self.blocksize))):
+            end = piece.find(b"\n") + 1
+            pieces.append(piece[: end or None])
+            size -= len(piece)
+            if end:
+                self.seek(start + sum(map(len, pieces)))
+                break
+        return b"".join(pieces)
+
+    def readlines(self, hint: int | None = -1, /) -> list[bytes]:
+        """The lines that are left; with `hint`, until they have that many bytes. At the end, none."""
+        if hint is not None and hint > 0:
+            return io.IOBase.readlines(self, hint)
+        *lines, last = self.read().split(b"\n")
+        return [*(line + b"\n" for line in lines), *([last] if last else [])]
+
+    def _fetch_range(self, start: int, end: int) -> bytes:
+        target = IntoMemory()
+        self._fetch(Download(self.fs.bucket, self._key, target, start=start, end=end, version=self._pin))
+        return target.data()
+
+    def _fetch_into(self, view: memoryview, start: int) -> None:
+        target, end = IntoView(view, start), start + len(view)
+        self._fetch(Download(self.fs.bucket, self._key, target, start=start, end=end, version=self._pin))
+
+    def _fetch(self, download: Download) -> None:
+        carry_out_one(self.fs.bucket, self.fs.pool, download)
+
+    def close(self) -> None:
+        """Close; what was fetched ahead is given up."""
+        cache = getattr(self, "cache", None)  # older fsspec lets go of it
+        super().close()
+        if isinstance(cache, PrefetchCache):
+            cache.forget()
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pickled, it goes on with the same version, or `FileExpired` where that is gone."""
+        how = {"size": self.size, "verify": self._verify, **self._pin._asdict()}
+        return _reopen, (self.fs, self.path, self.loc, self.blocksize, self.cache.name, how)
+
+
+def _reopen(fs: FileHost, path: str, loc: int, block_size: int, cache_type: str, how: dict[str, Any]) -> Any:
+    file = fs.open(path, "rb", block_size, cache_type=cache_type, **how)
+    file.seek(loc)
+    return file

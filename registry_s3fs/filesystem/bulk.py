@@ -1,0 +1,418 @@
+"""Calls on many paths: which they are, which source goes to which target, and all of them side by side."""
+
+from __future__ import annotations
+
+import errno
+import logging
+import os
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext, suppress
+from functools import partial
+from glob import has_magic
+from itertools import chain
+from typing import Any, NamedTuple
+
+from fsspec.implementations.local import make_path_posix, trailing_sep
+from fsspec.spec import AbstractFileSystem
+from fsspec.utils import other_paths, stringify_path
+
+from registry_s3fs.filesystem import delete_many
+from registry_s3fs.filesystem.base import OnBucket
+from registry_s3fs.listing import directory
+from registry_s3fs.model.object_headers import request_fields
+from registry_s3fs.model.objects import ObjectInfo
+from registry_s3fs.model.paths import parent
+from registry_s3fs.threads import many_calls
+
+logger = logging.getLogger("registry_s3fs")
+
+Pair = tuple[str, str]
+
+
+class Paired(NamedTuple):
+    """Sources and the targets that they go to."""
+
+    files: list[Pair]
+    directories: list[Pair]
+    is_pattern: bool = False
+    """Whether a pattern was given."""
+
+
+class TransferProgress:
+    """What a callback of a call on many files is told: of files, and its branches of bytes. Of one file that was named
+    it is told of bytes itself, as users who give a bar want to see it move."""
+
+    def __init__(self, callback: Any, *, is_one: bool) -> None:
+        self._callback = callback
+        self._is_one = is_one
+
+    def begin(self, files: int) -> None:
+        """So many files are to be done."""
+        if not self._is_one:
+            self._callback.set_size(files)
+
+    def of(self, pair: Pair) -> AbstractContextManager[Any]:
+        """Return what is told of the bytes of one file."""
+        found: AbstractContextManager[Any] = (
+            nullcontext(self._callback) if self._is_one else self._callback.branched(*pair)
+        )
+        return found
+
+    def done(self) -> None:
+        """One more file is done."""
+        if not self._is_one:
+            self._callback.relative_update(1)
+
+
+class ManyPaths(OnBucket):
+    """fsspec's `copy`, `mv` and `rm`, with its rules for names, on the thread pool."""
+
+    def copy(
+        self,
+        path1: Any,
+        path2: Any,
+        recursive: bool = False,
+        maxdepth: int | None = None,
+        on_error: str | None = None,
+        version_id: str = "",
+        **headers: Any,
+    ) -> None:
+        """Copy within the bucket; `version_id` and `headers` as of `cp_file`.
+
+        `on_error`: ``"raise"``, or ``"ignore"`` what is missing (the default when recursive).
+
+        Raises:
+            BulkError: some of several failed; all others are copied.
+        """
+        if on_error not in (None, "raise", "ignore"):
+            raise ValueError(f"on_error: {on_error!r} is neither 'raise' nor 'ignore'")
+        ignore = on_error == "ignore" or (on_error is None and recursive)
+
+        def copy_one(pair: Pair) -> None:
+            try:
+                self.cp_file(*pair, version_id, **headers)
+            except FileNotFoundError:
+                if not ignore:
+                    raise
+
+        request_fields(headers)  # checks them, before the first request
+        pairs = self._pairs_within(path1, path2, recursive, maxdepth).files
+        many_calls.do_all(self.pool, "copy", copy_one, pairs)
+
+    def mv(self, path1: Any, path2: Any, recursive: bool = False, maxdepth: int | None = None, **headers: Any) -> None:
+        """Copy, then delete the sources once every copy is confirmed. Onto itself: nothing.
+
+        Keys that stand for the directories of a tree go along.
+
+        Raises:
+            BulkError: some of several could not be copied, and no source is deleted; or not be deleted.
+        """
+        request_fields(headers)  # checks them, before the first request
+        if recursive and not isinstance(path1, (list, tuple)) and self._is_itself(path1, path2):
+            return
+        files, directories, _ = self._pairs_within(path1, path2, recursive, maxdepth)
+        if not files and not directories:
+            raise IsADirectoryError(errno.EISDIR, "a directory moves with recursive=True", str(path1))
+        moved = [(source, target) for source, target in files if source != target]
+        markers = self._markers(dict(directories))
+        many_calls.do_all(self.pool, "mv", lambda pair: self.cp_file(*pair, **headers), moved)
+        self.pool.map(lambda pair: self.bucket.copy(*pair), markers)
+        left = {self.bucket.space.key(source) for source, _ in moved} | {marker.key for marker, _ in markers}
+        self._delete(sorted(left - {target for _, target in markers}))
+
+    def rm(self, path: Any, recursive: bool = False, maxdepth: int | None = None) -> None:
+        """Delete a file; a list or pattern of files; with `recursive`, all below a directory.
+
+        Raises:
+            FileNotFoundError: a path or pattern names nothing (in a list of files, S3 is not asked).
+            BulkError: some could not be deleted.
+        """
+        path = as_text(path)
+        is_single, each_given = isinstance(path, str), as_list(path)
+        names = [self._path(each) for each in each_given]  # all of them, before the first of many requests
+        patterns = _patterns_among(self, names)
+        keys: list[str] = []
+        for each, name in zip(each_given, names, strict=True):
+            if name in patterns:
+                keys += self._keys_matched(each, recursive, maxdepth)
+            elif recursive:
+                keys += self._keys_below(name, maxdepth)
+            elif is_single:
+                keys.append(self._key_of_file(name))
+            else:
+                keys.append(self._key(name))
+        self._delete(keys)
+
+    def _rm_files(self, paths: Iterable[Any]) -> None:
+        """Delete files by their very names, without asking whether they are there."""
+        self._delete([self._key(path) for path in paths])
+
+    def _rm_below(self, path: Any) -> None:
+        """Delete all below a directory of this very name, if there is anything."""
+        with suppress(FileNotFoundError):
+            self._delete(self._keys_below(path, None))
+
+    def expand_path(self, path: Any, recursive: bool = False, maxdepth: int | None = None) -> list[str]:
+        """Return the paths that a path, pattern or list of them stands for. A name with ``*``, ``?`` or ``[`` is a
+        pattern where there is no file or directory of that very name.
+
+        Raises:
+            FileNotFoundError: it stands for nothing.
+        """
+        directory.check_depth(maxdepth)
+        path = as_text(path)
+        self._check(path)
+        return list(expand(self, path, recursive, maxdepth).kinds)
+
+    def _keys_matched(self, pattern: Any, recursive: bool, maxdepth: int | None) -> list[str]:
+        """The keys of files that a pattern matches; with `recursive`, all below what it matches."""
+        found = _kinds(self.glob(pattern, maxdepth=maxdepth, detail=True))
+        if not found:
+            raise directory.missing(str(pattern))
+        files = [match for match, kind in found.items() if kind != "directory"]
+        keys = [self.bucket.space.key(match) for match in files]
+        if recursive and maxdepth != 1:
+            directories = [match for match, kind in found.items() if kind == "directory"]
+            directories += self._directories_beside(files)
+            below = partial(self._keys_in, maxdepth=maxdepth - 1 if maxdepth else None)
+            keys += chain(*self.pool.map(below, directories))
+        return keys
+
+    def _directories_beside(self, files: Sequence[str]) -> set[str]:
+        """Those files beside which a directory of the same name stands, which a glob does not show."""
+        listed = self.pool.map(partial(directory.children, self.bucket), {parent(path) for path in files})
+        return {info["name"] for infos in listed for info in infos or () if info["type"] == "directory"} & set(files)
+
+    def _key_of_file(self, path: str) -> str:
+        found = self.info(path)
+        if found["type"] == "directory":
+            raise IsADirectoryError(errno.EISDIR, "a directory goes with recursive=True", found["name"])
+        return self.bucket.space.key(found["name"])
+
+    def _keys_below(self, path: Any, maxdepth: int | None) -> list[str]:
+        """All keys below a directory, and that of a file of its name.
+
+        Raises:
+            FileNotFoundError: there is neither.
+        """
+        path = self._path(path)
+        keys = self._keys_in(path, maxdepth)
+        if maxdepth is None and path != "/" and self.isfile(path):
+            keys.append(self.bucket.space.key(path))
+        if not keys:
+            raise directory.missing(path)
+        return keys
+
+    def _keys_in(self, path: str, maxdepth: int | None) -> list[str]:
+        """All keys below a directory, also markers and keys that no path can name; with `maxdepth`, those of files."""
+        space = self.bucket.space
+        if path == "/" and not space.prefix("/"):
+            raise ValueError("rm: '/' is the whole bucket, as rootdirectory is empty; name what to delete")
+        if maxdepth is None:
+            return list(directory.keys(self.bucket, path))
+        return [space.key(name) for name in self.find(path, maxdepth=maxdepth)]
+
+    def _is_itself(self, path: Any, target: Any) -> bool:
+        """Whether a directory should move onto itself, where fsspec's rules would put it inside itself."""
+        return not isinstance(target, (list, tuple)) and self._path(path) == self._path(target) and self.isdir(path)
+
+    def _markers(self, moved: Mapping[str, str]) -> list[tuple[ObjectInfo, str]]:
+        """The markers of directories that move, and the keys that they move to."""
+        space = self.bucket.space
+        trees = [path for path in moved if path == "/" or parent(path) not in moved]
+        found = [item for path in trees for page in self.bucket.list(space.prefix(path)) for item in page.objects]
+        pairs = [
+            (item, space.prefix(moved[path]))
+            for item in found
+            if item.key.endswith("/") and (path := space.path(item.key) or "") in moved
+        ]
+        return [(marker, target) for marker, target in pairs if marker.key != target]
+
+    def _check(self, path: Any) -> None:
+        """Refuse bad paths and foreign buckets before the first of many requests."""
+        for each in as_list(path):
+            self._path(each)
+
+    def _delete(self, keys: Sequence[str]) -> None:
+        try:
+            delete_many.delete(self.bucket, self.pool, keys)
+        finally:
+            self.invalidate_cache()
+
+    def _target(self, path: Any) -> Any:
+        """A target as a path of this bucket; a trailing slash, which asks for a directory, is kept."""
+        path = as_text(path)
+        if isinstance(path, list):
+            return [self._path(each) for each in path]
+        return self._path(path).rstrip("/") + ("/" if trailing_sep(path) else "") or "/"
+
+    def _pairs_within(self, source: Any, target: Any, recursive: bool, maxdepth: int | None) -> Paired:
+        source, target = as_text(source), self._target(target)
+        self._check(source)
+        paired = pair_up(self, source, target, recursive, maxdepth, lambda: self.isdir(target))
+        check_apart(paired.files)
+        return paired
+
+
+class Expanded(NamedTuple):
+    """What a path, pattern or list of them stands for."""
+
+    kinds: dict[str, str]
+    """Path -> ``"file"``, ``"directory"`` or ``""`` (not asked), by path."""
+    patterns: frozenset[str]
+    """The names that were taken as patterns."""
+
+
+def expand(fs: AbstractFileSystem, path: Any, recursive: bool, maxdepth: int | None) -> Expanded:
+    """Return what a path, pattern or list of them stands for, in our filesystem or a local one.
+
+    Raises:
+        FileNotFoundError: nothing.
+    """
+    each_given = as_list(path)
+    names = [fs._strip_protocol(each) for each in each_given]
+    patterns = _patterns_among(fs, names)
+    found: dict[str, str] = {}
+    for each, name in zip(each_given, names, strict=True):
+        if name in patterns:
+            found.update(_matches(fs, each, recursive, maxdepth))
+        elif recursive:
+            found.update(_below(fs, name, maxdepth))
+        else:
+            found[name] = ""
+    if not found:
+        raise directory.missing(str(path))
+    return Expanded(dict(sorted(found.items())), patterns)
+
+
+def _patterns_among(fs: AbstractFileSystem, names: Iterable[str]) -> frozenset[str]:
+    """Return those names that are patterns: which have ``*``, ``?`` or ``[`` in them, where no file or directory of
+    that very name exists."""
+    asked = list(dict.fromkeys(name for name in names if has_magic(name)))
+    exist = fs.pool.map(fs.exists, asked) if isinstance(fs, ManyPaths) else map(fs.exists, asked)
+    return frozenset(name for name, exists in zip(asked, exist, strict=True) if not exists)
+
+
+def _matches(fs: AbstractFileSystem, pattern: Any, recursive: bool, maxdepth: int | None) -> dict[str, str]:
+    """Return what a pattern matches; with `recursive`, what lies below that, too."""
+    matches = _kinds(fs.glob(pattern, maxdepth=maxdepth, detail=True))
+    found = dict(matches)
+    if recursive and maxdepth != 1:
+        for match in [match for match, kind in matches.items() if kind == "directory"]:
+            found.update(_below(fs, match, maxdepth - 1 if maxdepth else None))
+    return found
+
+
+def _below(fs: AbstractFileSystem, path: str, maxdepth: int | None) -> dict[str, str]:
+    return _kinds(fs.find(path, maxdepth=maxdepth, withdirs=True, detail=True))
+
+
+def as_list(path: Any) -> list[Any]:
+    """Return one path, or those of a sequence, as a list."""
+    return [path] if isinstance(path, (str, os.PathLike)) else list(path)
+
+
+def _kinds(infos: dict[str, dict[str, Any]]) -> dict[str, str]:
+    return {name: info.get("type", "file") for name, info in infos.items()}
+
+
+def as_text(path: Any) -> Any:
+    """Return a path of any kind, or each of an iterable of them, as text: fsspec's rules for names are about that."""
+    text = stringify_path(path)
+    return text if isinstance(text, str) else [stringify_path(each) for each in path]
+
+
+def local_path(path: Any) -> Any:
+    """As `as_text`, of local paths, with slashes."""
+    path = as_text(path)
+    return make_path_posix(path) if isinstance(path, str) else path
+
+
+def pair_up(
+    fs: AbstractFileSystem,
+    source: Any,
+    target: Any,
+    recursive: bool,
+    maxdepth: int | None,
+    target_is_dir: Callable[[], bool],
+) -> Paired:
+    """What `source` stands for in `fs`, and where it goes, by fsspec's rules
+    (https://filesystem-spec.readthedocs.io/en/latest/copying.html). Two sequences pair as they stand."""
+    if isinstance(source, str) and isinstance(target, (list, tuple)):
+        source = [source]
+    if isinstance(source, (list, tuple)) and isinstance(target, (list, tuple)):
+        return Paired(list(zip(map(fs._strip_protocol, source), target, strict=True)), [])
+    kinds, patterns = expand(fs, source, recursive, maxdepth)
+    if isinstance(source, str) and (not recursive or maxdepth is not None):
+        kinds = {name: kind for name, kind in kinds.items() if not _is_directory(fs, name, kind)}
+        if not kinds:
+            if not patterns:
+                warn_of_directory(source)
+            return Paired([], [])
+    paired = Paired([], [], bool(patterns))
+    for (name, kind), to in zip(
+        kinds.items(), _targets(list(kinds), source, bool(patterns), target, target_is_dir), strict=True
+    ):
+        (paired.directories if kind == "directory" else paired.files).append((name, to))
+    return paired
+
+
+def warn_of_directory(path: Any) -> None:
+    """Say that a directory was named where files are done alone."""
+    logger.warning("%s is a directory; nothing is done without recursive=True", path)
+
+
+def is_one_file(source: Any, recursive: bool, paired: Paired) -> bool:
+    """Return whether one file was named, and is what there is to do."""
+    return isinstance(source, str) and not paired.is_pattern and not recursive and len(paired.files) == 1
+
+
+def check_apart(pairs: Sequence[Pair]) -> None:
+    """Refuse pairs that go wrong side by side, before the first is begun: a file that is read and, from another
+    one, written; or two that go to one target.
+
+    >>> check_apart([("/a/x", "/b/x"), ("/a/y", "/a/y")])
+    >>> check_apart([("/a", "/a/b"), ("/a/b", "/a/b/b")])
+    Traceback (most recent call last):
+    OSError: [Errno 22] it would be overwritten from '/a' while it is itself copied or moved: '/a/b'
+
+    Raises:
+        OSError: EINVAL, with the path that would be written.
+    """
+    sources = {source for source, _ in pairs}
+    for source, target in pairs:
+        if target != source and target in sources:
+            text = f"it would be overwritten from {source!r} while it is itself copied or moved"
+            raise OSError(errno.EINVAL, text, target)
+    check_targets(pairs)
+
+
+def check_targets(pairs: Sequence[Pair]) -> None:
+    """Refuse two sources that go to one target, before the first is begun.
+
+    >>> check_targets([("/a/x", "/x"), ("/b/x", "/x")])
+    Traceback (most recent call last):
+    OSError: [Errno 22] both '/a/x' and '/b/x' would go there: '/x'
+
+    Raises:
+        OSError: EINVAL, with the target.
+    """
+    written: dict[str, str] = {}
+    for source, target in pairs:
+        if written.setdefault(target, source) != source:
+            raise OSError(errno.EINVAL, f"both {written[target]!r} and {source!r} would go there", target)
+
+
+def _is_directory(fs: AbstractFileSystem, name: str, kind: str) -> bool:
+    return kind == "directory" or (not kind and bool(fs.isdir(name)))
+
+
+def _targets(
+    sources: Sequence[str], source: Any, is_pattern: bool, target: Any, target_is_dir: Callable[[], bool]
+) -> list[str]:
+    """Return where each of the paths goes that `source` was expanded to."""
+    if not isinstance(source, str):
+        return list(other_paths(sources, target, exists=False, flatten=True))
+    into_directory = not trailing_sep(source) and (trailing_sep(target) or target_is_dir())
+    inside = len(sources) == 1 if is_pattern else into_directory
+    return list(other_paths(sources, target, exists=inside, flatten=False))

@@ -1,0 +1,384 @@
+"""What is read whole or in ranges, one or many: `cat`, `cat_ranges`, `get` and their kin, all by one thread."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import closing
+from functools import partial
+from typing import Any, Literal, TypeVar, cast, overload
+
+from fsspec.callbacks import DEFAULT_CALLBACK
+from fsspec.implementations.local import LocalFileSystem
+from fsspec.utils import isfilelike, read_block
+
+from registry_s3fs.errors import BulkError
+from registry_s3fs.filesystem import bulk
+from registry_s3fs.filesystem.base import OnBucket
+from registry_s3fs.filesystem.bulk import Pair
+from registry_s3fs.model import blob_digests, ranges
+from registry_s3fs.model.objects import Pin
+from registry_s3fs.s3 import checksums
+from registry_s3fs.threads import many_calls
+from registry_s3fs.transfer import local_target
+from registry_s3fs.transfer.download import Download, Target, carry_out, carry_out_one, of_slice
+from registry_s3fs.transfer.targets import IntoFile, IntoMemory, IntoWrite
+
+T = TypeVar("T")
+
+
+class Downloads(OnBucket):
+    """fsspec's `cat_file`, `cat`, `cat_ranges`, `get_file` and `get`."""
+
+    def cat_file(
+        self,
+        path: Any,
+        start: int | None = None,
+        end: int | None = None,
+        version_id: str = "",
+        verify: bool | None = None,
+    ) -> bytes:
+        """The bytes of a file, or of a Python slice of them; of a whole blob, `verify` as in `open`."""
+        path = self._path(path)
+        try:
+            return self._content(path, start, end, version_id, verify)
+        except FileNotFoundError as error:
+            raise self._told_apart(path, error) from error.__cause__
+
+    def _content(self, path: Any, *how: Any) -> bytes:
+        """As `cat_file`, but a directory is a missing file, which is one request less; `how` as of `_read`."""
+        target = IntoMemory()
+        carry_out_one(self.bucket, self.pool, self._read(path, target, *how))
+        return target.data()
+
+    @overload
+    def cat(
+        self,
+        path: list[Any],
+        recursive: bool = False,
+        on_error: Literal["raise", "omit"] = "raise",
+        start: int | None = None,
+        end: int | None = None,
+        version_id: str = "",
+        verify: bool | None = None,
+    ) -> dict[str, bytes]: ...
+
+    @overload
+    def cat(
+        self,
+        path: list[Any],
+        recursive: bool = False,
+        on_error: str = "raise",
+        start: int | None = None,
+        end: int | None = None,
+        version_id: str = "",
+        verify: bool | None = None,
+    ) -> dict[str, bytes | Exception]: ...
+
+    @overload
+    def cat(
+        self,
+        path: Any,
+        recursive: bool = False,
+        on_error: str = "raise",
+        start: int | None = None,
+        end: int | None = None,
+        version_id: str = "",
+        verify: bool | None = None,
+    ) -> bytes | dict[str, bytes | Exception]: ...
+
+    def cat(
+        self,
+        path: Any,
+        recursive: bool = False,
+        on_error: str = "raise",
+        start: int | None = None,
+        end: int | None = None,
+        version_id: str = "",
+        verify: bool | None = None,
+    ) -> Any:
+        """The bytes of a file; of several, or a pattern or directory, ``{path: bytes}``, read side by side.
+
+        `on_error`: ``"raise"``, ``"omit"``, or ``"return"`` exceptions as values. Further options are `cat_file`'s.
+        """
+        _check_on_error(on_error, "raise", "omit", "return")
+        path = bulk.as_text(path)
+        self._check(path)
+        kinds, _ = bulk.expand(self, path, recursive, None)
+        wanted = [name for name, kind in kinds.items() if not recursive or kind != "directory"]
+        if len(wanted) == 1 and not isinstance(path, list) and wanted[0] == self._path(path):
+            return self.cat_file(wanted[0], start, end, version_id, verify)
+        found = self._cat_files(
+            wanted, start, end, version_id, verify, raises=on_error == "raise", explains=on_error != "omit"
+        )
+        if on_error == "omit":
+            return {each: data for each, data in found.items() if not isinstance(data, Exception)}
+        return found
+
+    def _cat_files(
+        self, paths: Sequence[str], *how: Any, raises: bool = False, explains: bool = False
+    ) -> dict[str, Any]:
+        """The bytes of files by their very names, or the error of each, where it is not raised; `how` as of `_read`."""
+        contents = self._contents(lambda name, target: self._read(name, target, *how), paths, raises, explains)
+        return dict(zip(paths, contents, strict=True))
+
+    @overload
+    def cat_ranges(
+        self,
+        paths: list[Any],
+        starts: Any,
+        ends: Any,
+        max_gap: int | None = None,
+        *,
+        on_error: Literal["raise"],
+        version_id: str = "",
+    ) -> list[bytes]: ...
+
+    @overload
+    def cat_ranges(
+        self,
+        paths: list[Any],
+        starts: Any,
+        ends: Any,
+        max_gap: int | None = None,
+        on_error: str = "return",
+        version_id: str = "",
+    ) -> list[bytes | Exception]: ...
+
+    def cat_ranges(
+        self,
+        paths: list[Any],
+        starts: Any,
+        ends: Any,
+        max_gap: int | None = None,
+        on_error: str = "return",
+        version_id: str = "",
+    ) -> list[Any]:
+        """The bytes of many ranges, fetched side by side; ranges of one file at most `max_gap` bytes apart
+        come in one request."""
+        if not isinstance(paths, list):
+            raise TypeError("paths must be a list")
+        _check_on_error(on_error, "raise", "return")
+        starts = starts if isinstance(starts, Iterable) else [starts] * len(paths)
+        ends = ends if isinstance(ends, Iterable) else [ends] * len(paths)
+        requests = ranges.requests(list(zip(paths, starts, ends, strict=True)), max_gap)
+        contents = self._contents(
+            lambda request, target: self._read(request.name, target, request.start, request.end, version_id),
+            requests,
+            on_error == "raise",
+            explains=True,
+        )
+        results: list[Any] = [None] * len(paths)
+        for request, data in zip(requests, contents, strict=True):
+            for index, cut in request.serves.items():
+                results[index] = data if isinstance(data, Exception) else data[cut]
+        return results
+
+    def read_block(
+        self, fn: Any, offset: int, length: int | None, delimiter: bytes | None = None, version_id: str = ""
+    ) -> bytes:
+        """Bytes from `offset`, as fsspec's; with a `delimiter`, from one of them to another."""
+        with self.open(fn, version_id=version_id) as file:
+            size = cast(Any, file).size
+            end = size if length is None else min(offset + length, size)
+            return bytes(read_block(file, offset, end - offset, delimiter))
+
+    def head(self, path: Any, size: int = 1024, version_id: str = "") -> bytes:
+        """The first `size` bytes."""
+        return self.cat_file(path, 0, size, version_id)
+
+    def tail(self, path: Any, size: int = 1024, version_id: str = "") -> bytes:
+        """The last `size` bytes."""
+        return self.cat_file(path, -size, None, version_id) if size else b""
+
+    def get_file(
+        self,
+        rpath: Any,
+        lpath: Any = None,
+        callback: Any = DEFAULT_CALLBACK,
+        outfile: Any = None,
+        version_id: str = "",
+        verify: bool | None = None,
+    ) -> None:
+        """Fetch a file to a local one, which appears when it is whole (see `local_target.opened`), or into a file
+        object. `verify` as in `open`: a blob with another digest does not appear, but its bytes may be in the file
+        object."""
+        outfile = lpath if outfile is None and isfilelike(lpath) else outfile
+        target: Target
+        if outfile is not None:
+            target = IntoWrite(local_target.write_all(outfile), callback)
+        else:
+            try:
+                target = _into_file(lpath, callback)
+            except IsADirectoryError:
+                if not self.isdir(rpath):
+                    raise
+                bulk.warn_of_directory(rpath)
+                return
+        try:
+            carry_out_one(self.bucket, self.pool, self._read(rpath, target, version_id=version_id, verify=verify))
+        except (FileNotFoundError, IsADirectoryError) as error:
+            better = self._told_apart(self._path(rpath), error)
+            if outfile is not None or not isinstance(better, IsADirectoryError):
+                raise better from error.__cause__
+            bulk.warn_of_directory(rpath)
+            os.makedirs(lpath, exist_ok=True)
+
+    def get(
+        self,
+        rpath: Any,
+        lpath: Any,
+        recursive: bool = False,
+        callback: Any = DEFAULT_CALLBACK,
+        maxdepth: int | None = None,
+        version_id: str = "",
+        verify: bool | None = None,
+    ) -> None:
+        """Fetch files to local ones. The callback counts files, its branches bytes; of one named file it counts bytes.
+        Further options are `get_file`'s.
+
+        Raises:
+            BulkError: some of several failed; all others are fetched.
+        """
+        rpath, lpath = bulk.as_text(rpath), bulk.local_path(lpath)
+        self._check(rpath)
+        paired = bulk.pair_up(self, rpath, lpath, recursive, maxdepth, lambda: LocalFileSystem().isdir(lpath))
+        bulk.check_targets([(source, os.path.abspath(to)) for source, to in paired.files])
+        counted = bulk.TransferProgress(callback, is_one=bulk.is_one_file(rpath, recursive, paired))
+        _Fetching(self, counted, {"version_id": version_id, "verify": verify}).fetch(paired.files)
+
+    def _read(
+        self,
+        path: Any,
+        target: Target,
+        start: int | None = None,
+        end: int | None = None,
+        version_id: str = "",
+        verify: bool | None = None,
+    ) -> Download:
+        """The download of a file or of a slice of it."""
+        path, whole = self._path(path), not start and end is None
+        check = blob_digests.check(path, verify, by_default=self.parameters.verify_digests, whole=whole)
+        key, version = self._key(path), Pin(version_id=version_id)
+        if not whole:
+            return of_slice(self.bucket, key, target, start, end, version)
+        compared = lambda stored: check or checksums.check(path, stored)  # noqa: E731  # of two names, one too many
+        return Download(self.bucket, key, target, version=version, compared=compared)
+
+    def _contents(
+        self, begin: Callable[[T, Target], Download], wanted: Sequence[T], raises: bool, explains: bool
+    ) -> list[Any]:
+        """The bytes of each, or its error, where it is not raised; `explains` tells directories from missing files."""
+        found: list[Any] = [None] * len(wanted)
+        coming: dict[Download, tuple[int, IntoMemory]] = {}
+        last = many_calls.LastWord()
+
+        def downloads() -> Iterator[Download]:
+            for index, each in enumerate(wanted):
+                target = IntoMemory()
+                try:
+                    last.check()
+                    download = begin(each, target)
+                except (OSError, ValueError) as error:
+                    if raises:
+                        raise
+                    found[index] = error
+                    continue
+                if download.is_over:
+                    download.end()
+                    found[index] = target.data()
+                else:
+                    coming[download] = index, target
+                    yield download
+
+        with closing(carry_out(self.bucket, self.pool, downloads())) as ended:
+            for download in ended:
+                index, target = coming.pop(download)
+                if download.error is not None and raises:
+                    raise self._told_apart(download.path, download.error) from download.error.__cause__
+                found[index] = download.error or target.data()
+                last.note(download.error)
+        missing = [index for index, each in enumerate(found) if explains and isinstance(each, FileNotFoundError)]
+        for index, error in zip(missing, self.pool.map(self._missing, [found[each] for each in missing]), strict=True):
+            found[index] = error
+        return found
+
+    def _missing(self, error: FileNotFoundError) -> Exception:
+        return self._told_apart(str(error.filename), error)
+
+
+def _check_on_error(on_error: str, *known: str) -> None:
+    if on_error not in known:
+        raise ValueError(f"on_error: {on_error!r} is none of {', '.join(map(repr, known))}")
+
+
+def _into_file(lpath: Any, callback: Any) -> IntoFile:
+    local_target.refuse_directory(lpath)  # before anything is fetched
+    return IntoFile(partial(local_target.opened, lpath), callback)
+
+
+class _Fetching:
+    """Files on their way to local ones, each whole or not at all, whatever becomes of the others."""
+
+    def __init__(self, fs: Downloads, progress: bulk.TransferProgress, options: dict[str, Any]) -> None:
+        self._fs = fs
+        self._progress = progress
+        self._options = options
+        self._failed: dict[str, Exception] = {}
+        self._coming: dict[Download, tuple[Pair, Any]] = {}
+        self._missing: dict[Pair, Exception] = {}
+        """What was not there as a file, and may be a directory."""
+        self._last = many_calls.LastWord()
+
+    def fetch(self, pairs: Sequence[Pair]) -> None:
+        """Fetch each.
+
+        Raises:
+            BulkError: some failed. Of one pair alone, its error is raised as it is.
+        """
+        self._progress.begin(len(pairs))
+        with closing(carry_out(self._fs.bucket, self._fs.pool, self._downloads(pairs))) as ended:
+            for download in ended:
+                pair, child = self._coming.pop(download)
+                self._end(pair, download.error)
+                child.__exit__(None, None, None)
+        self._make_directories()
+        if len(pairs) == 1 and self._failed:
+            raise next(iter(self._failed.values()))
+        if self._failed:
+            raise BulkError("get", self._failed)
+
+    def _downloads(self, pairs: Sequence[Pair]) -> Iterator[Download]:
+        for pair in pairs:
+            rpath, lpath = pair
+            child = self._progress.of(pair).__enter__()
+            try:
+                self._last.check()
+                download = self._fs._read(rpath, _into_file(lpath, child), **self._options)
+            except (OSError, ValueError) as error:
+                self._end(pair, error)
+                child.__exit__(None, None, None)
+                continue
+            self._coming[download] = pair, child
+            yield download
+
+    def _end(self, pair: Pair, error: Exception | None) -> None:
+        self._last.note(error)
+        if isinstance(error, (FileNotFoundError, IsADirectoryError)):
+            self._missing[pair] = error
+        elif error is not None:
+            self._failed[pair[0]] = error
+        else:
+            self._progress.done()
+
+    def _make_directories(self) -> None:
+        """Make a local directory of each that was not there as a file, but is a directory; and say so."""
+
+        def make(pair: Pair) -> None:
+            if not self._fs.isdir(pair[0]):
+                raise self._missing[pair]
+            bulk.warn_of_directory(pair[0])
+            os.makedirs(pair[1], exist_ok=True)
+
+        done = self._progress.done
+        self._failed |= many_calls.errors_of(self._fs.pool, make, list(self._missing), done=done)

@@ -1,0 +1,60 @@
+"""fsspec's cache of listings, one for all filesystems of a process that have the same parameters.
+
+fsspec keeps filesystems by thread, so that each thread would have a cache of its own, and not see what another wrote.
+"""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from typing import Any
+from weakref import WeakValueDictionary
+
+from fsspec.dircache import DirCache
+
+from registry_s3fs.config.parameters import DriverParameters
+from registry_s3fs.threads import fork
+
+_lock = fork.Lock()
+_caches: WeakValueDictionary[tuple[Any, ...], DirCache] = WeakValueDictionary()
+
+
+def shared(parameters: DriverParameters, cache: DirCache) -> DirCache:
+    """Return the cache of all filesystems with these parameters, which may be this new one."""
+    key = parameters, cache.listings_expiry_time, cache.max_paths
+    with _lock:
+        found: DirCache = _caches.setdefault(key, cache)
+    return found
+
+
+def forget(parameters: DriverParameters, path: str) -> None:
+    """Take out what a change at a path makes untrue, of the caches of all filesystems with these parameters: listings
+    of the path, of what is below it, and of its parents."""
+    if not _caches:
+        return
+    with _lock:
+        caches = [cache for key, cache in list(_caches.items()) if key[0] == parameters]
+    below = path.rstrip("/") + "/"
+    for cache in caches:
+        note_change(cache)
+        for cached in list(cache):
+            if cached.startswith(below) or f"{path}/".startswith(cached.rstrip("/") + "/"):
+                with suppress(KeyError):  # another thread was quicker
+                    del cache[cached]
+
+
+def last_change(cache: DirCache) -> object:
+    """Return what is another object once something has changed that a cache may hold."""
+    return getattr(cache, "last_change", None)
+
+
+def note_change(cache: DirCache) -> None:
+    """Note that something changed; what the cache has of it is taken out afterwards."""
+    cache.last_change = object()
+
+
+def keep(cache: DirCache, path: str, infos: list[Any], before: object) -> None:
+    """Keep a listing, but for one that was asked for `before` something changed: it may not show that."""
+    cache[path] = infos
+    if last_change(cache) is not before:  # after it was put in, so that a change either shows here or takes it out
+        with suppress(KeyError):
+            del cache[path]

@@ -1,0 +1,332 @@
+"""What lies below a path: `find`, `walk`, `glob` and `du`, from as few listings as will do."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from glob import has_magic
+from operator import itemgetter
+from typing import Any, Literal, overload
+
+from fsspec.utils import stringify_path
+
+from registry_s3fs.filesystem.base import OnBucket
+from registry_s3fs.listing import directory
+from registry_s3fs.listing.directory import Info
+from registry_s3fs.listing.glob import Pattern, Search
+from registry_s3fs.listing.horizon import Horizon
+from registry_s3fs.model.objects import ObjectInfo
+from registry_s3fs.model.paths import ListedName
+
+
+class Searching(OnBucket):
+    """fsspec's `find`, `walk`, `glob` and `du`, on listings in parallel."""
+
+    @overload
+    def find(
+        self,
+        path: Any,
+        maxdepth: int | None = None,
+        withdirs: bool = False,
+        detail: Literal[False] = False,
+        prefix: str = "",
+        refresh: bool = False,
+    ) -> list[str]: ...
+
+    @overload
+    def find(
+        self,
+        path: Any,
+        maxdepth: int | None,
+        withdirs: bool,
+        detail: Literal[True],
+        prefix: str = "",
+        refresh: bool = False,
+    ) -> dict[str, Info]: ...
+
+    @overload
+    def find(
+        self,
+        path: Any,
+        maxdepth: int | None = None,
+        withdirs: bool = False,
+        *,
+        detail: Literal[True],
+        prefix: str = "",
+        refresh: bool = False,
+    ) -> dict[str, Info]: ...
+
+    @overload
+    def find(
+        self,
+        path: Any,
+        maxdepth: int | None = None,
+        withdirs: bool = False,
+        detail: bool = False,
+        prefix: str = "",
+        refresh: bool = False,
+    ) -> list[str] | dict[str, Info]: ...
+
+    def find(
+        self,
+        path: Any,
+        maxdepth: int | None = None,
+        withdirs: bool = False,
+        detail: bool = False,
+        prefix: str = "",
+        refresh: bool = False,
+    ) -> Any:
+        """All files below a path, by name, and itself where it is a file; none where there is nothing.
+
+        With `prefix`, those whose names below the path begin with it; without `maxdepth` and `withdirs`, only these are
+        listed. It is always asked for, with `refresh` or without.
+        """
+        directory.check_depth(maxdepth)
+        path = self._path(path)
+        if maxdepth is None and not withdirs:
+            # No records are kept: infos and names, unlike those, are nothing to Python's garbage collector.
+            if not detail:
+                return sorted(name for name, _ in self._files(path, prefix))
+            infos = {name: directory.file(name, item) for name, item in self._files(path, prefix)}
+            return {name: infos[name] for name in sorted(infos)}
+        infos = self._within(path, maxdepth)
+        infos.update((path, itself) for itself in self._itself(path, withdirs=withdirs))
+        if prefix:
+            begin = f"{path.rstrip('/')}/{prefix}"
+            infos = {name: info for name, info in infos.items() if name.startswith(begin)}
+        names = sorted(name for name, info in infos.items() if withdirs or info["type"] != "directory")
+        return {name: infos[name] for name in names} if detail else names
+
+    def iter_find(self, path: Any) -> Iterator[list[Info]]:
+        """Infos of all files below a path, and of itself where it is a file: a list for each page of the listing, as
+        the pages arrive.
+
+        A listing of a million files needs no memory for all of their names (but for a number each, where a store does
+        not list in order). The infos are in the order of keys, but for
+        the path's own, which comes last.
+        """
+        path = self._path(path)
+        for page in directory.pages(self.bucket, self.bucket.space.prefix(path)):
+            named = directory.named(self.bucket, path, [page])
+            infos = [directory.file(name, item) for name, item in named if name is not None and item.key[-1] != "/"]
+            if infos:
+                yield infos
+        itself = self._itself(path, withdirs=False)
+        if itself:
+            yield itself
+
+    def _files(self, path: str, prefix: str) -> Iterator[tuple[str, ObjectInfo]]:
+        yield from directory.files(self.bucket, path, prefix)
+        try:
+            if path != "/" and not prefix:
+                yield path, self.bucket.head(self._key(path), explain=False)
+        except FileNotFoundError:
+            pass
+
+    def _within(self, path: str, maxdepth: int | None) -> dict[str, Info]:
+        """Files and directories at most so many levels below."""
+        if maxdepth == 1:
+            infos = sorted(directory.children(self.bucket, path) or [], key=itemgetter("type"))  # a file stays
+            return {info["name"]: info for info in infos}
+        found = directory.descendants(self.bucket, path)
+        levels = path.rstrip("/").count("/") + (maxdepth or 0)
+        return {name: info for name, info in found.items() if maxdepth is None or name.count("/") <= levels}
+
+    def _itself(self, path: str, *, withdirs: bool) -> list[Info]:
+        if path == "/":
+            return [directory.directory(path)] if withdirs else []
+        try:
+            return [self.info(path) if withdirs else self.file_info(path, explain=False)]
+        except FileNotFoundError:
+            return []
+
+    @overload
+    def glob(
+        self,
+        path: Any,
+        maxdepth: int | None = None,
+        *,
+        detail: Literal[False] = False,
+        withdirs: bool = True,
+        refresh: bool = False,
+    ) -> list[str]: ...
+
+    @overload
+    def glob(
+        self,
+        path: Any,
+        maxdepth: int | None = None,
+        *,
+        detail: Literal[True],
+        withdirs: bool = True,
+        refresh: bool = False,
+    ) -> dict[str, Info]: ...
+
+    @overload
+    def glob(
+        self,
+        path: Any,
+        maxdepth: int | None = None,
+        *,
+        detail: bool = False,
+        withdirs: bool = True,
+        refresh: bool = False,
+    ) -> list[str] | dict[str, Info]: ...
+
+    def glob(
+        self,
+        path: Any,
+        maxdepth: int | None = None,
+        *,
+        detail: bool = False,
+        withdirs: bool = True,
+        refresh: bool = False,
+    ) -> Any:
+        """Paths that match a pattern, as fsspec's; only what can match is listed.
+
+        Of `**`, `maxdepth` is how many levels it may mean, where it is the first.
+        """
+        directory.check_depth(maxdepth)
+        found = self._matches(stringify_path(path), maxdepth)
+        if not withdirs:
+            found = {name: info for name, info in found.items() if info["type"] != "directory"}
+        if not detail:
+            return list(map(str, found))
+        return {ListedName(name, self.parameters.bucket): info for name, info in found.items()}
+
+    def _matches(self, given: str, maxdepth: int | None) -> dict[str, Info]:
+        path = self._path(given)
+        if not has_magic(path):
+            return self._named(path)
+        pattern = Pattern(path, only_directories=given.endswith("/"))
+        if maxdepth is None or "**" not in pattern.parts:
+            return Search(self.bucket, self.pool, pattern).matches()
+        levels = pattern.parts.index("**") + maxdepth
+        infos = self.find(pattern.base, maxdepth=levels, withdirs=True, detail=True)
+        return {name: info for name, info in infos.items() if pattern.matches(info)}
+
+    def _named(self, path: str) -> dict[str, Info]:
+        """Return what a pattern without a star means: the one path, where it exists."""
+        try:
+            return {path: self.info(path)}
+        except FileNotFoundError:
+            return {}
+
+    @overload
+    def walk(
+        self,
+        path: Any,
+        maxdepth: int | None = None,
+        topdown: bool = True,
+        on_error: Any = "omit",
+        detail: Literal[False] = False,
+        refresh: bool = False,
+    ) -> Iterator[tuple[str, list[str], list[str]]]: ...
+
+    @overload
+    def walk(
+        self,
+        path: Any,
+        maxdepth: int | None = None,
+        topdown: bool = True,
+        on_error: Any = "omit",
+        *,
+        detail: Literal[True],
+        refresh: bool = False,
+    ) -> Iterator[tuple[str, dict[str, Info], dict[str, Info]]]: ...
+
+    @overload
+    def walk(
+        self,
+        path: Any,
+        maxdepth: int | None = None,
+        topdown: bool = True,
+        on_error: Any = "omit",
+        detail: bool = False,
+        refresh: bool = False,
+    ) -> Iterator[tuple[str, Any, Any]]: ...
+
+    def walk(
+        self,
+        path: Any,
+        maxdepth: int | None = None,
+        topdown: bool = True,
+        on_error: Any = "omit",
+        detail: bool = False,
+        refresh: bool = False,
+    ) -> Iterator[tuple[str, Any, Any]]:
+        """Directory by directory, as fsspec's and `os.walk`, from one listing that goes on with the walk."""
+        directory.check_depth(maxdepth)
+        path = self._path(path)
+        if refresh:
+            self.invalidate_cache(path)
+        return self._walk(Horizon(self.bucket, path, maxdepth), path, maxdepth, topdown, on_error, detail)
+
+    def _walk(
+        self, horizon: Horizon, path: str, maxdepth: int | None, topdown: bool, on_error: Any, detail: bool
+    ) -> Iterator[tuple[str, Any, Any]]:
+        try:
+            infos = horizon.children(path, shallow=maxdepth == 1) if path not in self.dircache else None
+            infos = infos or self.ls(path)
+        except OSError as error:
+            if on_error == "raise":
+                raise
+            if callable(on_error):
+                on_error(error)
+            return
+        paths = {_last(info): info["name"] for info in infos if info["type"] == "directory"}
+        dirs: Any = {_last(info): info for info in infos if info["type"] == "directory"}
+        files: Any = {
+            "" if info["name"] == path else _last(info): info for info in infos if info["type"] != "directory"
+        }
+        if not detail:
+            dirs, files = list(dirs), list(files)
+        if topdown:
+            yield path, dirs, files
+        if maxdepth != 1:
+            for name in dirs:
+                deeper = maxdepth - 1 if maxdepth else None
+                yield from self._walk(horizon, paths[name], deeper, topdown, on_error, detail)
+        if not topdown:
+            yield path, dirs, files
+
+    @overload
+    def du(
+        self,
+        path: Any,
+        total: Literal[True] = True,
+        maxdepth: int | None = None,
+        withdirs: bool = False,
+        refresh: bool = False,
+    ) -> int: ...
+
+    @overload
+    def du(
+        self,
+        path: Any,
+        total: Literal[False],
+        maxdepth: int | None = None,
+        withdirs: bool = False,
+        refresh: bool = False,
+    ) -> dict[str, int]: ...
+
+    @overload
+    def du(
+        self, path: Any, total: bool, maxdepth: int | None = None, withdirs: bool = False, refresh: bool = False
+    ) -> int | dict[str, int]: ...
+
+    def du(
+        self,
+        path: Any,
+        total: bool = True,
+        maxdepth: int | None = None,
+        withdirs: bool = False,
+        refresh: bool = False,
+    ) -> Any:
+        """Bytes below a path, from one listing; with ``total=False`` of each file."""
+        found = self.find(path, maxdepth=maxdepth, withdirs=withdirs, detail=True)
+        sizes = {name: info["size"] for name, info in found.items()}
+        return sum(sizes.values()) if total else sizes
+
+
+def _last(info: Info) -> str:
+    return str(info["name"].rpartition("/")[2])

@@ -1,0 +1,202 @@
+"""What is stored whole, one or many: `pipe`, `put` and their kin."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import closing
+from functools import partial
+from typing import Any, TypeVar
+
+from fsspec.callbacks import DEFAULT_CALLBACK
+from fsspec.implementations.local import LocalFileSystem
+
+from registry_s3fs.filesystem import bulk
+from registry_s3fs.filesystem.base import OnBucket
+from registry_s3fs.filesystem.bulk import Pair
+from registry_s3fs.model.object_headers import object_headers
+from registry_s3fs.model.objects import Description
+from registry_s3fs.s3.puts import SMALL_BYTES, Put
+from registry_s3fs.threads import many_calls, pool
+from registry_s3fs.transfer import local_source, upload
+
+T = TypeVar("T")
+HOW = ("mode", "block_size")
+"""Keyword arguments that say how a file is written; others say what the object says of itself."""
+
+
+class Uploads(OnBucket):
+    """fsspec's `pipe_file`, `pipe`, `put_file` and `put`."""
+
+    def pipe_file(self, path: Any, value: Any, mode: str = "overwrite", **kwargs: Any) -> None:
+        """Store bytes; with ``mode="create"`` an existing file is a `FileExistsError`, atomically.
+
+        `content_type`, `metadata` and S3's own names (``CacheControl=``, ...) are what the object says of itself.
+        """
+        self._pipe_one((path, value), mode=mode, **kwargs)
+
+    def _pipe_one(self, pair: tuple[Any, Any], **how: Any) -> None:
+        path, value = pair
+        view = memoryview(value).cast("B")
+        self._upload(path, lambda chunk_bytes: upload.chunks_of(view, chunk_bytes), **how)
+
+    def pipe(self, path: Any, value: Any = None, **kwargs: Any) -> None:
+        """Store bytes at a path, or each of ``{path: bytes}``, side by side; `BulkError` as of `put`."""
+        pairs = list((path if isinstance(path, Mapping) else {path: value}).items())
+        keys = {each: self._key(each) for each, _ in pairs}  # all of them, before the first request
+        if len(set(keys.values())) < len(keys):
+            bulk.check_targets([(str(each), self._path(each)) for each in keys])
+        count, failed = len(pairs), {}
+        headers = object_headers({name: value for name, value in kwargs.items() if name not in HOW})
+        if count > 1 and not self._intrans and kwargs.keys().isdisjoint(HOW):
+            small, pairs = _divided(pairs, lambda pair: _size_of(pair[1]), SMALL_BYTES)
+            failed = self._pipe_small(small, keys, headers)
+        failed |= self._errors_of(partial(self._pipe_one, **kwargs), pairs, lambda pair: _size_of(pair[1]))
+        many_calls.raise_failed("pipe", failed, count)
+
+    def _errors_of(
+        self, store: Callable[..., None], pairs: Sequence[Any], size_of: Callable[[Any], int], **how: Any
+    ) -> dict[str, Exception]:
+        """Store each of several: what takes one request by a thread; what is larger a few at a time, whose parts go
+        side by side. Return the errors of those that failed."""
+        small, large = _divided(pairs, size_of, self.parameters.chunksize) if len(pairs) > 1 else (pairs, [])
+        failed = many_calls.errors_of(self.pool, store, small, **how)
+        some = partial(store, side_by_side=min(len(large), pool.COORDINATORS))
+        return failed | many_calls.errors_of(pool.coordinators(), some, large, **how)
+
+    def _pipe_small(
+        self, pairs: Sequence[tuple[Any, Any]], keys: Mapping[Any, str], description: Description
+    ) -> dict[str, Exception]:
+        """Store small files by one thread; gives the errors of those that failed."""
+        failed: dict[str, Exception] = {}
+        last = many_calls.LastWord()
+
+        def puts() -> Iterator[Put]:
+            for path, value in pairs:
+                try:
+                    last.check()
+                    yield Put(keys[path], memoryview(value).cast("B"), description, str(path))
+                except (OSError, ValueError) as error:
+                    failed[str(path)] = error
+
+        with closing(self.bucket.put_many(puts(), self.pool)) as ended:
+            for put in ended:
+                if put.error is not None:
+                    failed[put.name] = put.error
+                    last.note(put.error)
+        self.invalidate_cache()
+        return failed
+
+    def put_file(
+        self, lpath: Any, rpath: Any, callback: Any = DEFAULT_CALLBACK, mode: str = "overwrite", **kwargs: Any
+    ) -> None:
+        """Store a local file, its parts side by side. A local directory: nothing to store.
+
+        What is no regular file, or says that its size is 0, is read to its end. A file that changes meanwhile is
+        an `OSError`, and is not stored.
+        """
+        self._put_one(lpath, rpath, callback, mode=mode, **kwargs)
+
+    def _put_one(self, lpath: Any, rpath: Any, callback: Any, **how: Any) -> None:
+        rpath = self._path(rpath)
+        if os.path.isdir(lpath):
+            bulk.warn_of_directory(lpath)
+        else:
+            counted = _CountedLater(callback)  # what a transaction holds is not yet with the server
+            with local_source.opened(lpath, counted if self._intrans else callback) as source:
+                self._upload(rpath, source.chunks, source.check_unchanged, published=counted.tell, **how)
+
+    def put(
+        self,
+        lpath: Any,
+        rpath: Any,
+        recursive: bool = False,
+        callback: Any = DEFAULT_CALLBACK,
+        maxdepth: int | None = None,
+        **kwargs: Any,
+    ) -> None:
+        """Store local files. The callback counts files, its branches bytes; of one named file it counts bytes.
+
+        Bytes count when the server has them.
+
+        FIFOs, sockets and devices are read where they are named, and left out where they are found in a directory.
+
+        Raises:
+            BulkError: some of several failed, which are named by their targets; all others are stored.
+        """
+        lpath, rpath = bulk.local_path(lpath), self._target(rpath)
+        paired = bulk.pair_up(LocalFileSystem(), lpath, rpath, recursive, maxdepth, lambda: self.isdir(rpath))
+        named = [LocalFileSystem._strip_protocol(each) for each in ([lpath] if isinstance(lpath, str) else lpath)]
+        bulk.check_targets(paired.files)
+        files = local_source.without_special_files(paired.files, named)
+        progress = bulk.TransferProgress(callback, is_one=bulk.is_one_file(lpath, recursive, paired))
+        progress.begin(len(files))
+
+        def put_one(pair: Pair, **more: Any) -> None:
+            with progress.of(pair) as child:
+                self._put_one(*pair, child, **{**kwargs, **more})
+
+        size_of = lambda pair: local_source.size_of(pair[0])  # noqa: E731
+        failed = self._errors_of(put_one, files, size_of, named=1, done=progress.done)
+        many_calls.raise_failed("put", failed, len(files))
+
+    def _upload(
+        self,
+        path: Any,
+        chunks: Callable[[int], Iterator[upload.Chunk]],
+        check: Callable[[], None] = lambda: None,
+        *,
+        mode: str = "overwrite",
+        side_by_side: int = 1,
+        published: Callable[[], None] = lambda: None,
+        **kwargs: Any,
+    ) -> None:
+        if mode not in ("overwrite", "create"):
+            raise ValueError(f"mode: {mode!r} is neither 'overwrite' nor 'create'")
+        chunk_bytes = self._chunk_bytes(kwargs.pop("block_size", None))
+        description = object_headers(kwargs)
+        if self._intrans:  # it appears at the transaction's end, with the files that were opened
+            with self.open(path, "xb" if mode == "create" else "wb", chunk_bytes, **kwargs) as file:
+                file.published = published
+                for chunk in chunks(chunk_bytes):
+                    with chunk.body() as data:
+                        file.write(data)
+                check()
+            return
+        upload.upload(
+            self.bucket, self.pool, self._key(path), chunks(chunk_bytes),
+            exclusive=mode == "create", before_publishing=check, description=description, side_by_side=side_by_side,
+        )  # fmt: skip
+        self.invalidate_cache(path)
+
+
+class _CountedLater:
+    """Counts bytes for a callback that is not told of them yet."""
+
+    def __init__(self, callback: Any) -> None:
+        self._callback = callback
+        self._bytes = 0
+
+    def set_size(self, size: int | None) -> None:
+        """As fsspec's."""
+        self._callback.set_size(size)
+
+    def relative_update(self, count: int = 1) -> None:
+        """As fsspec's."""
+        self._bytes += count
+
+    def tell(self) -> None:
+        """Tell the callback of all of them."""
+        self._callback.relative_update(self._bytes)
+
+
+def _size_of(value: Any) -> int:
+    return memoryview(value).nbytes
+
+
+def _divided(items: Sequence[T], size_of: Callable[[T], int], most_bytes: int) -> tuple[list[T], list[T]]:
+    """Those up to a size, and those above it."""
+    parts: tuple[list[T], list[T]] = [], []
+    for item in items:
+        parts[size_of(item) > most_bytes].append(item)
+    return parts

@@ -1,0 +1,85 @@
+"""What callers say of an object that they write or copy, as S3's request fields. Pure."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from registry_s3fs.model.objects import DESCRIBING, PLAIN, Description
+
+BRIEF = {"content_type": "ContentType", "metadata": "Metadata"}
+"""Our names -> S3's."""
+OF_THE_FILESYSTEM = {
+    "ACL": "objectacl",
+    "Grant": "objectacl",
+    "StorageClass": "storageclass",
+    "ServerSideEncryption": "encrypt",
+    "SSEKMS": "keyid",
+    "SSECustomer": "encrypt, or encrypt and keyid",
+    "BucketKeyEnabled": "keyid",
+    "RequestPayer": "requester_pays",
+}
+"""What S3's names of other fields begin with -> the storage options that say it for all files."""
+_TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+"""Of HTTP (https://www.rfc-editor.org/rfc/rfc9110#section-5.6.2)."""
+
+
+def object_headers(fields: Mapping[str, Any]) -> Description:
+    """Return the request fields of a new object. `fields` are named by us (`content_type`, `metadata`) or by S3.
+
+    >>> object_headers({"CacheControl": "no-cache"})
+    {'ContentType': 'application/octet-stream', 'CacheControl': 'no-cache'}
+    >>> object_headers({"StorageClass": "GLACIER_IR"})
+    Traceback (most recent call last):
+    TypeError: 'StorageClass' is said for the whole filesystem, by the storage option storageclass
+
+    Raises:
+        TypeError: there is no such field, or it is none to be given for a single file.
+        ValueError: it cannot be sent: a name of metadata is no word that a header's name may hold, or a text has line
+            breaks or other control characters.
+    """
+    return {**PLAIN, **request_fields(fields)}
+
+
+def request_fields(fields: Mapping[str, Any]) -> Description:
+    """Return the request fields that a caller gives, and no others. Raises as `object_headers`."""
+    found: dict[str, Any] = {}
+    for name, value in fields.items():
+        field = BRIEF.get(name, name)
+        if field not in DESCRIBING:
+            raise TypeError(_unknown(name))
+        if field in found:
+            raise TypeError(f"{name!r} and {field!r} are the same, and both are given")
+        if field == "Metadata":
+            metadata = _metadata(value or {})
+            found.update({field: metadata} if metadata or name == field else {})
+        elif value or name == field:
+            found[field] = value if isinstance(value, datetime) and field == "Expires" else _sendable(name, value)
+    return found
+
+
+def _unknown(name: str) -> str:
+    option = next((option for start, option in OF_THE_FILESYSTEM.items() if name.startswith(start)), None)
+    if option is not None:
+        return f"{name!r} is said for the whole filesystem, by the storage option {option}"
+    if name == "Tagging":
+        return "'Tagging' is set by put_tags, once the file is written"
+    return f"{name!r} is no keyword argument here; S3's fields are {', '.join(DESCRIBING)}"
+
+
+def _metadata(metadata: Mapping[str, str]) -> dict[str, str]:
+    for name in metadata:
+        if not isinstance(name, str) or not _TOKEN.fullmatch(name):
+            raise ValueError(f"metadata: {name!r} is no name for it; use letters, digits and -_.")
+    return {name: _sendable(f"metadata {name!r}", value) for name, value in metadata.items()}
+
+
+def _sendable(what: str, value: Any) -> str:
+    if not isinstance(value, str):
+        raise ValueError(f"{what}: {value!r} is no text")
+    if any(unicodedata.category(character) == "Cc" for character in value):
+        raise ValueError(f"{what}: {value!r} has control characters, which no header can hold")
+    return value

@@ -1,0 +1,76 @@
+"""Whether a write was done whose answer was lost: what the error, and the object that is there, can tell. Pure."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Sequence
+from datetime import datetime, timedelta, timezone
+
+from registry_s3fs.errors import InvalidResponseError
+from registry_s3fs.model.objects import Body, ObjectInfo, Part
+
+CLOCKS_DIFFER = timedelta(minutes=15)
+"""At most, between a client and S3 (its RequestTimeTooSkewed)."""
+
+_MD5 = re.compile(r'"[0-9a-f]{32}"')
+_MD5_OF_PARTS = re.compile(r'"[0-9a-f]{32}-[0-9]+"')
+
+
+def is_in_doubt(error: BaseException) -> bool:
+    """Whether the request that failed may have been carried out: an answer was lost, or the server failed.
+
+    An answer that is none of S3's tells nothing. A refusal of the first try is no doubt. One of a later try may be the
+    answer to what an earlier one has done.
+    """
+    if isinstance(error, InvalidResponseError):
+        return True
+    cause = error.__cause__
+    response = getattr(cause, "response", None)
+    if not isinstance(response, dict):
+        return cause is not None
+    said = response.get("ResponseMetadata", {})
+    return bool(said.get("RetryAttempts", 0) or said.get("HTTPStatusCode", 0) >= 500)
+
+
+def etag(body: Body) -> str:
+    """The ETag of an object stored whole, where ETags are MD5s.
+
+    >>> etag(b"")
+    '"d41d8cd98f00b204e9800998ecf8427e"'
+    """
+    return f'"{hashlib.md5(body, usedforsecurity=False).hexdigest()}"'
+
+
+def etag_of_parts(parts: Sequence[Part]) -> str:
+    """The ETag of an object stored in these parts, where ETags are MD5s; else "".
+
+    >>> etag_of_parts([Part(1, etag(b""), 0)])
+    '"59adb24ef3cdbe0297f05b395827453f-1"'
+    >>> etag_of_parts([Part(1, '"x"', 0)])
+    ''
+    """
+    if not all(_MD5.fullmatch(part.etag) for part in parts):
+        return ""
+    digests = b"".join(bytes.fromhex(part.etag.strip('"')) for part in parts)
+    return f'"{hashlib.md5(digests, usedforsecurity=False).hexdigest()}-{len(parts)}"'
+
+
+def is_ours(found: ObjectInfo, size: int, expected_etag: str) -> bool | None:
+    """Whether an object is the one that should have been written; None where its size and ETag do not tell.
+
+    ETags are MD5s on AWS unless objects are encrypted with KMS, and on some other stores
+    (https://docs.aws.amazon.com/AmazonS3/latest/API/API_Object.html).
+    """
+    if found.size != size:
+        return False
+    if found.etag == expected_etag:
+        return True
+    is_md5 = (_MD5_OF_PARTS if "-" in expected_etag else _MD5).fullmatch(found.etag)
+    encrypted = str(found.head.get("ServerSideEncryption", "")).startswith("aws:kms")
+    return False if expected_etag and is_md5 and not encrypted else None
+
+
+def is_as_new(found: ObjectInfo, begun: datetime) -> bool:
+    """Whether an object may have been written since, by the server's clock."""
+    return found.last_modified >= begun.astimezone(timezone.utc) - CLOCKS_DIFFER

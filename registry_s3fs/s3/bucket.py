@@ -1,0 +1,26 @@
+"""One method for each S3 operation used: keys in, `records` out. Every request of the package is sent here."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from registry_s3fs.s3.reads import Reads
+from registry_s3fs.s3.writes import MAX_DELETE_KEYS
+
+__all__ = ["MAX_DELETE_KEYS", "Bucket"]
+
+
+class Bucket(Reads):
+    """The operations on one bucket under one rootdirectory. Raises what `errors` describes; threads may share it."""
+
+    def presign(self, key: str, operation: str, seconds: int, **request: Any) -> str:
+        """A URL that anyone may use for so long; made without a request."""
+        with self._translated(key):
+            client = self._s3.presigning_client
+            known = client.meta.method_to_api_mapping.get(operation)  # of others botocore says that they are none
+            fields = client.meta.service_model.operation_model(known).input_shape.members if known else request
+            for field in request:
+                if field not in fields:
+                    raise TypeError(f"{field!r} is no keyword argument here, nor a field of {known}")
+            url = client.generate_presigned_url(operation, {**self._name, "Key": key, **request}, ExpiresIn=seconds)
+        return str(url)

@@ -1,0 +1,316 @@
+"""From `DriverParameters` to a boto3 client and the fields of each request."""
+
+from __future__ import annotations
+
+import difflib
+import logging
+import threading
+from contextlib import suppress
+from functools import cache
+from importlib.metadata import version
+from ssl import SSLError
+from typing import Any, Protocol
+from weakref import WeakSet, WeakValueDictionary
+
+from registry_s3fs.config import regions
+from registry_s3fs.config.parameters import DriverParameters
+from registry_s3fs.redaction import guard_loggers, redact, show_log
+from registry_s3fs.s3 import botocore_private, events, retry
+from registry_s3fs.s3.botocore_private import Listeners
+from registry_s3fs.s3.fast_path.client import FastPath
+from registry_s3fs.s3.fast_path.connection import Connections, Endpoint
+from registry_s3fs.s3.fast_path.signer import signer_like_boto3
+from registry_s3fs.threads import cancellation, fork
+
+CONNECT_TIMEOUT_S = 5
+READ_TIMEOUT_S = 30
+MOST_CLIENTS = 64
+"""Kept at a time; where filesystems use more, the one that was made first is let go, and made anew when it is used."""
+WHEN_SUPPORTED = "when_supported"
+"""Of the SDK's settings of checksums: more than S3 demands."""
+
+
+class S3Client:
+    """A boto3 client and the fast path beside it, for all filesystems with the same parameters."""
+
+    def __init__(self, parameters: DriverParameters) -> None:
+        self.parameters = parameters
+        self.client: Any = None
+        self._fast_path: FastPath | None = None
+        self._presigning: Any = None
+        self._registrations: tuple[object, ...] = ()
+        self._lock = threading.RLock()
+
+    def prepared(self) -> S3Client:
+        """Return it with its client made, and made anew where what users have registered on their session is other.
+
+        Raises:
+            RefusedParameterError: through `errors.translated`, where boto3 refuses a parameter such as `profile`.
+        """
+        found = _registrations(self.parameters)
+        if not _are_same(found, self._registrations):
+            with self._lock:
+                if not _are_same(found, self._registrations):
+                    self.client, self._fast_path = s3_client(self.parameters), None
+                    self._registrations = _registrations(self.parameters)
+        return self
+
+    @property
+    def fast_path(self) -> FastPath:
+        """The fast path beside the client.
+
+        Raises:
+            botocore's errors, where there are no credentials.
+        """
+        found = self._fast_path
+        if found is None:
+            with self._lock:
+                found = self._fast_path = self._fast_path or _fast_path(self.client, self.parameters)
+        return found
+
+    @property
+    def presigning_client(self) -> Any:
+        """The client that signs URLs: this one, or, with `redirectendpoint`, one that puts that in the place of scheme
+        and host (Go: ``redirectEndpoint``)."""
+        redirect, pays = self.parameters.redirectendpoint, self.parameters.requester_pays
+        if not redirect and not pays:
+            return self.client
+        if self._presigning is None:
+            client = s3_client(self.parameters)
+            events.change_presigned(client, redirect, requester_pays=pays)
+            self._presigning = client
+        return self._presigning
+
+    @property
+    def compares_checksums(self) -> bool:
+        """Whether S3 is asked for the checksums of what is read: the SDK's ``response_checksum_validation``. (A store
+        that takes only signatures of version 2 has none.)"""
+        return self.parameters.v4auth and self.client.meta.config.response_checksum_validation == WHEN_SUPPORTED
+
+
+class Clients:
+    """The clients of this process. They live as long as a filesystem uses them; threads may share it."""
+
+    def __init__(self) -> None:
+        self._by_parameters: WeakValueDictionary[DriverParameters, S3Client] = WeakValueDictionary()
+        self._users: dict[DriverParameters, WeakSet[ClientUser]] = {}
+        """By what was used last. (An OrderedDict whose keys hash in Python does not bear a finaliser that comes
+        meanwhile: its list may become a ring.)"""
+        self._lock = threading.RLock()  # a finaliser may come while it is held, and ask for a client, too
+
+    def of(self, user: ClientUser) -> S3Client:
+        """Give a user its client, which it keeps alive, and return it."""
+        parameters = user.parameters
+        with self._lock:
+            found = self._by_parameters.get(parameters)
+            if found is None:
+                found = self._by_parameters[parameters] = S3Client(parameters)
+            user.s3_client = found
+            users = self._users.pop(parameters, None)
+            users = WeakSet() if users is None else users
+            users.add(user)
+            self._users[parameters] = users
+            self._let_go()
+        return found
+
+    def _let_go(self) -> None:
+        """Of clients that are many, take those that were made first away from their users."""
+        for parameters, users in list(self._users.items()):
+            if not users:
+                self._users.pop(parameters, None)
+        for parameters in list(self._users)[:-MOST_CLIENTS]:
+            for user in list(self._users.pop(parameters, ())):
+                user.s3_client = None
+
+    def forget(self) -> None:
+        """Begin anew: a forked child must not write to its parent's sockets."""
+        for users in self._users.values():
+            for user in list(users):
+                user.s3_client = None
+        self.__init__()  # type: ignore[misc]
+
+
+class ClientUser(Protocol):
+    """Whoever has a client: a bucket."""
+
+    parameters: DriverParameters
+    s3_client: S3Client | None
+
+    def __hash__(self) -> int: ...
+
+
+CLIENTS = Clients()
+
+fork.in_child(CLIENTS.forget)
+
+
+def _registrations(parameters: DriverParameters) -> tuple[object, ...]:
+    import boto3
+
+    return botocore_private.registrations(None if parameters.profile else boto3.DEFAULT_SESSION)
+
+
+def _are_same(some: tuple[object, ...], others: tuple[object, ...]) -> bool:
+    """Objects by their identity, numbers by their value."""
+    pairs = list(zip(some, others, strict=False))
+    return len(some) == len(others) and all(one is other or (type(one) is int and one == other) for one, other in pairs)
+
+
+def _fast_path(client: Any, parameters: DriverParameters) -> FastPath:
+    config = client.meta.config
+    is_wanted = parameters.fast_path and parameters.v4auth and not parameters.anon
+    signer = connections = None
+    if is_wanted and botocore_private.connects_plainly(client) and not Listeners(client).are_foreign():
+        signer = signer_like_boto3(client, parameters.bucket)
+    if signer is not None:
+        with suppress(FileNotFoundError, PermissionError, SSLError):  # of certificates, which boto3 tells better
+            url = signer.place.origin
+            endpoint = Endpoint(
+                url,
+                context=botocore_private.tls_context(client) if url.startswith("https:") else None,
+                connect_timeout_s=config.connect_timeout,
+                read_timeout_s=config.read_timeout,
+            )
+            connections = Connections(endpoint, config.max_pool_connections)
+    return FastPath(
+        client,
+        signer,
+        connections,
+        user_agent=_user_agent(parameters),
+        requester_pays=parameters.requester_pays,
+        sends_checksums=config.request_checksum_calculation == WHEN_SUPPORTED,
+        signs_payloads=(config.s3 or {}).get("payload_signing_enabled"),
+    )
+
+
+def _user_agent(parameters: DriverParameters) -> str:
+    return f"registry-s3fs/{version('registry-s3fs')} {parameters.useragent}".strip()
+
+
+def s3_client(parameters: DriverParameters) -> Any:
+    """Return a new boto3 client for these parameters.
+
+    Raises:
+        botocore's errors, where it refuses a parameter such as `profile`.
+    """
+    from botocore.config import Config
+
+    client = _session(parameters.profile).client(
+        "s3",
+        region_name=regions.as_host_label(parameters.region),
+        endpoint_url=parameters.endpoint_url,
+        use_ssl=parameters.secure,
+        verify=False if parameters.skipverify else None,
+        aws_access_key_id=parameters.accesskey or None,
+        aws_secret_access_key=parameters.secretkey or None,
+        aws_session_token=parameters.sessiontoken or None,
+        config=Config(**config_options(parameters)),
+    )
+    events.register(
+        client, parameters.region, is_aws=not parameters.regionendpoint, requester_pays=parameters.requester_pays
+    )
+    for event in ("before-send.s3", "needs-retry.s3"):
+        client.meta.events.register_first(event, cancellation.check)
+    client.meta.events.register_first("needs-retry.s3", retry.limiting_attempts(client))
+    client.meta.events.register("needs-retry.s3", retry.repeating_damaged(client))
+    botocore_private.check_connections(client, cancellation.uses)
+    guard_loggers()
+    if parameters.loglevel != "off":
+        for name in ("registry_s3fs", "botocore"):
+            show_log(logging.getLogger(name))
+    return client
+
+
+def _session(profile: str) -> Any:
+    import boto3
+    from botocore.session import get_session
+
+    if boto3.DEFAULT_SESSION and not profile:  # one that the application set up has its handlers and credentials
+        return boto3.DEFAULT_SESSION
+    session = get_session()
+    if profile:
+        session.set_config_variable("profile", profile)
+    session.register_component("data_loader", _loader(session.get_config_variable("data_path")))
+    return boto3.session.Session(botocore_session=session)
+
+
+@cache
+def _loader(data_path: str | None) -> Any:
+    """The SDK's own data, read once: nine tenths of the time, and 12 MiB, of every further client."""
+    from botocore.loaders import create_loader
+
+    return create_loader(data_path)
+
+
+def config_options(parameters: DriverParameters) -> dict[str, Any]:
+    """Keyword arguments of `botocore.config.Config`; `config_kwargs` has the last word."""
+    extra = dict(parameters.config_kwargs)
+    s3 = {
+        "addressing_style": "path" if parameters.forcepathstyle else "virtual",
+        "use_accelerate_endpoint": parameters.variant.accelerate,
+        **extra.pop("s3", {}),
+    }
+    options: dict[str, Any] = {
+        "signature_version": signature_version(parameters),
+        "s3": s3,
+        "user_agent_extra": _user_agent(parameters),
+        # "adaptive" takes at least eight times as long where S3 throttles one request in ten; see docs/performance.md.
+        "retries": {"mode": "standard", "total_max_attempts": retry.ATTEMPTS},
+        "connect_timeout": CONNECT_TIMEOUT_S,
+        "read_timeout": READ_TIMEOUT_S,
+        "max_pool_connections": parameters.max_concurrency,
+        "tcp_keepalive": True,
+        "use_dualstack_endpoint": parameters.variant.dualstack,
+        "use_fips_endpoint": parameters.variant.fips,
+    }
+    if parameters.regionendpoint:
+        # Newer SDKs otherwise send checksums as trailers, which older stores refuse (Ceph 16 among them), and
+        # compare whole-object checksums with ranges.
+        options["request_checksum_calculation"] = "when_required"
+        options["response_checksum_validation"] = "when_required"
+    return {**options, **extra}
+
+
+def check_config(parameters: DriverParameters) -> None:
+    """Raise `ValueError` where botocore does not know a name in `config_kwargs`, or refuses a value."""
+    if not parameters.config_kwargs:
+        return
+    from botocore.config import Config
+    from botocore.exceptions import BotoCoreError
+
+    known = getattr(Config, "OPTION_DEFAULTS", None)
+    for name in parameters.config_kwargs:
+        if known is not None and name not in known:
+            close = difflib.get_close_matches(name, known, n=1)
+            hint = f"; did you mean {close[0]!r}?" if close else ""
+            raise ValueError(f"config_kwargs: {name!r} is no option of botocore.config.Config{hint}")
+    try:
+        Config(**config_options(parameters))
+    except (BotoCoreError, TypeError, ValueError, AttributeError) as error:
+        raise ValueError(f"config_kwargs: botocore refuses it: {redact(str(error))}") from None
+
+
+def signature_version(parameters: DriverParameters) -> Any:
+    """botocore's name for how requests are signed: ``s3v4``, ``s3`` (version 2), or UNSIGNED."""
+    if parameters.anon:
+        from botocore import UNSIGNED
+
+        return UNSIGNED
+    return "s3v4" if parameters.v4auth else "s3"
+
+
+def object_fields(parameters: DriverParameters) -> dict[str, str]:
+    """Request fields of every call that creates an object: put, multipart create, copy.
+
+    Go: ``getEncryptionMode``, ``getSSEKMSKeyID``, ``getACL``, ``getStorageClass``.
+    """
+    fields = {}
+    if parameters.encrypt:
+        fields["ServerSideEncryption"] = "aws:kms" if parameters.keyid else "AES256"
+        if parameters.keyid:
+            fields["SSEKMSKeyId"] = parameters.keyid
+    if parameters.objectacl:
+        fields["ACL"] = parameters.objectacl
+    if parameters.storageclass != "NONE":
+        fields["StorageClass"] = parameters.storageclass
+    return fields

@@ -1,0 +1,82 @@
+"""The same call for many, each of them tried whatever becomes of the others."""
+
+from __future__ import annotations
+
+import errno
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import closing
+from typing import Any
+
+from registry_s3fs.errors import BulkError
+from registry_s3fs.threads.pool import Pool
+
+
+def do_all(pool: Pool, what: str, call: Callable[[Any], Any], pairs: Sequence[tuple[Any, Any]]) -> None:
+    """Call with each pair, side by side.
+
+    Raises:
+        BulkError: some failed, which are named by their first. Of one pair alone, its error is raised as it is.
+    """
+    raise_failed(what, errors_of(pool, call, pairs), len(pairs))
+
+
+def errors_of(
+    pool: Pool,
+    call: Callable[[Any], Any],
+    pairs: Sequence[tuple[Any, Any]],
+    *,
+    named: int = 0,
+    done: Callable[[], Any] = lambda: None,
+) -> dict[str, Exception]:
+    """Call with each pair, side by side; `done` after each that succeeded. Return the errors of the others, each by one
+    of its pair."""
+    failed: dict[str, Exception] = {}
+    with closing(pool.each(_until_hopeless(call), pairs, pool.threads)) as errors:
+        for pair, error in zip(pairs, errors, strict=True):
+            if error is None:
+                done()
+            else:
+                failed[str(pair[named])] = error
+    return failed
+
+
+def raise_failed(what: str, failed: Mapping[str, Exception], count: int) -> None:
+    """Raise what tells of those of `count` that failed, if any did: of one alone, its error as it is."""
+    if failed and count == 1:
+        raise next(iter(failed.values()))
+    if failed:
+        raise BulkError(what, failed)
+
+
+def _until_hopeless(call: Callable[[Any], Any]) -> Callable[[Any], Exception | None]:
+    """`call`, with its error given back; without a call once an error has been the last word."""
+    last = LastWord()
+
+    def attempt(item: Any) -> Exception | None:
+        try:
+            last.check()
+            call(item)
+        except (OSError, ValueError) as error:
+            last.note(error)
+            return error
+        return None
+
+    return attempt
+
+
+class LastWord:
+    """An error after which nothing more is tried: where the server cannot be reached or is silent, each further call
+    would take up to minutes."""
+
+    def __init__(self) -> None:
+        self._error: Exception | None = None
+
+    def note(self, error: Exception | None) -> None:
+        """Take note of what a call raised, if it raised anything."""
+        if isinstance(error, TimeoutError) or getattr(error, "errno", 0) == errno.EHOSTUNREACH:
+            self._error = error
+
+    def check(self) -> None:
+        """Raise it, if there is one."""
+        if self._error is not None:
+            raise self._error

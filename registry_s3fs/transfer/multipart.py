@@ -1,0 +1,335 @@
+"""One multipart upload: parts sent in the background while the caller goes on, then completed or aborted."""
+
+from __future__ import annotations
+
+import atexit
+import errno
+import logging
+import os
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Future
+from contextlib import AbstractContextManager, suppress
+from datetime import datetime, timezone
+from urllib.parse import urlencode
+from weakref import WeakSet
+
+from registry_s3fs.errors import copied_nothing, uncertain
+from registry_s3fs.model import ranges
+from registry_s3fs.model.objects import PLAIN, Body, Description, ObjectInfo, Part, Pin
+from registry_s3fs.s3 import ambiguous_writes
+from registry_s3fs.s3.bucket import Bucket
+from registry_s3fs.threads import background, cancellation
+from registry_s3fs.threads.pool import Pool, clean_up, first_result, leave, settle
+
+logger = logging.getLogger("registry_s3fs")
+
+Lend = Callable[[], AbstractContextManager[Body]]
+"""Gives bytes that stay as they are until the block ends."""
+
+MAX_BYTES_IN_MEMORY = 112 * ranges.MIB
+"""Of one upload's chunks: those in flight and the one being filled; but never fewer than two chunks. With what boto3
+holds beside them the process stays within the 128 MiB that `writer` promises."""
+MAX_REWRITTEN_BYTES = 32 * ranges.MIB
+"""Of an object that is read and put again, where another store's CopyObject onto itself could empty it."""
+
+
+def most_in_flight(part_bytes: int, most_bytes: int = MAX_BYTES_IN_MEMORY) -> int:
+    """How many parts may be on their way while another one is being filled.
+
+    >>> most_in_flight(10 * ranges.MIB), most_in_flight(ranges.GIB)
+    (10, 1)
+    """
+    return max(1, most_bytes // part_bytes - 1)
+
+
+class MultipartUpload:
+    """An upload of one object in parts. Nothing is seen of the object before `complete`.
+
+    It begins with its first part. One that is neither completed nor aborted when it is collected, or when the
+    interpreter ends, is aborted then: Ctrl-C may come at any point, before whoever began it can see to that, too.
+    """
+
+    _is_loose = False
+    """Whether it must be aborted when nobody holds it any more."""
+
+    def __init__(
+        self,
+        bucket: Bucket,
+        pool: Pool,
+        key: str,
+        *,
+        description: Description = PLAIN,
+        tags: Mapping[str, str] | None = None,
+        resume: tuple[str, Sequence[Part]] | None = None,
+        outlives: bool = False,
+    ) -> None:
+        """Say what is to be uploaded; no request is sent.
+
+        Args:
+            resume: Go on with an upload: its id and the parts it has, 1 to their number.
+            outlives: It may be gone on with when nobody here holds it any more, and so is never aborted unasked.
+        """
+        self._bucket = bucket
+        self._pool = pool
+        self._key = key
+        self._pending: deque[Future[Part]] = deque()
+        self._has_copies = False
+        self._description, self._tags = description, tags
+        self._begun = datetime.now(timezone.utc)
+        self._beginning: deque[Future[None]] = deque()
+        """The request for the upload's id, once it is on its way."""
+        self.upload_id, parts = resume or ("", ())
+        self._parts = list(parts)
+        self.next_number = len(self._parts) + 1
+        self._process = os.getpid()
+        self._is_loose = not outlives
+        _uploads.add(self)
+
+    def begin(self) -> None:
+        """Have the server begin the upload, if it has not.
+
+        A thread asks for that. Ctrl-C, which comes to the main thread alone, would otherwise lose the id where it
+        falls between the answer and the moment that the id is kept.
+        """
+        if not self.upload_id:
+            self._pool.submit_to(self._beginning, self._ask_for_id)
+            first_result(self._beginning)
+
+    def _ask_for_id(self) -> None:
+        with cancellation.answer_needed():
+            self.upload_id = self._bucket.create_upload(self._key, description=self._description, tags=self._tags)
+
+    def add(self, size: int, lend: Lend, at_once: int | None = None) -> None:
+        """Send the next part, whose `size` bytes `lend` gives when a thread is free for them.
+
+        Waits while `at_once` parts are in flight, by default as many as memory allows. Raises the error of
+        an earlier part.
+        """
+        self.begin()
+        self._start(at_once or most_in_flight(size), self._send, self.next_number, lend)
+
+    def add_copy(self, source: ObjectInfo, extent: ranges.Range, at_once: int) -> None:
+        """Copy a range of another object, or of this one's committed version, as the next part."""
+        self._has_copies = True
+        self.begin()
+        self._start(at_once, self._copy, self.next_number, source, extent)
+
+    def add_object(self, source: ObjectInfo, part_bytes: int) -> int:
+        """Copy an object, or this one's committed version, as the next parts; gives how many of its first bytes.
+
+        What is left goes before all that is added then: an object that is too small for a part or, on stores other
+        than AWS, the rest behind parts of `part_bytes`, as some (R2) take no parts of several sizes. Beyond 5,000 of
+        those, parts are as large as S3 allows there, too.
+        """
+        if self._bucket.parameters.regionendpoint and source.size <= ranges.STEADY_PARTS * part_bytes:
+            parts = ranges.split_whole(source.size, part_bytes)
+        else:
+            large = source.size >= ranges.MIN_PART_BYTES
+            parts = ranges.split_evenly(source.size, ranges.MAX_PART_BYTES) if large else []
+        if not parts:
+            return 0
+        first, *rest = parts
+        copies = self._copies(source, first)
+        for extent in rest if copies else parts:
+            call = self._copy if copies else self._read_and_send
+            self._start(most_in_flight(extent[1] - extent[0]), call, self.next_number, source, extent)
+        return parts[-1][1]
+
+    def _copies(self, source: ObjectInfo, first: ranges.Range) -> bool:
+        """Whether the first part could be copied. Where another store copies none, this is an upload begun anew then:
+        some (rclone) have taken the part for an empty one, and take no other in its place."""
+        self.begin()
+        try:
+            self._parts.append(self._copy(self.next_number, source, first))
+        except OSError as error:
+            if error.errno != errno.ENOTSUP or not self._bucket.parameters.regionendpoint:
+                raise
+            was_loose = self._is_loose
+            self.cancel()
+            self._beginning.clear()
+            self.upload_id, self._is_loose = "", was_loose
+            self.begin()
+            return False
+        self._has_copies = True
+        self.next_number += 1
+        return True
+
+    def _copy(self, number: int, source: ObjectInfo, extent: ranges.Range) -> Part:
+        return self._bucket.upload_part_copy(self._key, self.upload_id, number, source, extent)
+
+    def _read_and_send(self, number: int, source: ObjectInfo, extent: ranges.Range) -> Part:
+        data = self._bucket.get(source.key, *extent, pin=Pin(source.etag, source.version_id, source.size)).data
+        return self._bucket.upload_part(self._key, self.upload_id, number, data)
+
+    def _send(self, number: int, lend: Lend) -> Part:
+        with lend() as body:
+            return self._bucket.upload_part(self._key, self.upload_id, number, body)
+
+    def _start(self, at_once: int, call: Callable[..., Part], *args: object) -> None:
+        while len(self._pending) >= at_once:
+            self._parts.append(first_result(self._pending))
+        self._pool.submit_to(self._pending, call, *args)
+        self.next_number += 1
+
+    def settle(self) -> Sequence[Part]:
+        """Wait for the parts in flight; gives all parts by number. Raises the error of any."""
+        while self._pending:
+            self._parts.append(first_result(self._pending))
+        return self._parts
+
+    def complete(self, *, exclusive: bool = False) -> None:
+        """Wait for the parts and publish the object; `exclusive` refuses an existing one."""
+        parts = self.settle()
+        if self._has_copies and self._bucket.parameters.regionendpoint:
+            self._check_stored(parts)
+        try:
+            self._bucket.complete_upload(
+                self._key, self.upload_id, parts, exclusive=exclusive, has_copies=self._has_copies
+            )
+        except OSError as error:
+            if not (ambiguous_writes.is_in_doubt(error) and self._is_published(parts, error, exclusive)):
+                raise
+        self._is_loose = False
+
+    def _is_published(self, parts: Sequence[Part], error: OSError, exclusive: bool) -> bool:
+        """Whether the completion was carried out whose answer was lost: then the upload is gone, and its object is
+        there. Where ETags are no MD5s, one of its size and age is taken for it, unless it had to be the first."""
+        if self._is_pending(error):
+            return False
+        found = self._bucket.look(self._key, error)
+        if found is None:
+            return False
+        expected = "" if self._bucket.parameters.is_directory_bucket else ambiguous_writes.etag_of_parts(parts)
+        ours = ambiguous_writes.is_ours(found, sum(part.size for part in parts), expected)
+        if ours is None and not exclusive and ambiguous_writes.is_as_new(found, self._begun):
+            return True
+        if ours is None:
+            raise uncertain(error, self._bucket.path(self._key)) from error
+        return ours
+
+    def _is_pending(self, error: OSError) -> bool:
+        try:
+            self._bucket.list_parts(self._key, self.upload_id)
+        except FileNotFoundError:
+            return False
+        except OSError:
+            raise uncertain(error, self._bucket.path(self._key)) from error
+        return True
+
+    def _check_stored(self, parts: Sequence[Part]) -> None:
+        """Stores other than AWS may say yes to a copy and store nothing; after the end it would be too late."""
+        stored = {part.number: part.size for part in self._bucket.list_parts(self._key, self.upload_id)}
+        if any(stored.get(part.number) != part.size for part in parts):
+            raise copied_nothing(self._bucket.path(self._key))
+
+    def cancel(self) -> None:
+        """Throw the parts away; an upload that is no more is no error."""
+        settle([*self._beginning, *self._pending])
+        self._pending.clear()
+        if self.upload_id:
+            with suppress(FileNotFoundError):
+                clean_up(lambda: self._bucket.abort_upload(self._key, self.upload_id))
+        elif cancellation.is_on() and any(map(_is_unanswered, self._beginning)):
+            raise TimeoutError(errno.ETIMEDOUT, "interrupted before the server had answered")
+        self._is_loose = False
+
+    def abort(self) -> None:
+        """As `cancel`, but where it fails, a warning names the upload that is left."""
+        try:
+            self.cancel()
+        except (OSError, ValueError) as error:
+            self._is_loose = False
+            upload_id = self.upload_id or "(id unknown)"
+            logger.warning("multipart upload %s of key %r is left behind: %s", upload_id, self._key, error)
+
+    def is_loose(self) -> bool:
+        """Whether this process began it, and nobody has completed or aborted it, or may go on with it."""
+        return self._is_loose and bool(self.upload_id or self._beginning) and self._process == os.getpid()
+
+    def stop(self) -> None:
+        """Give up the parts on their way, without waiting for them."""
+        leave(self._pending)
+
+    def __del__(self) -> None:
+        if self.is_loose():
+            background.later(self.abort)
+
+
+def _is_unanswered(request: Future[None]) -> bool:
+    """Whether the server may have carried out a request whose answer is not known."""
+    if request.cancelled():
+        return False
+    return not request.done() or isinstance(request.exception(), (cancellation.GivenUp, ConnectionError, TimeoutError))
+
+
+_uploads: WeakSet[MultipartUpload] = WeakSet()
+
+
+@atexit.register
+def _abort_loose_uploads() -> None:
+    """At the interpreter's end, while requests can still be sent; those in the background, too."""
+    cancellation.end()
+    loose = [upload for upload in list(_uploads) if upload.is_loose()]
+    for upload in loose:
+        upload.stop()
+    for upload in loose:
+        upload.abort()
+    background.finish(2 * cancellation.GRACE_S)
+
+
+def copy(
+    bucket: Bucket,
+    pool: Pool,
+    source: ObjectInfo,
+    target: str,
+    description: Description | None = None,
+    *,
+    is_earlier: bool = False,
+) -> None:
+    """Server-side copy of the version `source` tells of; in parallel parts above `multipartcopythresholdsize`.
+
+    `is_earlier`: the server told of a version that stays where it is when it is copied onto its own key.
+    The copy says of itself what the source says, or another `description`, and keeps its tags.
+    Go: ``driver.copy``; unlike there, an upload that fails is aborted.
+    """
+    parameters = bucket.parameters
+    onto_itself = source.key == target and not is_earlier
+    in_place = onto_itself and source.size > 0 and bool(parameters.regionendpoint)
+    if in_place and source.size <= min(MAX_REWRITTEN_BYTES, parameters.multipartcopythresholdsize):
+        _rewrite(bucket, source, description)
+        return
+    if source.size <= parameters.multipartcopythresholdsize and not in_place:
+        bucket.copy(source, target, description)
+        return
+    parts = MultipartUpload(
+        bucket,
+        pool,
+        target,
+        description=source.description if description is None else description,
+        tags=_tags(bucket, source),
+    )
+    try:
+        for extent in ranges.split_for_copy(source.size, parameters.multipartcopychunksize):
+            parts.add_copy(source, extent, parameters.multipartcopymaxconcurrency)
+        parts.complete()
+    except BaseException:
+        parts.abort()
+        raise
+
+
+def _tags(bucket: Bucket, source: ObjectInfo) -> Mapping[str, str] | None:
+    return bucket.tags(source.key, source.version_id) if source.head.get("TagCount") else None
+
+
+def _rewrite(bucket: Bucket, source: ObjectInfo, description: Description | None) -> None:
+    """An object onto itself through here, on stores other than AWS.
+
+    Some answer a CopyObject well and store nothing, and of a copy onto itself there would be no source to go back to. A
+    copy in parts, as of larger objects, is looked at before it takes the object's place.
+    """
+    data = bucket.get(source.key, pin=Pin(source.etag, source.version_id, source.size)).data
+    described = dict(source.description if description is None else description)
+    if tags := _tags(bucket, source):
+        described["Tagging"] = urlencode(tags)
+    bucket.replace(source, data, described)
