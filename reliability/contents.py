@@ -28,7 +28,7 @@ TREE = 20_000
 REPOSITORIES = 100
 
 WRITTEN = f"/{data.WRITTEN}/large"
-PLAIN = "/plain"
+DEFAULT_HEADERS = "/plain"
 """The same bytes as the blob's, and S3 keeps a checksum of them."""
 COPY_SOURCE = f"/{data.COPY_SOURCE}"
 FOLDER = f"/{data.FLAT}"

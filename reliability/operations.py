@@ -28,7 +28,7 @@ def read_stream(fs: RegistryS3FileSystem) -> Wrong:
 
 def read_whole(fs: RegistryS3FileSystem) -> Wrong:
     """One call, of an object whose path has no digest."""
-    yield wrong_bytes(contents.large(), fs.cat_file(contents.PLAIN))
+    yield wrong_bytes(contents.large(), fs.cat_file(contents.DEFAULT_HEADERS))
 
 
 def random_reads(fs: RegistryS3FileSystem) -> Wrong:

@@ -46,7 +46,7 @@ def fill(store: Simulator) -> None:
     store.store_large(_key(contents.COPY_SOURCE), contents.WRITTEN_BYTES)
     store.store({_key(contents.large_path()): contents.large()})
     store.client.put_object(
-        Bucket=store.access.bucket, Key=_key(contents.PLAIN), Body=contents.large(), ChecksumAlgorithm="CRC32"
+        Bucket=store.access.bucket, Key=_key(contents.DEFAULT_HEADERS), Body=contents.large(), ChecksumAlgorithm="CRC32"
     )
     store.store({_key(path): value for path, value in contents.small_blobs().items()})
     store.store_flat(data.FLAT, contents.FLAT)

@@ -23,7 +23,18 @@ import pytest
 from registry_s3fs.config.parameters import DriverParameters
 from registry_s3fs.errors import FileExpired, from_code
 from registry_s3fs.model import ranges
-from registry_s3fs.model.objects import ANY, PLAIN, Body, Content, Description, ObjectInfo, Page, Part, Pin, Upload
+from registry_s3fs.model.objects import (
+    ANY,
+    DEFAULT_HEADERS,
+    Body,
+    Content,
+    ObjectHeaders,
+    ObjectInfo,
+    ObjectVersion,
+    Page,
+    Part,
+    Upload,
+)
 from registry_s3fs.model.paths import MAX_KEY_BYTES, KeySpace
 from registry_s3fs.s3.bucket import MAX_DELETE_KEYS, Bucket
 from registry_s3fs.s3.client import object_fields
@@ -73,7 +84,7 @@ class Pending:
     """A multipart upload, neither completed nor aborted."""
 
     upload: Upload
-    description: Description
+    headers: ObjectHeaders
     tags: dict[str, str]
     parts: dict[int, Stored] = field(default_factory=dict)
 
@@ -128,15 +139,15 @@ class FakeBucket:
 
     def plant(self, key: str, size: int) -> None:
         """An object of `size` bytes that nobody had to send."""
-        self._keep(key, Blank(size), PLAIN)
+        self._keep(key, Blank(size), DEFAULT_HEADERS)
 
     def _keep(
-        self, key: str, data: bytes | Blank, description: Description, *, etag: str = "", tags: Mapping[str, str] = {}
+        self, key: str, data: bytes | Blank, headers: ObjectHeaders, *, etag: str = "", tags: Mapping[str, str] = {}
     ) -> None:
         if len(key.encode()) > MAX_KEY_BYTES:
             raise self._error("KeyTooLongError", key)
         told = {name: value for name, value in self._new_object.items() if name != "ACL"}
-        head: dict[str, Any] = {"Metadata": {}, "ContentType": "binary/octet-stream", **description, **told}
+        head: dict[str, Any] = {"Metadata": {}, "ContentType": "binary/octet-stream", **headers, **told}
         if tags:
             head["TagCount"] = len(tags)
         now = datetime.now(timezone.utc).replace(microsecond=0)
@@ -191,19 +202,21 @@ class FakeBucket:
 
     # Reading
 
-    def get(self, key: str, start: int = 0, end: int | None = None, pin: Pin = ANY) -> Content:
+    def get(self, key: str, start: int = 0, end: int | None = None, version: ObjectVersion = ANY) -> Content:
         assert end is None or 0 <= start < end, "S3 takes such a Range header for none at all"
         with self.store.request("GetObject"):
-            found = self._stored(key, pin.version_id)
-        if pin.etag not in ("", found.info.etag):
+            found = self._stored(key, version.version_id)
+        if version.etag not in ("", found.info.etag):
             raise self._error("PreconditionFailed", key, FileExpired)
         size = found.info.size
         first = max(size + start, 0) if start < 0 else start
         if (start or end is not None) and first >= size:  # InvalidRange
-            return Content(b"", pin, 0)
+            return Content(b"", version, 0)
         data = found.data[first:end]
         assert isinstance(data, bytes), "these bytes were never sent; only their number is known"
-        return Content(data, (pin if pin.etag else pin._replace(etag=found.info.etag))._replace(size=size), size)
+        return Content(
+            data, (version if version.etag else version._replace(etag=found.info.etag))._replace(size=size), size
+        )
 
     def compares_checksums(self, key: str) -> bool:
         return False
@@ -215,7 +228,7 @@ class FakeBucket:
             read.is_past_end = True
             return
         first = max(content.size + read.start, 0) if read.start < 0 else read.start
-        said = {"ETag": content.pin.etag, "ContentLength": len(content.data)}
+        said = {"ETag": content.version.etag, "ContentLength": len(content.data)}
         if content.data:
             said["ContentRange"] = f"bytes {first}-{first + len(content.data) - 1}/{content.size}"
         place = read.accept(said)
@@ -244,22 +257,22 @@ class FakeBucket:
 
     # Writing
 
-    def put(self, key: str, body: Body, *, exclusive: bool = False, description: Description = PLAIN) -> None:
+    def put(self, key: str, body: Body, *, exclusive: bool = False, headers: ObjectHeaders = DEFAULT_HEADERS) -> None:
         with self.store.request("PutObject"):
             self._check_absent(key, exclusive)
             self._check_size(key, len(body), ranges.MAX_PART_BYTES)
-            self._keep(key, _kept(body), description)
+            self._keep(key, _kept(body), headers)
 
-    def replace(self, found: ObjectInfo, body: Body, description: Description) -> None:
+    def replace(self, found: ObjectInfo, body: Body, headers: ObjectHeaders) -> None:
         with self.store.request("PutObject"):
             if self._stored(found.key, "").info.etag != found.etag:
                 raise self._error("PreconditionFailed", found.key, FileExpired)
-            self._keep(found.key, _kept(body), description)
+            self._keep(found.key, _kept(body), headers)
 
     def put_many(self, puts: Iterable[Put], pool: Pool) -> Generator[Put, None, None]:
         def attempt(put: Put) -> Put:
             try:
-                self.put(put.key, put.body, description=put.description)
+                self.put(put.key, put.body, headers=put.headers)
             except (OSError, ValueError) as error:
                 put.error = error
             return put
@@ -280,12 +293,12 @@ class FakeBucket:
         except FileNotFoundError:
             return None
 
-    def copy(self, source: ObjectInfo, target: str, description: Description | None = None) -> None:
+    def copy(self, source: ObjectInfo, target: str, headers: ObjectHeaders | None = None) -> None:
         with self.store.request("CopyObject"):
             found = self._copied(source)
             if found.info.size > ranges.MAX_PART_BYTES:
                 raise self._error("InvalidRequest", source.key)
-            kept = found.info.description if description is None else description
+            kept = found.info.headers if headers is None else headers
             self._keep(target, found.data, kept, tags=found.tags)
 
     def _copied(self, source: ObjectInfo) -> Stored:
@@ -321,11 +334,11 @@ class FakeBucket:
     # Multipart uploads
 
     def create_upload(
-        self, key: str, *, description: Description = PLAIN, tags: Mapping[str, str] | None = None
+        self, key: str, *, headers: ObjectHeaders = DEFAULT_HEADERS, tags: Mapping[str, str] | None = None
     ) -> str:
         with self.store.request("CreateMultipartUpload"):
             upload = Upload(key, uuid.uuid4().hex, datetime.now(timezone.utc))
-            self.store.uploads[upload.upload_id] = Pending(upload, description, dict(tags or {}))
+            self.store.uploads[upload.upload_id] = Pending(upload, headers, dict(tags or {}))
             return upload.upload_id
 
     def _pending(self, key: str, upload_id: str) -> Pending:
@@ -384,7 +397,7 @@ class FakeBucket:
             data = _joined([part.data for part in chosen])
             self._check_size(key, len(data), ranges.MAX_OBJECT_BYTES)
             etag = _multipart_etag([part.info.etag for part in chosen])
-            self._keep(key, data, pending.description, etag=etag, tags=pending.tags)
+            self._keep(key, data, pending.headers, etag=etag, tags=pending.tags)
             del self.store.uploads[upload_id]
 
     def _chosen(self, pending: Pending, part: Part) -> Stored:

@@ -76,6 +76,45 @@ def test_every_folder_is_a_package_with_a_docstring(folder: Path) -> None:
     assert ast.get_docstring(ast.parse((folder / "__init__.py").read_text()))
 
 
+NO_WORDS = frozenset(
+    [
+        "pin",
+        "pins",
+        "pinned",
+        "description",
+        "descriptions",
+        "lane",
+        "lanes",
+        "horizon",
+        "patience",
+        "levels",
+        "outcomes",
+        "answers",
+        "records",
+        "checks",
+        "abandonment",
+        "crew",
+        "spare",
+        "lend",
+        "lent",
+        "settle",
+        "settled",
+        "leave",
+    ]
+)
+"""What says nothing to the next reader, or has another word: object version, object headers, buffer, cancelled."""
+
+
+@pytest.mark.parametrize("path", MODULES, ids=_dotted)
+def test_names_are_made_of_the_fields_words(path: Path) -> None:
+    """Of modules, classes, functions and parameters; prose is free."""
+    nodes = list(ast.walk(ast.parse(path.read_text())))
+    names = [path.stem, *(node.name for node in nodes if isinstance(node, (ast.FunctionDef, ast.ClassDef)))]
+    names += [node.arg for node in nodes if isinstance(node, ast.arg)]
+    words = {name: set(re.findall("[a-z]+", re.sub("([A-Z])", r"_\1", name).lower())) for name in names}
+    assert {name: found & NO_WORDS for name, found in words.items() if found & NO_WORDS} == {}
+
+
 @pytest.mark.parametrize("path", MODULES, ids=_dotted)
 def test_files_and_functions_are_short(path: Path) -> None:
     """At most 450 lines a file, and 45 a function without its docstring."""

@@ -17,7 +17,7 @@ from typing import Any
 from registry_s3fs.errors import DRIVER_NAME, StorageDriverError, as_driver
 from registry_s3fs.filesystem.core import RegistryS3FileSystem
 from registry_s3fs.model import ranges
-from registry_s3fs.model.objects import Part, Pin, Upload
+from registry_s3fs.model.objects import ObjectVersion, Part, Upload
 from registry_s3fs.s3.bucket import Bucket
 from registry_s3fs.transfer.multipart import MultipartUpload
 
@@ -92,7 +92,7 @@ class FileWriter:
         self._check("commit")
         with self._failing():
             self._flush()
-            if not self._upload.settle():
+            if not self._upload.wait_for_parts():
                 self._upload.add(0, lambda: nullcontext(b""), at_once=1)  # S3 completes no upload without a part
             self._publish()
         self._state = State.COMMITTED
@@ -109,7 +109,7 @@ class FileWriter:
         if self._state is State.OPEN:
             with self._failing():
                 self._flush()
-                self._upload.settle()
+                self._upload.wait_for_parts()
             self._state = State.CLOSED
 
     def __enter__(self) -> FileWriter:
@@ -181,8 +181,8 @@ class FileWriter:
             raise _refused(errno.ESTALE, "write: somebody else wrote this file meanwhile", self.path)
         copied = self._upload.add_object(committed, self._fs.parameters.chunksize)
         if copied < committed.size:
-            pin = Pin(committed.etag, size=committed.size)
-            self._buffer += bucket.get(self._key, copied, committed.size, pin).data
+            version = ObjectVersion(committed.etag, size=committed.size)
+            self._buffer += bucket.get(self._key, copied, committed.size, version).data
         self._begins_again = False
 
 

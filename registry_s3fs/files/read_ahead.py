@@ -11,7 +11,7 @@ from fsspec.caching import BaseCache
 
 from registry_s3fs.threads.buffers import Memory, memory
 from registry_s3fs.threads.call_stack import must_not_wait
-from registry_s3fs.threads.pool import LeftBehindError, leave, leave_later, pool
+from registry_s3fs.threads.pool import TaskCancelledError, cancel_all, cancel_all_later, pool
 
 RANGES_AHEAD = 8
 """In flight at once: a connection to S3 gives some 90 MB/s, less the wait for its first byte."""
@@ -36,7 +36,7 @@ class _Range(NamedTuple):
         self.filled.result()
         return memoryview(self.memory)[start - self.start : end - self.start]
 
-    def spare(self) -> list[bytearray]:
+    def buffers(self) -> list[bytearray]:
         """Its memory, where nobody writes to it any more, for another range."""
         return [self.memory] if isinstance(self.memory, bytearray) and self.filled.done() else []
 
@@ -65,7 +65,7 @@ class PrefetchCache(BaseCache):
         self._submit = submit or pool(RANGES_AHEAD).submit
         self._held: deque[_Range] = deque()
         """The range read last and those ahead, without a gap between."""
-        self._spare: list[bytearray] = []
+        self._buffers: list[bytearray] = []
         self._next: int | None = None
         """Where the last read ended."""
         self._forget()
@@ -77,7 +77,7 @@ class PrefetchCache(BaseCache):
             return b""
         try:
             data = self._serve(start, stop)
-        except LeftBehindError:  # this process was forked while ranges were being fetched
+        except TaskCancelledError:  # this process was forked while ranges were being fetched
             self._forget()
             data = self._serve(start, stop)
         except BaseException:
@@ -88,16 +88,16 @@ class PrefetchCache(BaseCache):
 
     def forget(self) -> None:
         """Give up what was fetched and is being fetched. A file that is collected calls this, too."""
-        self._forget(leave_later if must_not_wait() else leave)
+        self._forget(cancel_all_later if must_not_wait() else cancel_all)
 
     def close(self) -> None:
         """As `forget`; fsspec's files call it when they are closed, and let go of the cache."""
         self.forget()
 
-    def _forget(self, give_up: Callable[[Iterable[Future[Any]]], object] = leave) -> None:
+    def _forget(self, give_up: Callable[[Iterable[Future[Any]]], object] = cancel_all) -> None:
         give_up(held.filled for held in self._held)
         self._held.clear()
-        self._spare.clear()
+        self._buffers.clear()
         self._ahead = 1
 
     def _serve(self, start: int, stop: int) -> bytes:
@@ -137,7 +137,7 @@ class PrefetchCache(BaseCache):
 
     def _range_at(self, start: int) -> _Range:
         while self._held and self._held[0].end <= start:
-            self._spare += self._held.popleft().spare()
+            self._buffers += self._held.popleft().buffers()
             self._go_ahead(start)
         if not self._held:
             self._go_ahead(start)
@@ -152,7 +152,7 @@ class PrefetchCache(BaseCache):
 
     def _begin(self, start: int) -> int:
         end: int = min(start + self.blocksize, self.size)
-        place = self._spare.pop() if self._spare else memory(min(self.blocksize, self.size))
+        place = self._buffers.pop() if self._buffers else memory(min(self.blocksize, self.size))
         self._held.append(_Range(start, end, place, self._submit(self._fill, place, start, end)))
         return end
 

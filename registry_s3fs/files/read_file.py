@@ -12,7 +12,7 @@ from registry_s3fs.files.host import FileHost
 from registry_s3fs.files.read_ahead import PrefetchCache
 from registry_s3fs.listing import directory
 from registry_s3fs.model import blob_digests, ranges
-from registry_s3fs.model.objects import Pin
+from registry_s3fs.model.objects import ObjectVersion
 from registry_s3fs.s3 import checksums
 from registry_s3fs.threads.buffers import naming_path
 from registry_s3fs.transfer.download import Download, carry_out_one
@@ -48,7 +48,7 @@ class ReadFile(AbstractBufferedFile):
             found = fs.file_head(path, version_id=version_id, checksum=True)
             self._details, etag, size = directory.file(path, found), found.etag, found.size
             self._check = self._check or checksums.check(path, checksums.stored(found.head))
-        self._pin = Pin(etag, version_id, size)
+        self._version = ObjectVersion(etag, version_id, size)
         if cache_type is not None and cache_type not in (*caches, PrefetchCache.name):
             known = ", ".join(sorted({PrefetchCache.name, *map(str, caches)}))
             raise ValueError(f"cache_type: {cache_type!r} is none of {known}")
@@ -99,12 +99,12 @@ class ReadFile(AbstractBufferedFile):
 
     def _fetch_range(self, start: int, end: int) -> bytes:
         target = IntoMemory()
-        self._fetch(Download(self.fs.bucket, self._key, target, start=start, end=end, version=self._pin))
+        self._fetch(Download(self.fs.bucket, self._key, target, start=start, end=end, version=self._version))
         return target.data()
 
     def _fetch_into(self, view: memoryview, start: int) -> None:
         target, end = IntoView(view, start), start + len(view)
-        self._fetch(Download(self.fs.bucket, self._key, target, start=start, end=end, version=self._pin))
+        self._fetch(Download(self.fs.bucket, self._key, target, start=start, end=end, version=self._version))
 
     def _fetch(self, download: Download) -> None:
         carry_out_one(self.fs.bucket, self.fs.pool, download)
@@ -118,7 +118,7 @@ class ReadFile(AbstractBufferedFile):
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Pickled, it goes on with the same version, or `FileExpired` where that is gone."""
-        how = {"size": self.size, "verify": self._verify, **self._pin._asdict()}
+        how = {"size": self.size, "verify": self._verify, **self._version._asdict()}
         return _reopen, (self.fs, self.path, self.loc, self.blocksize, self.cache.name, how)
 
 

@@ -16,9 +16,9 @@ from fsspec.spec import AbstractBufferedFile
 
 from registry_s3fs.files.host import FileHost
 from registry_s3fs.model import ranges
-from registry_s3fs.model.objects import PLAIN, Description, Pin
+from registry_s3fs.model.objects import DEFAULT_HEADERS, ObjectHeaders, ObjectVersion
 from registry_s3fs.threads import background, call_stack, cancellation, fork
-from registry_s3fs.threads.buffers import Spare, memory, naming_path
+from registry_s3fs.threads.buffers import ReusedBuffers, memory, naming_path
 from registry_s3fs.transfer.multipart import MultipartUpload
 
 logger = logging.getLogger("registry_s3fs")
@@ -80,19 +80,19 @@ class WriteFile(AbstractBufferedFile):
         mode: str,
         *,
         block_size: int,
-        changed: Description = {},  # noqa: B006  # nobody changes it
+        changed: ObjectHeaders = {},  # noqa: B006  # nobody changes it
         autocommit: bool = True,
     ) -> None:
         super().__init__(fs, path, "wb" if mode == "xb" else mode, block_size, autocommit)
         self.mode = mode
         self._key = fs.bucket.space.key(path)
         self._changed = changed
-        self._description: Description = {**PLAIN, **changed}
+        self._headers: ObjectHeaders = {**DEFAULT_HEADERS, **changed}
         self._upload: MultipartUpload | None = None
         self._chunk = bytearray()
         self._filled = 0
         """Of the chunk."""
-        self._spare = Spare()
+        self._buffers = ReusedBuffers()
         self._handled_at_open = call_stack.being_handled()
         background.start()
         self._state = State.OPEN
@@ -246,7 +246,7 @@ class WriteFile(AbstractBufferedFile):
         exclusive = self.mode == "xb"
         del self._chunk[self._filled :]
         if self._upload is None:
-            self.fs.bucket.put(self._key, self._chunk, exclusive=exclusive, description=self._description)
+            self.fs.bucket.put(self._key, self._chunk, exclusive=exclusive, headers=self._headers)
         else:
             if self._chunk:
                 self._send_chunk()
@@ -254,7 +254,7 @@ class WriteFile(AbstractBufferedFile):
         self._forget()
 
     def _forget(self) -> None:
-        self._chunk, self._filled, self._spare = bytearray(), 0, Spare()
+        self._chunk, self._filled, self._buffers = bytearray(), 0, ReusedBuffers()
 
     def _throw_away(self) -> None:
         self._forget()
@@ -283,7 +283,7 @@ class WriteFile(AbstractBufferedFile):
     def _multipart(self) -> MultipartUpload:
         if self._upload is None:
             bucket, pool = self.fs.bucket, self.fs.pool
-            self._upload = MultipartUpload(bucket, pool, self._key, description=self._description)
+            self._upload = MultipartUpload(bucket, pool, self._key, headers=self._headers)
         return self._upload
 
     def _take(self, view: memoryview) -> int:
@@ -298,14 +298,14 @@ class WriteFile(AbstractBufferedFile):
         return taken
 
     def _send_chunk(self) -> None:
-        chunk, lent = self._chunk, self._spare.lent
-        self._discarding_on_error(lambda: self._multipart().add(len(chunk), lambda: lent(chunk)))
+        chunk, borrowed = self._chunk, self._buffers.borrowed
+        self._discarding_on_error(lambda: self._multipart().add(len(chunk), lambda: borrowed(chunk)))
         self._chunk, self._filled = bytearray(), 0
         self._discarding_on_error(self._begin_chunk)
 
     def _begin_chunk(self) -> None:
         with naming_path(self.path):
-            self._chunk = self._spare.take(self._chunk_bytes)
+            self._chunk = self._buffers.take(self._chunk_bytes)
 
     def _grow(self, count: int) -> None:
         with naming_path(self.path):
@@ -317,12 +317,12 @@ class WriteFile(AbstractBufferedFile):
             committed = self.fs.bucket.head(self._key, explain=False)
         except FileNotFoundError:
             return
-        self._description = {**committed.description, **self._changed}
+        self._headers = {**committed.headers, **self._changed}
         is_one_part = committed.size < (self.blocksize if self._at_another_store else ranges.MIN_PART_BYTES)
         copied = 0 if is_one_part else self._multipart().add_object(committed, self.blocksize)
         if copied < committed.size:
-            pin = Pin(committed.etag, size=committed.size)
-            self._take(memoryview(self.fs.bucket.get(self._key, copied, committed.size, pin).data))
+            version = ObjectVersion(committed.etag, size=committed.size)
+            self._take(memoryview(self.fs.bucket.get(self._key, copied, committed.size, version).data))
         self.loc = committed.size
 
     @property

@@ -381,8 +381,8 @@ class RegistryS3FileSystem(Downloads, Uploads, ManyPaths, Searching, Attributes)
         is_earlier = bool(version_id) and version_id != "null" and found.version_id == version_id
         if version_id:
             found = replace(found, version_id=version_id)
-        description = {**found.description, **changed} if changed else None
-        multipart.copy(self.bucket, self.pool, found, target, description, is_earlier=is_earlier)
+        said = {**found.headers, **changed} if changed else None
+        multipart.copy(self.bucket, self.pool, found, target, said, is_earlier=is_earlier)
         self.invalidate_cache(path2)
 
     def rm_file(self, path: Any) -> None:

@@ -17,7 +17,7 @@ from registry_s3fs.filesystem import bulk
 from registry_s3fs.filesystem.base import OnBucket
 from registry_s3fs.filesystem.bulk import Pair
 from registry_s3fs.model import blob_digests, ranges
-from registry_s3fs.model.objects import Pin
+from registry_s3fs.model.objects import ObjectVersion
 from registry_s3fs.s3 import checksums
 from registry_s3fs.threads import many_calls
 from registry_s3fs.transfer import local_target
@@ -259,7 +259,7 @@ class Downloads(OnBucket):
         """The download of a file or of a slice of it."""
         path, whole = self._path(path), not start and end is None
         check = blob_digests.check(path, verify, by_default=self.parameters.verify_digests, whole=whole)
-        key, version = self._key(path), Pin(version_id=version_id)
+        key, version = self._key(path), ObjectVersion(version_id=version_id)
         if not whole:
             return of_slice(self.bucket, key, target, start, end, version)
         compared = lambda stored: check or checksums.check(path, stored)  # noqa: E731  # of two names, one too many

@@ -105,8 +105,8 @@ class Attributes(OnBucket):
         found = self.bucket.head(self._key(path))
         attached = {**_hyphened(found.head.get("Metadata", {})), **_hyphened(attributes)}
         metadata = {name: value for name, value in attached.items() if value is not None}
-        description = {**found.description, **changed, "Metadata": metadata}
-        multipart.copy(self.bucket, self.pool, found, found.key, description)
+        headers = {**found.headers, **changed, "Metadata": metadata}
+        multipart.copy(self.bucket, self.pool, found, found.key, headers)
         self.invalidate_cache(path)
 
     # Tags

@@ -13,7 +13,7 @@ from registry_s3fs.filesystem.base import OnBucket
 from registry_s3fs.listing import directory
 from registry_s3fs.listing.directory import Info
 from registry_s3fs.listing.glob import Pattern, Search
-from registry_s3fs.listing.horizon import Horizon
+from registry_s3fs.listing.walk_ahead import WalkAhead
 from registry_s3fs.model.objects import ObjectInfo
 from registry_s3fs.model.paths import ListedName
 
@@ -259,13 +259,13 @@ class Searching(OnBucket):
         path = self._path(path)
         if refresh:
             self.invalidate_cache(path)
-        return self._walk(Horizon(self.bucket, path, maxdepth), path, maxdepth, topdown, on_error, detail)
+        return self._walk(WalkAhead(self.bucket, path, maxdepth), path, maxdepth, topdown, on_error, detail)
 
     def _walk(
-        self, horizon: Horizon, path: str, maxdepth: int | None, topdown: bool, on_error: Any, detail: bool
+        self, ahead: WalkAhead, path: str, maxdepth: int | None, topdown: bool, on_error: Any, detail: bool
     ) -> Iterator[tuple[str, Any, Any]]:
         try:
-            infos = horizon.children(path, shallow=maxdepth == 1) if path not in self.dircache else None
+            infos = ahead.children(path, shallow=maxdepth == 1) if path not in self.dircache else None
             infos = infos or self.ls(path)
         except OSError as error:
             if on_error == "raise":
@@ -285,7 +285,7 @@ class Searching(OnBucket):
         if maxdepth != 1:
             for name in dirs:
                 deeper = maxdepth - 1 if maxdepth else None
-                yield from self._walk(horizon, paths[name], deeper, topdown, on_error, detail)
+                yield from self._walk(ahead, paths[name], deeper, topdown, on_error, detail)
         if not topdown:
             yield path, dirs, files
 

@@ -15,7 +15,7 @@ from registry_s3fs.filesystem import bulk
 from registry_s3fs.filesystem.base import OnBucket
 from registry_s3fs.filesystem.bulk import Pair
 from registry_s3fs.model.object_headers import object_headers
-from registry_s3fs.model.objects import Description
+from registry_s3fs.model.objects import ObjectHeaders
 from registry_s3fs.s3.puts import SMALL_BYTES, Put
 from registry_s3fs.threads import many_calls, pool
 from registry_s3fs.transfer import local_source, upload
@@ -65,7 +65,7 @@ class Uploads(OnBucket):
         return failed | many_calls.errors_of(pool.coordinators(), some, large, **how)
 
     def _pipe_small(
-        self, pairs: Sequence[tuple[Any, Any]], keys: Mapping[Any, str], description: Description
+        self, pairs: Sequence[tuple[Any, Any]], keys: Mapping[Any, str], headers: ObjectHeaders
     ) -> dict[str, Exception]:
         """Store small files by one thread; gives the errors of those that failed."""
         failed: dict[str, Exception] = {}
@@ -75,7 +75,7 @@ class Uploads(OnBucket):
             for path, value in pairs:
                 try:
                     last.check()
-                    yield Put(keys[path], memoryview(value).cast("B"), description, str(path))
+                    yield Put(keys[path], memoryview(value).cast("B"), headers, str(path))
                 except (OSError, ValueError) as error:
                     failed[str(path)] = error
 
@@ -154,7 +154,7 @@ class Uploads(OnBucket):
         if mode not in ("overwrite", "create"):
             raise ValueError(f"mode: {mode!r} is neither 'overwrite' nor 'create'")
         chunk_bytes = self._chunk_bytes(kwargs.pop("block_size", None))
-        description = object_headers(kwargs)
+        headers = object_headers(kwargs)
         if self._intrans:  # it appears at the transaction's end, with the files that were opened
             with self.open(path, "xb" if mode == "create" else "wb", chunk_bytes, **kwargs) as file:
                 file.published = published
@@ -165,7 +165,7 @@ class Uploads(OnBucket):
             return
         upload.upload(
             self.bucket, self.pool, self._key(path), chunks(chunk_bytes),
-            exclusive=mode == "create", before_publishing=check, description=description, side_by_side=side_by_side,
+            exclusive=mode == "create", before_publishing=check, headers=headers, side_by_side=side_by_side,
         )  # fmt: skip
         self.invalidate_cache(path)
 

@@ -14,7 +14,7 @@ from registry_s3fs.listing.partition import OutOfOrderError, Part, Plan
 from registry_s3fs.model.objects import ObjectInfo, Page
 from registry_s3fs.model.paths import parent
 from registry_s3fs.s3.bucket import Bucket
-from registry_s3fs.threads.pool import pool, settled
+from registry_s3fs.threads.pool import finished_or_cancelled, pool
 
 logger = logging.getLogger("registry_s3fs")
 
@@ -83,7 +83,7 @@ def _in_parts(bucket: Bucket, prefix: str, delimiter: str, start_after: str) -> 
     page = plan.take()
     if page is not None:  # nothing more is requested before it is asked for
         yield page
-    with settled(running):
+    with finished_or_cancelled(running):
         while not plan.finished:
             for part in plan.due():
                 running[pool(bucket.parameters.max_concurrency).submit(request, part)] = part

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from registry_s3fs.model.objects import DESCRIBING, PLAIN, Description
+from registry_s3fs.model.objects import DEFAULT_HEADERS, OBJECT_HEADERS, ObjectHeaders
 
 BRIEF = {"content_type": "ContentType", "metadata": "Metadata"}
 """Our names -> S3's."""
@@ -27,7 +27,7 @@ _TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 """Of HTTP (https://www.rfc-editor.org/rfc/rfc9110#section-5.6.2)."""
 
 
-def object_headers(fields: Mapping[str, Any]) -> Description:
+def object_headers(fields: Mapping[str, Any]) -> ObjectHeaders:
     """Return the request fields of a new object. `fields` are named by us (`content_type`, `metadata`) or by S3.
 
     >>> object_headers({"CacheControl": "no-cache"})
@@ -41,15 +41,15 @@ def object_headers(fields: Mapping[str, Any]) -> Description:
         ValueError: it cannot be sent: a name of metadata is no word that a header's name may hold, or a text has line
             breaks or other control characters.
     """
-    return {**PLAIN, **request_fields(fields)}
+    return {**DEFAULT_HEADERS, **request_fields(fields)}
 
 
-def request_fields(fields: Mapping[str, Any]) -> Description:
+def request_fields(fields: Mapping[str, Any]) -> ObjectHeaders:
     """Return the request fields that a caller gives, and no others. Raises as `object_headers`."""
     found: dict[str, Any] = {}
     for name, value in fields.items():
         field = BRIEF.get(name, name)
-        if field not in DESCRIBING:
+        if field not in OBJECT_HEADERS:
             raise TypeError(_unknown(name))
         if field in found:
             raise TypeError(f"{name!r} and {field!r} are the same, and both are given")
@@ -67,7 +67,7 @@ def _unknown(name: str) -> str:
         return f"{name!r} is said for the whole filesystem, by the storage option {option}"
     if name == "Tagging":
         return "'Tagging' is set by put_tags, once the file is written"
-    return f"{name!r} is no keyword argument here; S3's fields are {', '.join(DESCRIBING)}"
+    return f"{name!r} is no keyword argument here; S3's fields are {', '.join(OBJECT_HEADERS)}"
 
 
 def _metadata(metadata: Mapping[str, str]) -> dict[str, str]:

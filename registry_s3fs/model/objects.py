@@ -9,18 +9,18 @@ from typing import Any, NamedTuple
 
 Body = bytes | bytearray | memoryview
 
-Description = Mapping[str, Any]
+ObjectHeaders = Mapping[str, Any]
 """What an object says of itself, as fields of requests: ContentType, Metadata, CacheControl and the like."""
 
-PLAIN: Description = {"ContentType": "application/octet-stream"}
+DEFAULT_HEADERS: ObjectHeaders = {"ContentType": "application/octet-stream"}
 """Of every object the registry writes (Go: ``driver.getContentType``)."""
-DESCRIBING = (
+OBJECT_HEADERS = (
     *("ContentType", "Metadata", "CacheControl", "ContentDisposition", "ContentEncoding", "ContentLanguage"),
     *("Expires", "WebsiteRedirectLocation"),
 )
 
 
-class Pin(NamedTuple):
+class ObjectVersion(NamedTuple):
     """Which version of an object is meant: by its ETag, by its id in a versioned bucket, or any."""
 
     etag: str = ""
@@ -29,7 +29,7 @@ class Pin(NamedTuple):
     """Of that version, in bytes, where it is known: an answer that tells another one is not believed."""
 
 
-ANY = Pin()
+ANY = ObjectVersion()
 
 
 @dataclass(slots=True)
@@ -49,9 +49,9 @@ class ObjectInfo:
     """Further fields of a HEAD's answer, under S3's names."""
 
     @property
-    def description(self) -> Description:
+    def headers(self) -> ObjectHeaders:
         """What a copy keeps. Only from a HEAD."""
-        return {name: self.head[name] for name in DESCRIBING if self.head.get(name) is not None}
+        return {name: self.head[name] for name in OBJECT_HEADERS if self.head.get(name) is not None}
 
 
 @dataclass(frozen=True)
@@ -78,7 +78,7 @@ class Content:
     """Bytes of an object, the version they belong to, and the whole object's size."""
 
     data: bytes
-    pin: Pin
+    version: ObjectVersion
     size: int
     checksum: Checksum | None = None
     """Of the whole object, if S3 told one."""

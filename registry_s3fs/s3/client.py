@@ -211,7 +211,7 @@ def s3_client(parameters: DriverParameters) -> Any:
     )
     for event in ("before-send.s3", "needs-retry.s3"):
         client.meta.events.register_first(event, cancellation.check)
-    client.meta.events.register_first("needs-retry.s3", retry.limiting_attempts(client))
+    client.meta.events.register_first("needs-retry.s3", retry.limiting_tries(client))
     client.meta.events.register("needs-retry.s3", retry.repeating_damaged(client))
     botocore_private.check_connections(client, cancellation.uses)
     guard_loggers()

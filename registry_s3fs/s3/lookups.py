@@ -17,7 +17,7 @@ from registry_s3fs.errors import (
 from registry_s3fs.model.objects import ObjectInfo, Page
 from registry_s3fs.s3 import listings, responses
 from registry_s3fs.s3.listings import Listing
-from registry_s3fs.s3.requests import Requests, version
+from registry_s3fs.s3.requests import Requests, version_fields
 from registry_s3fs.threads.pool import pool
 
 
@@ -58,7 +58,7 @@ class Lookups(Requests):
             answer = fast_path.ask(fast_path.head_object(key, version_id, checksum=checksum))
         if answer is None:
             mode = {"ChecksumMode": "ENABLED"} if checksum else {}
-            answer = self._send("head_object", key, {"Key": key, **version(version_id), **mode})
+            answer = self._send("head_object", key, {"Key": key, **version_fields(version_id), **mode})
         if not answer:
             raise from_code("404", "Not Found", self.path(key))
         return answer

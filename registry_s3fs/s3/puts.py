@@ -7,7 +7,7 @@ from contextlib import closing
 from typing import Any
 
 from registry_s3fs.model import ranges
-from registry_s3fs.model.objects import PLAIN, Body, Description
+from registry_s3fs.model.objects import DEFAULT_HEADERS, Body, ObjectHeaders
 from registry_s3fs.s3 import responses
 from registry_s3fs.s3.fast_path.client import Call, FastPath, is_boto3s_turn
 from registry_s3fs.s3.lookups import Lookups
@@ -21,8 +21,8 @@ PUT = "PutObject"
 class Put:
     """An object to be stored, and what became of it. `name` is the caller's."""
 
-    def __init__(self, key: str, body: Body, description: Description = PLAIN, name: str = "") -> None:
-        self.key, self.body, self.description, self.name = key, body, description, name
+    def __init__(self, key: str, body: Body, headers: ObjectHeaders = DEFAULT_HEADERS, name: str = "") -> None:
+        self.key, self.body, self.headers, self.name = key, body, headers, name
         self.error: Exception | None = None
 
 
@@ -88,7 +88,7 @@ class Puts(Lookups):
         return call
 
     def _request_to_put(self, put: Put) -> dict[str, Any]:
-        return {"Key": put.key, **put.description, **self._new_object}
+        return {"Key": put.key, **put.headers, **self._new_object}
 
     def _put(
         self,

@@ -9,7 +9,7 @@ from typing import Any
 
 from registry_s3fs.errors import InvalidResponseError, replaced
 from registry_s3fs.model import ranges
-from registry_s3fs.model.objects import ANY, Checksum, Content, Pin
+from registry_s3fs.model.objects import ANY, Checksum, Content, ObjectVersion
 from registry_s3fs.s3 import checksums, responses
 from registry_s3fs.s3.body_range import body_range
 from registry_s3fs.s3.responses import Asked
@@ -35,7 +35,7 @@ class Read:
         path: str,
         start: int = 0,
         end: int | None = None,
-        version: Pin = ANY,
+        version: ObjectVersion = ANY,
         *,
         place: memoryview | Sink | None = None,
         most_bytes: int | None = None,
@@ -107,7 +107,7 @@ class Read:
         if found.size is None:
             raise SizeUnknownError(errno.EPROTO, "the size of the object is not told", self._asked.path)
         if not self._is_begun:
-            self.version = Pin(self.version.etag or etag, self.version.version_id, found.size)
+            self.version = ObjectVersion(self.version.etag or etag, self.version.version_id, found.size)
             self.stored = checksums.stored(answer)
             self._begin(found.start, found.end)
         piece = self.piece

@@ -8,12 +8,12 @@ from functools import partial
 from typing import Any
 
 from registry_s3fs.errors import FileExpired, RefusedParameterError, replaced
-from registry_s3fs.model.objects import ANY, Content, Pin
+from registry_s3fs.model.objects import ANY, Content, ObjectVersion
 from registry_s3fs.s3 import responses, retry
 from registry_s3fs.s3.body_range import size_of_refused
 from registry_s3fs.s3.fast_path.client import Call, FastPath, is_boto3s_turn
 from registry_s3fs.s3.read_body import Read, SizeUnknownError
-from registry_s3fs.s3.requests import version
+from registry_s3fs.s3.requests import version_fields
 from registry_s3fs.s3.uploads import Uploads
 from registry_s3fs.s3.writes import FAILED_CONDITION, IF_MATCH
 from registry_s3fs.threads.pool import Pool
@@ -34,14 +34,14 @@ class Reads(Uploads):
         with self._translated(key):
             return self._s3.compares_checksums
 
-    def get(self, key: str, start: int = 0, end: int | None = None, pin: Pin = ANY) -> Content:
+    def get(self, key: str, start: int = 0, end: int | None = None, version: ObjectVersion = ANY) -> Content:
         """GetObject: bytes from `start` up to `end`, or to the object's end; a negative `start` counts from there.
 
         A range past the end gives fewer bytes or none. A body that breaks is taken up where it stopped, as long as
         `RetryBudget` allows. With an ETag pinned, and for every byte after the first, another version of the object
         raises `FileExpired`.
         """
-        read = Read(key, self.path(key), start, end, pin)
+        read = Read(key, self.path(key), start, end, version)
         self.read(read)
         return read.content()
 
@@ -186,8 +186,8 @@ class Reads(Uploads):
             try:
                 read.accept(answer)
             except SizeUnknownError:
-                pin = read.version._replace(etag=read.version.etag or answer["ETag"])
-                read.version = pin._replace(size=self._size(read.key, pin))
+                version = read.version._replace(etag=read.version.etag or answer["ETag"])
+                read.version = version._replace(size=self._size(read.key, version))
                 read.accept(answer)
         except BaseException:
             answer["Body"].close()
@@ -196,11 +196,11 @@ class Reads(Uploads):
 
     def _open(self, read: Read) -> Any:
         """GetObject's answer by boto3, the body not read; None where the range lies past the object's end."""
-        key, pin = read.key, read.version
-        request: dict[str, Any] = {"Key": key, **version(pin.version_id), **read.next_range}
+        key, version = read.key, read.version
+        request: dict[str, Any] = {"Key": key, **version_fields(version.version_id), **read.next_range}
         if read.checksum and not read.is_begun:
             request["ChecksumMode"] = "ENABLED"
-        condition = {name.replace("-", ""): value for name, value in self._condition(pin).items()}
+        condition = {name.replace("-", ""): value for name, value in self._condition(version).items()}
         try:
             return self._send("get_object", key, {**request, **condition}, precondition=FileExpired)
         except RefusedParameterError as error:
@@ -211,28 +211,31 @@ class Reads(Uploads):
                 raise
             raise judged from error.__cause__
         except OSError as error:
-            if not (condition and self._is_unsupported(error, partial(self._has_etag, key, pin.version_id, pin.etag))):
+            if not (
+                condition
+                and self._is_unsupported(error, partial(self._has_etag, key, version.version_id, version.etag))
+            ):
                 raise
         self._lacking.add(IF_MATCH)
         return self._open(read)
 
-    def _condition(self, pin: Pin) -> dict[str, str]:
+    def _condition(self, version: ObjectVersion) -> dict[str, str]:
         """If-Match for the version that is meant, where a condition is of use; elsewhere the answer's ETag tells."""
-        if not pin.etag or IF_MATCH in self._lacking or responses.is_weak(pin.etag):
+        if not version.etag or IF_MATCH in self._lacking or responses.is_weak(version.etag):
             return {}
-        return {"If-Match": pin.etag}
+        return {"If-Match": version.etag}
 
-    def _size(self, key: str, pin: Pin) -> int:
-        found = self.head(key, version_id=pin.version_id)
-        if not responses.is_same(found.etag, pin.etag):
+    def _size(self, key: str, version: ObjectVersion) -> int:
+        found = self.head(key, version_id=version.version_id)
+        if not responses.is_same(found.etag, version.etag):
             raise replaced(self.path(key))
         return found.size
 
-    def _is_past_end(self, key: str, start: int, pin: Pin, error: Exception) -> bool:
+    def _is_past_end(self, key: str, start: int, version: ObjectVersion, error: Exception) -> bool:
         """Whether an object really ends before a range that a server says it has nothing of."""
         size = size_of_refused(error.__cause__)
         if size is None:
-            size = pin.size if pin.size is not None else self.head(key, version_id=pin.version_id).size
+            size = version.size if version.size is not None else self.head(key, version_id=version.version_id).size
         return size <= max(start, 0)
 
 

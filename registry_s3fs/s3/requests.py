@@ -94,7 +94,7 @@ class Requests:
         return answer
 
 
-def version(version_id: str) -> Mapping[str, str]:
+def version_fields(version_id: str) -> Mapping[str, str]:
     """The field that names a version, if one is meant."""
     return {"VersionId": version_id} if version_id else {}
 

@@ -74,15 +74,15 @@ def pause_after_failure() -> None:
     cancellation.pause(random.uniform(0, 1))  # noqa: S311  # spreads requests, hides nothing
 
 
-def attempts_allowed(client: Any) -> int:
+def tries_allowed(client: Any) -> int:
     """The SDK's setting, its first attempt included."""
     retries = client.meta.config.retries or {}
     return int(retries.get("total_max_attempts") or (5 if retries.get("mode") == "legacy" else 3))  # botocore's own
 
 
-def limiting_attempts(client: Any) -> Callable[..., None]:
+def limiting_tries(client: Any) -> Callable[..., None]:
     """Return a handler of botocore's event ``needs-retry`` that ends a call whose budget the fast path has begun."""
-    allowed = attempts_allowed(client)
+    allowed = tries_allowed(client)
 
     def end_when_spent(
         response: Any = None, attempts: int = 1, caught_exception: Any = None, operation: Any = None, **event: Any
@@ -107,7 +107,7 @@ DAMAGED_ATTEMPTS = 4
 def repeating_damaged(client: Any) -> Callable[..., float | None]:
     """Return a handler of botocore's event ``needs-retry`` by which what was damaged on its way is sent again, at once.
     botocore takes it for the caller's own mistake."""
-    allowed = min(DAMAGED_ATTEMPTS, attempts_allowed(client))
+    allowed = min(DAMAGED_ATTEMPTS, tries_allowed(client))
 
     def repeat_damaged(response: Any = None, attempts: int = 1, **event: Any) -> float | None:
         code = response[1].get("Error", {}).get("Code") if response else None

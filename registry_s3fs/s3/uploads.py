@@ -8,7 +8,7 @@ from urllib.parse import urlencode
 
 from registry_s3fs.errors import FileExpired, copied_nothing, stored_too_little
 from registry_s3fs.model import ranges
-from registry_s3fs.model.objects import PLAIN, Body, Description, ObjectInfo, Part, Upload
+from registry_s3fs.model.objects import DEFAULT_HEADERS, Body, ObjectHeaders, ObjectInfo, Part, Upload
 from registry_s3fs.s3 import listings, responses
 from registry_s3fs.s3.writes import Writes
 
@@ -17,11 +17,11 @@ class Uploads(Writes):
     """Operations on multipart uploads."""
 
     def create_upload(
-        self, key: str, *, description: Description = PLAIN, tags: Mapping[str, str] | None = None
+        self, key: str, *, headers: ObjectHeaders = DEFAULT_HEADERS, tags: Mapping[str, str] | None = None
     ) -> str:
         """CreateMultipartUpload; gives the upload's id."""
         tagging = {"Tagging": urlencode(tags)} if tags else {}
-        answer = self._send("create_multipart_upload", key, {"Key": key, **description, **tagging, **self._new_object})
+        answer = self._send("create_multipart_upload", key, {"Key": key, **headers, **tagging, **self._new_object})
         asked = self._asked("CreateMultipartUpload", key)
         responses.is_document(answer, asked, "UploadId")
         return responses.text(answer, "UploadId", asked)

@@ -14,10 +14,10 @@ from registry_s3fs.errors import (
     stored_too_little,
     uncertain,
 )
-from registry_s3fs.model.objects import PLAIN, Body, Description, ObjectInfo
+from registry_s3fs.model.objects import DEFAULT_HEADERS, Body, ObjectHeaders, ObjectInfo
 from registry_s3fs.s3 import ambiguous_writes, responses
 from registry_s3fs.s3.puts import Put, Puts
-from registry_s3fs.s3.requests import version
+from registry_s3fs.s3.requests import version_fields
 
 MAX_DELETE_KEYS = 1000
 """https://docs.aws.amazon.com/AmazonS3/latest/API/API_DeleteObjects.html"""
@@ -40,13 +40,13 @@ class Writes(Puts):
 
     # Put
 
-    def put(self, key: str, body: Body, *, exclusive: bool = False, description: Description = PLAIN) -> None:
+    def put(self, key: str, body: Body, *, exclusive: bool = False, headers: ObjectHeaders = DEFAULT_HEADERS) -> None:
         """PutObject; `exclusive` refuses an existing object with `FileExistsError`.
 
         Where an answer was lost, the refusal may be of the object that was just written: its ETag tells. (Two
         writers of the very same bytes, one of whose answers was lost, may both succeed.)
         """
-        put = Put(key, body, description)
+        put = Put(key, body, headers)
         try:
             if exclusive:
                 self._if_absent(key, lambda condition: self._put(put, condition))
@@ -56,12 +56,12 @@ class Writes(Puts):
             if not (exclusive and ambiguous_writes.is_in_doubt(error) and self._is_stored(key, body, error)):
                 raise
 
-    def replace(self, found: ObjectInfo, body: Body, description: Description) -> None:
+    def replace(self, found: ObjectInfo, body: Body, headers: ObjectHeaders) -> None:
         """PutObject in the place of the very version that was found; `FileExpired` where there is another one.
 
         Where a store does not know the condition, a HEAD right before tells, too.
         """
-        put = Put(found.key, body, description)
+        put = Put(found.key, body, headers)
         condition = {} if REPLACING in self._lacking or responses.is_weak(found.etag) else {"IfMatch": found.etag}
         try:
             self._replace(found, put, condition)
@@ -141,17 +141,17 @@ class Writes(Puts):
 
     # Copy
 
-    def copy(self, source: ObjectInfo, target: str, description: Description | None = None) -> None:
-        """CopyObject, with what the source says of itself, or another `description`.
+    def copy(self, source: ObjectInfo, target: str, headers: ObjectHeaders | None = None) -> None:
+        """CopyObject, with what the source says of itself, or another `headers`.
 
         Onto itself it rewrites the object, which renews LastModified. The ETag of the answer confirms it and, from a
         store other than AWS, if that is not the source's, the size of what is there then.
         """
         request = {"Key": target, **self._new_object}
-        if description is None and source.key == target:  # S3 refuses a copy onto itself that changes nothing
-            description = source.description
-        if description is not None:
-            request |= {"MetadataDirective": "REPLACE", **description}
+        if headers is None and source.key == target:  # S3 refuses a copy onto itself that changes nothing
+            headers = source.headers
+        if headers is not None:
+            request |= {"MetadataDirective": "REPLACE", **headers}
         try:
             answer = self._copying(source, lambda named: self._copy(source, {**request, **named}))
         except FileExpired as error:
@@ -174,7 +174,7 @@ class Writes(Puts):
     def _copying(self, source: ObjectInfo, send: Callable[[dict[str, Any]], Any]) -> Any:
         """The answer to a request that copies the source's very version. It is named by its ETag in a condition; where
         no condition can do that, `_check_copied` tells afterwards."""
-        named = {"CopySource": {**self._name, "Key": source.key, **version(source.version_id)}}
+        named = {"CopySource": {**self._name, "Key": source.key, **version_fields(source.version_id)}}
         if not self._has_copy_condition(source):
             return send(named)
         try:
@@ -238,7 +238,7 @@ class Writes(Puts):
 
     def tags(self, key: str, version_id: str = "") -> dict[str, str]:
         """GetObjectTagging."""
-        answer = self._send("get_object_tagging", key, {"Key": key, **version(version_id)})
+        answer = self._send("get_object_tagging", key, {"Key": key, **version_fields(version_id)})
         return responses.tags(answer, self._asked("GetObjectTagging", key))
 
     def put_tags(self, key: str, tags: Mapping[str, str]) -> None:

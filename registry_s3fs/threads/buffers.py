@@ -89,13 +89,13 @@ class Memory:
         return self._buffer.getvalue()
 
 
-class Spare:
+class ReusedBuffers:
     """Memory that is used again. To have the system hand out as much anew costs more than a copy of it.
 
-    >>> spare = Spare()
-    >>> with spare.lent(spare.take(3)) as memory:
+    >>> buffers = ReusedBuffers()
+    >>> with buffers.borrowed(buffers.take(3)) as memory:
     ...     memory[:] = b"abc"
-    >>> spare.take(3) is memory, spare.take(3) is memory
+    >>> buffers.take(3) is memory, buffers.take(3) is memory
     (True, False)
     """
 
@@ -111,7 +111,7 @@ class Spare:
         return free if len(free) == size else memory(size)
 
     @contextmanager
-    def lent(self, memory: bytearray) -> Iterator[bytearray]:
+    def borrowed(self, memory: bytearray) -> Iterator[bytearray]:
         """Memory that is free again when the block has ended well."""
         yield memory
         self._free.append(memory)

@@ -28,7 +28,7 @@ COORDINATORS = 4
 """Large files that are stored side by side, each with parts side by side."""
 
 
-class LeftBehindError(OSError):
+class TaskCancelledError(OSError):
     """What was going on in another thread when the process forked does not go on in the child."""
 
 
@@ -54,13 +54,13 @@ class Task(Future[R], cancellation.Work):
         else:
             self.set_result(result)
 
-    def leave_behind(self) -> None:
+    def cancel_and_forget(self) -> None:
         """Fail, in a forked child: the thread is the parent's, as is the connection, and so may be the lock."""
         self.connection = None
         self._condition, self._waiters = threading.Condition(), []
         if not self.done():
             text = "it was going on in another thread when the process forked; do it again in the child"
-            self.set_exception(LeftBehindError(errno.ECANCELED, text))
+            self.set_exception(TaskCancelledError(errno.ECANCELED, text))
 
 
 class _Workers:
@@ -178,7 +178,7 @@ class Pool:
             with self._lock:
                 self._workers.take(task)
         except BaseException:
-            leave([task])
+            cancel_all([task])
             raise
         return task
 
@@ -208,7 +208,7 @@ class Pool:
                 future.result()
         except BaseException:
             turns.clear()
-            settle(futures)
+            cancel_and_wait(futures)
             raise
         return results
 
@@ -251,11 +251,11 @@ class Results(Iterator[R]):
     def close(self) -> None:
         """Give up what was begun, and wait for what runs."""
         self._items = iter(())
-        settle(self._pending)
+        cancel_and_wait(self._pending)
         self._pending.clear()
 
     def __del__(self) -> None:
-        leave_later(getattr(self, "_pending", ()))  # Ctrl-C may have come before there was any
+        cancel_all_later(getattr(self, "_pending", ()))  # Ctrl-C may have come before there was any
 
 
 def _next_of(turns: deque[int]) -> int | None:
@@ -266,14 +266,14 @@ def _next_of(turns: deque[int]) -> int | None:
 
 
 def first_result(pending: deque[Future[R]]) -> R:
-    """The result of the first, which is taken out once it is there: until then, somebody may have to `settle` it."""
+    """The result of the first, which is taken out once it is there: until then, it may have to be cancelled."""
     result = pending[0].result()
     pending.popleft()
     return result
 
 
 @contextmanager
-def settled(futures: Iterable[Future[R]]) -> Iterator[None]:
+def finished_or_cancelled(futures: Iterable[Future[R]]) -> Iterator[None]:
     """At the end of the block, what of these has not begun is given up, and the rest waited for.
 
     Not where the block is in a generator that ends early: it may have been collected.
@@ -281,17 +281,17 @@ def settled(futures: Iterable[Future[R]]) -> Iterator[None]:
     try:
         yield
     except GeneratorExit:
-        leave_later(futures)
+        cancel_all_later(futures)
         raise
     except BaseException:
-        settle(futures)
+        cancel_and_wait(futures)
         raise
-    settle(futures)
+    cancel_and_wait(futures)
 
 
-def settle(futures: Iterable[Future[Any]]) -> None:
-    """As `leave`, and what has begun is waited for: after Ctrl-C, not for long."""
-    left = leave(futures)
+def cancel_and_wait(futures: Iterable[Future[Any]]) -> None:
+    """As `cancel_all`, and what has begun is waited for: after Ctrl-C, not for long."""
+    left = cancel_all(futures)
     if not cancellation.is_on():
         wait(left)
         return
@@ -300,20 +300,20 @@ def settle(futures: Iterable[Future[Any]]) -> None:
     wait(running, cancellation.GRACE_S / 2)
 
 
-def leave(futures: Iterable[Future[Any]]) -> list[Future[Any]]:
+def cancel_all(futures: Iterable[Future[Any]]) -> list[Future[Any]]:
     """What of these has not begun is given up; after Ctrl-C, what has begun, too, and the pools' threads end.
     Gives those that have begun, and waits for nothing."""
-    return _leave(list(futures), interrupted=cancellation.is_on())
+    return _cancel(list(futures), interrupted=cancellation.is_on())
 
 
-def leave_later(futures: Iterable[Future[Any]]) -> None:
-    """As `leave`, in the background: for finalisers. A future has a lock."""
+def cancel_all_later(futures: Iterable[Future[Any]]) -> None:
+    """As `cancel_all`, in the background: for finalisers. A future has a lock."""
     left = list(futures)
     if left:
-        background.later(partial(_leave, left, interrupted=cancellation.is_on()))
+        background.later(partial(_cancel, left, interrupted=cancellation.is_on()))
 
 
-def _leave(futures: list[Future[Any]], *, interrupted: bool) -> list[Future[Any]]:
+def _cancel(futures: list[Future[Any]], *, interrupted: bool) -> list[Future[Any]]:
     left = [future for future in futures if not future.cancel()]
     if interrupted:
         cancellation.give_up([each for task in _tasks(left) for each in (task, *task.parts)])
@@ -377,4 +377,4 @@ def _begin_anew() -> None:
     for each in list(_pools_made):
         each.begin_anew()
     for task in list(_unfinished):
-        task.leave_behind()
+        task.cancel_and_forget()

@@ -9,7 +9,7 @@ from typing import Protocol
 
 from registry_s3fs.model import ranges
 from registry_s3fs.model.integrity import Check
-from registry_s3fs.model.objects import ANY, Checksum, Pin
+from registry_s3fs.model.objects import ANY, Checksum, ObjectVersion
 from registry_s3fs.s3.bucket import Bucket
 from registry_s3fs.s3.read_body import Read
 from registry_s3fs.threads.buffers import Sink, naming_path
@@ -57,7 +57,7 @@ class Download:
         *,
         start: int = 0,
         end: int | None = None,
-        version: Pin = ANY,
+        version: ObjectVersion = ANY,
         compared: Compared | None = None,
     ) -> None:
         """A negative `start` counts from the object's end, and then there is no `end`. Of a `version` whose size is
@@ -281,7 +281,7 @@ def carry_out_one(bucket: Bucket, pool: Pool, download: Download) -> None:
 
 
 def of_slice(
-    bucket: Bucket, key: str, target: Target, start: int | None, end: int | None, version: Pin = ANY
+    bucket: Bucket, key: str, target: Target, start: int | None, end: int | None, version: ObjectVersion = ANY
 ) -> Download:
     """Return the download of what a Python slice names. Of one that counts from the object's end, or is empty, the size
     is asked for first; of an empty one, too, a missing file is an error."""
@@ -289,6 +289,6 @@ def of_slice(
     if (start >= 0 and (end is None or end > start)) or (start < 0 and end is None):
         return Download(bucket, key, target, start=start, end=end, version=version)
     found = bucket.head(key, version_id=version.version_id)
-    version = Pin(version.etag or found.etag, version.version_id, found.size)
+    version = ObjectVersion(version.etag or found.etag, version.version_id, found.size)
     start, end = ranges.resolve(start, end, found.size)
     return Download(bucket, key, target, start=start, end=end, version=version)

@@ -15,7 +15,7 @@ from itertools import count
 from typing import Any, NamedTuple
 
 from registry_s3fs.model import ranges
-from registry_s3fs.threads.buffers import Spare
+from registry_s3fs.threads.buffers import ReusedBuffers
 from registry_s3fs.transfer import local_paths
 from registry_s3fs.transfer.upload import Chunk
 
@@ -41,7 +41,7 @@ class LocalSource:
         self._path = local_paths.absolute(lpath)
         self._callback = callback
         self._lock = threading.Lock()
-        self._spare = Spare()
+        self._buffers = ReusedBuffers()
         found = os.fstat(file.fileno())
         lasting = stat.S_ISREG(found.st_mode) and not local_paths.is_made_by_kernel(local_paths.followed(lpath))
         self._states = self._look() if lasting else []
@@ -76,7 +76,7 @@ class LocalSource:
 
     @contextmanager
     def _range(self, start: int, end: int) -> Iterator[bytearray]:
-        memory = self._spare.take(end - start)
+        memory = self._buffers.take(end - start)
         if _fill(memory, partial(self._read_at, start)) < len(memory):
             raise self._changed()
         self.check_unchanged()  # no need to send what cannot be published
@@ -86,7 +86,7 @@ class LocalSource:
     def _chunks_to_the_end(self, chunk_bytes: int) -> Iterator[Chunk]:
         for number in count(1):
             size = ranges.streamed_part_bytes(number, chunk_bytes)
-            memory = self._spare.take(size)
+            memory = self._buffers.take(size)
             filled = _fill(memory, self._read_next)
             if filled or number == 1:
                 del memory[filled:]
@@ -97,7 +97,7 @@ class LocalSource:
     @contextmanager
     def _counted(self, memory: bytearray) -> Iterator[bytearray]:
         size = len(memory)
-        with self._spare.lent(memory):
+        with self._buffers.borrowed(memory):
             yield memory
         with self._lock:
             self._callback.relative_update(size)

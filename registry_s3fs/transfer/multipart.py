@@ -16,15 +16,15 @@ from weakref import WeakSet
 
 from registry_s3fs.errors import copied_nothing, uncertain
 from registry_s3fs.model import ranges
-from registry_s3fs.model.objects import PLAIN, Body, Description, ObjectInfo, Part, Pin
+from registry_s3fs.model.objects import DEFAULT_HEADERS, Body, ObjectHeaders, ObjectInfo, ObjectVersion, Part
 from registry_s3fs.s3 import ambiguous_writes
 from registry_s3fs.s3.bucket import Bucket
 from registry_s3fs.threads import background, cancellation
-from registry_s3fs.threads.pool import Pool, clean_up, first_result, leave, settle
+from registry_s3fs.threads.pool import Pool, cancel_all, cancel_and_wait, clean_up, first_result
 
 logger = logging.getLogger("registry_s3fs")
 
-Lend = Callable[[], AbstractContextManager[Body]]
+OpenBody = Callable[[], AbstractContextManager[Body]]
 """Gives bytes that stay as they are until the block ends."""
 
 MAX_BYTES_IN_MEMORY = 112 * ranges.MIB
@@ -59,7 +59,7 @@ class MultipartUpload:
         pool: Pool,
         key: str,
         *,
-        description: Description = PLAIN,
+        headers: ObjectHeaders = DEFAULT_HEADERS,
         tags: Mapping[str, str] | None = None,
         resume: tuple[str, Sequence[Part]] | None = None,
         outlives: bool = False,
@@ -75,7 +75,7 @@ class MultipartUpload:
         self._key = key
         self._pending: deque[Future[Part]] = deque()
         self._has_copies = False
-        self._description, self._tags = description, tags
+        self._headers, self._tags = headers, tags
         self._begun = datetime.now(timezone.utc)
         self._beginning: deque[Future[None]] = deque()
         """The request for the upload's id, once it is on its way."""
@@ -98,16 +98,16 @@ class MultipartUpload:
 
     def _ask_for_id(self) -> None:
         with cancellation.answer_needed():
-            self.upload_id = self._bucket.create_upload(self._key, description=self._description, tags=self._tags)
+            self.upload_id = self._bucket.create_upload(self._key, headers=self._headers, tags=self._tags)
 
-    def add(self, size: int, lend: Lend, at_once: int | None = None) -> None:
-        """Send the next part, whose `size` bytes `lend` gives when a thread is free for them.
+    def add(self, size: int, open_body: OpenBody, at_once: int | None = None) -> None:
+        """Send the next part, whose `size` bytes `open_body` gives when a thread is free for them.
 
         Waits while `at_once` parts are in flight, by default as many as memory allows. Raises the error of
         an earlier part.
         """
         self.begin()
-        self._start(at_once or most_in_flight(size), self._send, self.next_number, lend)
+        self._start(at_once or most_in_flight(size), self._send, self.next_number, open_body)
 
     def add_copy(self, source: ObjectInfo, extent: ranges.Range, at_once: int) -> None:
         """Copy a range of another object, or of this one's committed version, as the next part."""
@@ -159,11 +159,13 @@ class MultipartUpload:
         return self._bucket.upload_part_copy(self._key, self.upload_id, number, source, extent)
 
     def _read_and_send(self, number: int, source: ObjectInfo, extent: ranges.Range) -> Part:
-        data = self._bucket.get(source.key, *extent, pin=Pin(source.etag, source.version_id, source.size)).data
+        data = self._bucket.get(
+            source.key, *extent, version=ObjectVersion(source.etag, source.version_id, source.size)
+        ).data
         return self._bucket.upload_part(self._key, self.upload_id, number, data)
 
-    def _send(self, number: int, lend: Lend) -> Part:
-        with lend() as body:
+    def _send(self, number: int, open_body: OpenBody) -> Part:
+        with open_body() as body:
             return self._bucket.upload_part(self._key, self.upload_id, number, body)
 
     def _start(self, at_once: int, call: Callable[..., Part], *args: object) -> None:
@@ -172,7 +174,7 @@ class MultipartUpload:
         self._pool.submit_to(self._pending, call, *args)
         self.next_number += 1
 
-    def settle(self) -> Sequence[Part]:
+    def wait_for_parts(self) -> Sequence[Part]:
         """Wait for the parts in flight; gives all parts by number. Raises the error of any."""
         while self._pending:
             self._parts.append(first_result(self._pending))
@@ -180,7 +182,7 @@ class MultipartUpload:
 
     def complete(self, *, exclusive: bool = False) -> None:
         """Wait for the parts and publish the object; `exclusive` refuses an existing one."""
-        parts = self.settle()
+        parts = self.wait_for_parts()
         if self._has_copies and self._bucket.parameters.regionendpoint:
             self._check_stored(parts)
         try:
@@ -225,7 +227,7 @@ class MultipartUpload:
 
     def cancel(self) -> None:
         """Throw the parts away; an upload that is no more is no error."""
-        settle([*self._beginning, *self._pending])
+        cancel_and_wait([*self._beginning, *self._pending])
         self._pending.clear()
         if self.upload_id:
             with suppress(FileNotFoundError):
@@ -249,7 +251,7 @@ class MultipartUpload:
 
     def stop(self) -> None:
         """Give up the parts on their way, without waiting for them."""
-        leave(self._pending)
+        cancel_all(self._pending)
 
     def __del__(self) -> None:
         if self.is_loose():
@@ -283,30 +285,30 @@ def copy(
     pool: Pool,
     source: ObjectInfo,
     target: str,
-    description: Description | None = None,
+    headers: ObjectHeaders | None = None,
     *,
     is_earlier: bool = False,
 ) -> None:
     """Server-side copy of the version `source` tells of; in parallel parts above `multipartcopythresholdsize`.
 
     `is_earlier`: the server told of a version that stays where it is when it is copied onto its own key.
-    The copy says of itself what the source says, or another `description`, and keeps its tags.
+    The copy says of itself what the source says, or another `headers`, and keeps its tags.
     Go: ``driver.copy``; unlike there, an upload that fails is aborted.
     """
     parameters = bucket.parameters
     onto_itself = source.key == target and not is_earlier
     in_place = onto_itself and source.size > 0 and bool(parameters.regionendpoint)
     if in_place and source.size <= min(MAX_REWRITTEN_BYTES, parameters.multipartcopythresholdsize):
-        _rewrite(bucket, source, description)
+        _rewrite(bucket, source, headers)
         return
     if source.size <= parameters.multipartcopythresholdsize and not in_place:
-        bucket.copy(source, target, description)
+        bucket.copy(source, target, headers)
         return
     parts = MultipartUpload(
         bucket,
         pool,
         target,
-        description=source.description if description is None else description,
+        headers=source.headers if headers is None else headers,
         tags=_tags(bucket, source),
     )
     try:
@@ -322,14 +324,14 @@ def _tags(bucket: Bucket, source: ObjectInfo) -> Mapping[str, str] | None:
     return bucket.tags(source.key, source.version_id) if source.head.get("TagCount") else None
 
 
-def _rewrite(bucket: Bucket, source: ObjectInfo, description: Description | None) -> None:
+def _rewrite(bucket: Bucket, source: ObjectInfo, headers: ObjectHeaders | None) -> None:
     """An object onto itself through here, on stores other than AWS.
 
     Some answer a CopyObject well and store nothing, and of a copy onto itself there would be no source to go back to. A
     copy in parts, as of larger objects, is looked at before it takes the object's place.
     """
-    data = bucket.get(source.key, pin=Pin(source.etag, source.version_id, source.size)).data
-    described = dict(source.description if description is None else description)
+    data = bucket.get(source.key, version=ObjectVersion(source.etag, source.version_id, source.size)).data
+    described = dict(source.headers if headers is None else headers)
     if tags := _tags(bucket, source):
         described["Tagging"] = urlencode(tags)
     bucket.replace(source, data, described)

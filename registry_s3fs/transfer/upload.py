@@ -9,7 +9,7 @@ from itertools import chain
 from typing import NamedTuple
 
 from registry_s3fs.model import ranges
-from registry_s3fs.model.objects import PLAIN, Body, Description
+from registry_s3fs.model.objects import DEFAULT_HEADERS, Body, ObjectHeaders
 from registry_s3fs.s3.bucket import Bucket
 from registry_s3fs.threads.pool import Pool
 from registry_s3fs.transfer.multipart import MultipartUpload, most_in_flight
@@ -47,7 +47,7 @@ def upload(
     chunks: Iterable[Chunk],
     *,
     exclusive: bool = False,
-    description: Description = PLAIN,
+    headers: ObjectHeaders = DEFAULT_HEADERS,
     before_publishing: Callable[[], None] = lambda: None,
     side_by_side: int = 1,
 ) -> None:
@@ -61,13 +61,13 @@ def upload(
     if second is None:
         with first.body() as body:
             before_publishing()
-            bucket.put(key, body, exclusive=exclusive, description=description)
+            bucket.put(key, body, exclusive=exclusive, headers=headers)
         return
-    parts = MultipartUpload(bucket, pool, key, description=description)
+    parts = MultipartUpload(bucket, pool, key, headers=headers)
     try:
         for chunk in chain((first, second), rest):
             parts.add(chunk.size, chunk.body, most_in_flight(chunk.size, MAX_BYTES_IN_FLIGHT // side_by_side))
-        parts.settle()
+        parts.wait_for_parts()
         before_publishing()
         parts.complete(exclusive=exclusive)
     except BaseException:

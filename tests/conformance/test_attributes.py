@@ -72,7 +72,7 @@ def test_setxattr_changes_metadata_and_keeps_all_else(options: dict[str, Any], s
     assert (fs.getxattr("/f", "long_name"), fs.getxattr("/f", "b")) == ("3", None)
     fs.setxattr("/f", copy_kwargs={"ContentType": "text/plain"})
     head = fs.bucket.head("registry/f")
-    assert (head.size, head.description) == (
+    assert (head.size, head.headers) == (
         size,
         {"ContentType": "text/plain", "CacheControl": "no-cache", "Metadata": {"a": "1", "long-name": "3"}},
     )

@@ -11,7 +11,7 @@ import pytest
 
 from registry_s3fs import RegistryS3FileSystem
 from registry_s3fs.errors import FileExpired, RefusedParameterError
-from registry_s3fs.model.objects import Page, Part, Pin
+from registry_s3fs.model.objects import ObjectVersion, Page, Part
 from registry_s3fs.s3.bucket import Bucket
 from tests.fakes import Blank, FakeBucket, on_both
 
@@ -60,12 +60,12 @@ def test_pages_are_full_and_in_order(bucket: Any) -> None:
 @on_both
 def test_a_listed_object_is_the_one_of_its_head(bucket: Any) -> None:
     """Size, ETag, time and class; a HEAD tells more."""
-    bucket.put("k", b"abc", description={"ContentType": "text/csv", "Metadata": {"a": "1"}, "CacheControl": "no-cache"})
+    bucket.put("k", b"abc", headers={"ContentType": "text/csv", "Metadata": {"a": "1"}, "CacheControl": "no-cache"})
     (listed,) = [item for page in bucket.list("") for item in page.objects]
     head = bucket.head("k")
     assert listed == replace(head, head={})
     assert (head.size, head.etag, head.storage_class) == (3, '"900150983cd24fb0d6963f7d28e17f72"', "STANDARD")
-    assert head.description == {"ContentType": "text/csv", "Metadata": {"a": "1"}, "CacheControl": "no-cache"}
+    assert head.headers == {"ContentType": "text/csv", "Metadata": {"a": "1"}, "CacheControl": "no-cache"}
     assert [(each.key, each.size, each.version_id, each.is_latest) for each in bucket.versions("k")] == [
         ("k", 3, "null", True)
     ]
@@ -81,7 +81,7 @@ def test_ranges_give_what_is_there(bucket: Any, data: bytes, cut: tuple[int, int
     content = bucket.get("k", *cut)
     assert content.data == data[slice(*cut)]
     if content.data:
-        assert (content.size, content.pin) == (len(data), Pin(bucket.head("k").etag, size=len(data)))
+        assert (content.size, content.version) == (len(data), ObjectVersion(bucket.head("k").etag, size=len(data)))
 
 
 def changed(bucket: Any) -> Any:
@@ -107,7 +107,10 @@ Refused = tuple[type[OSError], Callable[[Any], Any]]
 REFUSED: dict[str, Refused] = {
     "head of nothing": (FileNotFoundError, lambda bucket: bucket.head("none")),
     "get of nothing": (FileNotFoundError, lambda bucket: bucket.get("none")),
-    "get of another version": (FileExpired, lambda bucket: bucket.get("k", pin=Pin(changed(bucket).etag))),
+    "get of another version": (
+        FileExpired,
+        lambda bucket: bucket.get("k", version=ObjectVersion(changed(bucket).etag)),
+    ),
     "put onto": (FileExistsError, lambda bucket: bucket.put("k", b"", exclusive=True)),
     "copy of nothing": (FileNotFoundError, lambda bucket: bucket.copy(replace(bucket.head("k"), key="none"), "c")),
     "tags of nothing": (FileNotFoundError, lambda bucket: bucket.tags("none")),
@@ -173,14 +176,14 @@ def test_the_fake_has_the_limits_of_s3(bucket: Any, name: str) -> None:
 @on_both
 def test_a_copy_keeps_or_replaces_what_the_source_says(bucket: Any) -> None:
     """Headers and tags; onto itself the bytes stay."""
-    bucket.put("k", b"abc", description={"ContentType": "text/csv", "Metadata": {"a": "1"}})
+    bucket.put("k", b"abc", headers={"ContentType": "text/csv", "Metadata": {"a": "1"}})
     bucket.put_tags("k", {"t": "1"})
     bucket.copy(bucket.head("k"), "kept")
     bucket.copy(bucket.head("k"), "said", {"ContentType": "text/plain"})
     bucket.copy(bucket.head("k"), "k")
     for key in ("k", "kept"):
-        assert bucket.head(key).description == {"ContentType": "text/csv", "Metadata": {"a": "1"}}
-    assert bucket.head("said").description == {"ContentType": "text/plain", "Metadata": {}}
+        assert bucket.head(key).headers == {"ContentType": "text/csv", "Metadata": {"a": "1"}}
+    assert bucket.head("said").headers == {"ContentType": "text/plain", "Metadata": {}}
     assert [(bucket.get(key).data, bucket.tags(key)) for key in ("k", "kept", "said")] == [(b"abc", {"t": "1"})] * 3
 
 
@@ -189,7 +192,7 @@ def test_an_upload_becomes_an_object_when_it_is_complete(bucket: Any) -> None:
     """From sent and copied parts, in any order, with its headers and tags; the ETag counts the parts."""
     bucket.put("k", bytes(6 * MIB))
     said = {"ContentType": "text/csv", "Metadata": {"a": "1"}}
-    upload_id = bucket.create_upload("u", description=said, tags={"t": "x y"})
+    upload_id = bucket.create_upload("u", headers=said, tags={"t": "x y"})
     last = bucket.upload_part("u", upload_id, 7, b"end")
     first = bucket.upload_part_copy("u", upload_id, 2, bucket.head("k"), (0, 5 * MIB))
     assert bucket.list_parts("u", upload_id) == [first, last]
@@ -198,7 +201,7 @@ def test_an_upload_becomes_an_object_when_it_is_complete(bucket: Any) -> None:
     bucket.complete_upload("u", upload_id, [last, first])
     assert bucket.get("u").data == bytes(5 * MIB) + b"end"
     assert bucket.head("u").etag.endswith('-2"')
-    assert (bucket.head("u").description, bucket.tags("u")) == (said, {"t": "x y"})
+    assert (bucket.head("u").headers, bucket.tags("u")) == (said, {"t": "x y"})
     assert list(bucket.list_uploads("")) == []
 
 

@@ -51,7 +51,7 @@ def test_what_an_object_says_of_itself_may_change_with_an_append(fs: RegistryS3F
         file.write(b"2")
     with fs.open("/a", "ab", Metadata={"k": "w"}) as file:
         file.write(b"3")
-    found = fs.bucket.head(fs.bucket.space.key("/a")).description
+    found = fs.bucket.head(fs.bucket.space.key("/a")).headers
     assert fs.cat("/a") == b"123"
     assert found == {"ContentType": "x/y", "Metadata": {"k": "w"}, "CacheControl": "no-cache"}
 

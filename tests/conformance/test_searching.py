@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from registry_s3fs import RegistryS3FileSystem
-from registry_s3fs.listing import horizon
+from registry_s3fs.listing import walk_ahead
 from tests.listening import listen
 from tests.servers import Server
 
@@ -227,7 +227,7 @@ def test_a_walk_goes_where_fsspecs_goes(
 ) -> None:
     """With little in view at a time as well as with all."""
     odd.page_keys = page_keys
-    monkeypatch.setattr(horizon, "LOOK_AHEAD_KEYS", page_keys)
+    monkeypatch.setattr(walk_ahead, "LOOK_AHEAD_KEYS", page_keys)
     assert list(odd.fs.walk(path, **options)) == list(AbstractFileSystem.walk(odd.fs, path, **options))
 
 
@@ -237,7 +237,7 @@ def test_a_walk_may_be_pruned_and_reordered(
 ) -> None:
     """As `os.walk`: what the caller leaves in `dirs` is walked, in the caller's order."""
     registry.page_keys = 3
-    monkeypatch.setattr(horizon, "LOOK_AHEAD_KEYS", look_ahead)
+    monkeypatch.setattr(walk_ahead, "LOOK_AHEAD_KEYS", look_ahead)
 
     def pruned(walk: Iterator[Any]) -> list[Any]:
         seen = []
@@ -264,8 +264,8 @@ def test_a_walk_of_few_levels_goes_the_quicker_way(
 ) -> None:
     """By one listing of all keys below, or by a request for each directory that is visited; with the same result."""
     registry.page_keys = 30
-    monkeypatch.setattr(horizon, "FULL_PAGE_KEYS", 30)
-    monkeypatch.setattr(horizon, "by_directory", lambda *args: quicker)
+    monkeypatch.setattr(walk_ahead, "FULL_PAGE_KEYS", 30)
+    monkeypatch.setattr(walk_ahead, "by_directory", lambda *args: quicker)
     path = f"{TREE}/repositories"
     expected = list(AbstractFileSystem.walk(registry.fs, path, maxdepth=2))
     assert list(registry.fs.walk(path, maxdepth=2)) == expected
@@ -278,7 +278,7 @@ def test_a_walk_of_few_levels_goes_the_quicker_way(
 def test_a_walk_that_stops_has_not_listed_everything(registry: Watched, monkeypatch: pytest.MonkeyPatch) -> None:
     """Its first directory is there after a look ahead."""
     registry.page_keys = 2
-    monkeypatch.setattr(horizon, "LOOK_AHEAD_KEYS", 4)
+    monkeypatch.setattr(walk_ahead, "LOOK_AHEAD_KEYS", 4)
     assert len(registry.during(lambda: next(registry.fs.walk(TREE)))) < 8
 
 
@@ -298,7 +298,7 @@ def test_what_cannot_be_listed_is_omitted_raised_or_told(server_bucket: Any) -> 
 def test_a_walk_goes_on_after_a_request_that_failed(registry: Watched, monkeypatch: pytest.MonkeyPatch) -> None:
     """What was not listed is asked for again, and never taken for empty."""
     registry.page_keys = 5
-    monkeypatch.setattr(horizon, "LOOK_AHEAD_KEYS", 10)
+    monkeypatch.setattr(walk_ahead, "LOOK_AHEAD_KEYS", 10)
     everything = list(registry.fs.walk("/"))
     once = iter([PermissionError(13, "denied", "/")])
     requests = itertools.count()

@@ -21,7 +21,7 @@ from fsspec.compression import available_compressions
 
 from registry_s3fs import RegistryS3FileSystem
 from registry_s3fs.threads import background
-from registry_s3fs.threads.pool import Pool, settled
+from registry_s3fs.threads.pool import Pool, finished_or_cancelled
 
 MIB = 1024 * 1024
 WAIT_S = 20
@@ -310,7 +310,7 @@ def test_a_generator_that_is_collected_waits_for_no_thread() -> None:
     begun, going_on = threading.Event(), threading.Event()
 
     def listing() -> Iterator[None]:
-        with settled([Pool(1).submit(lambda: (begun.set(), going_on.wait(2 * WAIT_S)))]):
+        with finished_or_cancelled([Pool(1).submit(lambda: (begun.set(), going_on.wait(2 * WAIT_S)))]):
             yield
 
     generators = [listing()]

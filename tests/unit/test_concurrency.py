@@ -19,7 +19,7 @@ import pytest
 from registry_s3fs import RegistryS3FileSystem
 from registry_s3fs.threads import background, cancellation
 from registry_s3fs.threads import pool as concurrency
-from registry_s3fs.threads.pool import Pool, Task, clean_up, pool, settle
+from registry_s3fs.threads.pool import Pool, Task, cancel_and_wait, clean_up, pool
 
 WAIT_S = 20
 
@@ -293,7 +293,7 @@ def receive(connection: Connection) -> bytes:
 def test_work_that_waits_for_a_server_is_given_up(interrupted: None) -> None:
     """Its connection is shut down, and the check behind it raises."""
     for task, _ in running(receive):
-        settle([task])
+        cancel_and_wait([task])
         assert isinstance(task.exception(0), cancellation.GivenUp)
 
 
@@ -311,7 +311,7 @@ def test_an_answer_that_is_needed_may_still_come(interrupted: None, monkeypatch:
         assert entered.wait(WAIT_S)
         cancellation.give_up([task])
         connection.server.sendall(b"the id")
-        settle([task])
+        cancel_and_wait([task])
         assert task.result(0) == b"the id"
 
 
@@ -323,7 +323,7 @@ def test_an_answer_that_is_needed_is_not_waited_for_for_ever(interrupted: None) 
             return receive(connection)
 
     for task, _ in running(ask):
-        settle([task])
+        cancel_and_wait([task])
         assert isinstance(task.exception(WAIT_S), cancellation.GivenUp)
 
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from registry_s3fs import RegistryS3FileSystem
 from registry_s3fs.files.read_ahead import LEAST_BYTES, RANGES_AHEAD, PrefetchCache
-from registry_s3fs.threads.pool import LeftBehindError
+from registry_s3fs.threads.pool import TaskCancelledError
 
 MIB = 1024 * 1024
 
@@ -183,6 +183,6 @@ def test_what_was_fetched_ahead_before_a_fork_is_fetched_again() -> None:
     cache = PrefetchCache(MIB, fetches, len(data), submit=late.submit)
     assert cache._fetch(0, MIB) == data[:MIB]
     for future in late.futures[1:]:
-        future.set_exception(LeftBehindError())
+        future.set_exception(TaskCancelledError())
     cache._submit = fetches.submit
     assert cache._fetch(MIB, 4 * MIB) == data[MIB:]

@@ -128,7 +128,7 @@ class FastPath:
         self._always = PAYER if requester_pays else {}
         self._sends_checksums = sends_checksums
         self._signs_payloads = signs_payloads
-        self._may_try_twice = retry.attempts_allowed(client) > 1
+        self._may_try_twice = retry.tries_allowed(client) > 1
         self._refused: Counter[str] = Counter()
         self._signed: OrderedDict[tuple[str, ...], SignedHead] = OrderedDict()
         self._lock = threading.RLock()

@@ -31,7 +31,7 @@ def client(**retries: Any) -> Any:
 )
 def test_attempts_are_those_of_the_sdks_setting(retries: dict[str, Any], allowed: int) -> None:
     """In each of its forms."""
-    assert retry.attempts_allowed(client(**retries)) == allowed
+    assert retry.tries_allowed(client(**retries)) == allowed
 
 
 ERROR = {"Error": {"Code": "SlowDown", "Message": "m"}, "ResponseMetadata": {"HTTPStatusCode": 503}}
@@ -39,7 +39,7 @@ ERROR = {"Error": {"Code": "SlowDown", "Message": "m"}, "ResponseMetadata": {"HT
 
 def test_a_call_ends_when_its_budget_is_spent() -> None:
     """boto3 counts its own attempts alone, and would go on: its exception, or S3's error, is raised instead."""
-    end = retry.limiting_attempts(client(total_max_attempts=3))
+    end = retry.limiting_tries(client(total_max_attempts=3))
     operation = client().meta.service_model.operation_model("GetObject")
     broken = ConnectionError("broken")
     retry.begin_request()

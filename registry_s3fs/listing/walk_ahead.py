@@ -7,8 +7,8 @@ from bisect import bisect_left
 from collections.abc import Iterator, Sequence
 
 from registry_s3fs.listing import directory
+from registry_s3fs.listing.children_ahead import ChildrenAhead
 from registry_s3fs.listing.directory import Info
-from registry_s3fs.listing.levels import Levels
 from registry_s3fs.listing.partition import STREAMS, OutOfOrderError
 from registry_s3fs.model.objects import ObjectInfo, Page
 from registry_s3fs.s3.bucket import Bucket
@@ -23,21 +23,21 @@ REQUEST_S = 0.0003
 """What a request costs the client, beside the wait for its answer and the reading of its keys."""
 
 
-class Horizon:
+class WalkAhead:
     """The keys below a directory between where the walk is and where its listing has got to.
 
     A walk goes on in the order of names, or leaves directories out, where the keys are in an order of
     their own (``app-2/`` before ``app/``): what lies elsewhere starts the listing anew from there.
     """
 
-    def __init__(self, bucket: Bucket, path: str, levels: int | None = None) -> None:
+    def __init__(self, bucket: Bucket, path: str, depth: int | None = None) -> None:
         """Of a walk that visits so many levels of directories, all by default."""
         self._bucket = bucket
         self._path = path
         self._top = bucket.space.prefix(path)
-        self._undecided = levels
+        self._undecided = depth
         """Whether to go by directory is not known before the first page."""
-        self._levels: Levels | None = None
+        self._by_directory: ChildrenAhead | None = None
         self._shallow_was_long = False
         self._is_ordered = True
         """Whether the server's keys have come in their order so far. (Storj's do not.)"""
@@ -63,8 +63,8 @@ class Horizon:
     def _children(self, path: str, *, shallow: bool) -> list[Info] | None:
         if self._undecided is not None:
             self._decide(self._undecided)
-        if self._levels is not None:
-            return self._levels.children(path)
+        if self._by_directory is not None:
+            return self._by_directory.children(path)
         prefix = self._bucket.space.prefix(path)
         extent = self._extent(prefix, 0 if shallow and self._shallow_was_long else LOOK_AHEAD_KEYS)
         self._shallow_was_long = shallow and extent is None
@@ -73,15 +73,15 @@ class Horizon:
         start, stop = extent
         return self._level(prefix, start, stop) if stop > start else None
 
-    def _decide(self, levels: int) -> None:
+    def _decide(self, depth: int) -> None:
         """Whether the walk goes by directory or by key, now that a first page can tell which is quicker."""
         began, worked = time.perf_counter(), time.thread_time()
         self._read()
         worked = time.thread_time() - worked
         waited = time.perf_counter() - began - worked
         is_all = len(self._keys) < FULL_PAGE_KEYS
-        if not is_all and by_directory(self._keys, self._top, levels, waited, worked):
-            self._levels = Levels(self._bucket, self._path, levels)
+        if not is_all and by_directory(self._keys, self._top, depth, waited, worked):
+            self._by_directory = ChildrenAhead(self._bucket, self._path, depth)
         self._undecided = None
 
     def _extent(self, prefix: str, look_ahead: int) -> tuple[int, int] | None:
@@ -141,7 +141,7 @@ def _behind(prefix: str) -> str:
     return prefix[:-1] + chr(ord("/") + 1) if prefix else ""
 
 
-def by_directory(keys: Sequence[str], top: str, levels: int, waited_s: float, worked_s: float) -> bool:
+def by_directory(keys: Sequence[str], top: str, depth: int, waited_s: float, worked_s: float) -> bool:
     """Whether a request for each directory of so many levels is quicker than one listing of all.
 
     That goes by its first page: the keys, how long they were waited for, and how long they took to read.
@@ -152,12 +152,12 @@ def by_directory(keys: Sequence[str], top: str, levels: int, waited_s: float, wo
     >>> by_directory(keys, "", 2, waited_s=0.03, worked_s=0.005)
     False
     """
-    visited = [_visited(key[len(top) :], levels) for key in keys]
+    visited = [_visited(key[len(top) :], depth) for key in keys]
     begun = max(1, len(set().union(*visited)) - len(visited[0]))  # on this page; those of its first key were before
     return begun * (waited_s / REQUESTS_AT_ONCE + REQUEST_S) < waited_s / STREAMS + worked_s
 
 
-def _visited(name: str, levels: int) -> set[str]:
+def _visited(name: str, depth: int) -> set[str]:
     """The directories above a key that a walk of so many levels visits."""
     parts = name.split("/")[:-1]
-    return {"/".join(parts[:level]) for level in range(1, min(len(parts) + 1, levels))}
+    return {"/".join(parts[:level]) for level in range(1, min(len(parts) + 1, depth))}

@@ -24,7 +24,7 @@ class _Level:
     at_once: int = 1
 
 
-class Levels:
+class ChildrenAhead:
     """The listings of a walk that goes no deeper than `depth` levels, the directory itself being the first."""
 
     def __init__(self, bucket: Bucket, path: str, depth: int) -> None:

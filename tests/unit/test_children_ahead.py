@@ -9,7 +9,7 @@ import pytest
 from fsspec.spec import AbstractFileSystem
 
 from registry_s3fs import RegistryS3FileSystem
-from registry_s3fs.listing import directory, horizon, levels
+from registry_s3fs.listing import children_ahead, directory, walk_ahead
 
 TEAMS, APPS, DEEP = 6, 5, 40
 
@@ -28,8 +28,8 @@ def listed(fs: RegistryS3FileSystem, monkeypatch: pytest.MonkeyPatch) -> list[st
         seen.append(path)
         return children(bucket, path)
 
-    monkeypatch.setattr(horizon, "by_directory", lambda *args: True)
-    monkeypatch.setattr(levels.directory, "children", note)
+    monkeypatch.setattr(walk_ahead, "by_directory", lambda *args: True)
+    monkeypatch.setattr(children_ahead.directory, "children", note)
     return seen
 
 
@@ -52,7 +52,7 @@ def test_only_what_is_visited_in_order_is_listed_ahead(fs: RegistryS3FileSystem,
     for _, dirs, _ in fs.walk("/r", maxdepth=3):
         dirs[:] = [name for name in dirs if name in ("team-3", "app-4")]
     assert {"/r", "/r/team-3", "/r/team-3/app-4"} <= set(listed)
-    assert len(listed) <= 1 + 2 * levels.GROWTH
+    assert len(listed) <= 1 + 2 * children_ahead.GROWTH
 
 
 def test_any_order_of_visits_is_right(fs: RegistryS3FileSystem, listed: list[str]) -> None:
@@ -73,14 +73,14 @@ def test_an_error_is_told_where_the_walk_gets_there(
     fs: RegistryS3FileSystem, listed: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Not at the directory with which it was asked for, which is walked."""
-    children = levels.directory.children
+    children = children_ahead.directory.children
 
     def denied(bucket: Any, path: str) -> Any:
         if path == "/r/team-1":
             raise PermissionError(13, "denied", path)
         return children(bucket, path)
 
-    monkeypatch.setattr(levels.directory, "children", denied)
+    monkeypatch.setattr(children_ahead.directory, "children", denied)
     errors: list[OSError] = []
     visited = [path for path, _, _ in fs.walk("/r", maxdepth=2, on_error=errors.append)]
     assert visited == ["/r", *(f"/r/team-{team}" for team in range(TEAMS) if team != 1)]
