@@ -5,8 +5,8 @@ PIP = -m pip --disable-pip-version-check install -q
 # Where dependencies differ: all but what runs on other servers, the long runs of the state machine, and what is the same
 # with any of them: local files, and which keys a request names.
 TESTS_OF_DEPENDENCIES = registry_s3fs tests/unit tests/conformance \
-	--ignore=tests/conformance/driver --ignore=tests/conformance/test_model.py --ignore=tests/conformance/test_whole.py \
-	--ignore=tests/conformance/test_reach.py --ignore=tests/unit/test_local_source.py --ignore=tests/unit/test_scale.py
+	--ignore=tests/conformance/driver --ignore=tests/conformance/test_state_machine.py --ignore=tests/conformance/test_publish_atomicity.py \
+	--ignore=tests/conformance/test_key_isolation.py --ignore=tests/unit/transfer/test_local_source.py --ignore=tests/unit/filesystem/test_scale.py
 
 # Half of the time is a server's, so two processes take little more than half as long as one; each has servers of its own.
 PYTEST = -m pytest -n 2 --dist loadfile

@@ -18,7 +18,7 @@ from botocore.config import Config
 from benchmarks import certificates, data
 from benchmarks.certificates import Certificate
 from benchmarks.peers.base import Access
-from tests import servers
+from testbed import servers
 
 BUCKET = "bench"
 THREADS = 32

@@ -11,7 +11,7 @@ import pandas as pd
 
 from demo import images
 from registry_s3fs.model import registry_layout
-from tests import servers
+from testbed import servers
 
 BUCKET = "demo"
 URL = f"registrys3://{BUCKET}"

@@ -14,9 +14,9 @@ from hypothesis import settings
 
 from registry_s3fs import RegistryS3FileSystem
 from registry_s3fs.s3 import client
-from tests import servers
+from testbed import servers
+from testbed.servers import Server
 from tests.fakes import FakeBucket, Store
-from tests.servers import Server
 
 _numbers = itertools.count()
 

@@ -14,14 +14,14 @@ from fsspec.dircache import DirCache
 from registry_s3fs.config.parameters import DriverParameters
 from registry_s3fs.threads import fork
 
-_lock = fork.Lock()
+_guard = fork.Guard()
 _caches: WeakValueDictionary[tuple[Any, ...], DirCache] = WeakValueDictionary()
 
 
 def shared(parameters: DriverParameters, cache: DirCache) -> DirCache:
     """Return the cache of all filesystems with these parameters, which may be this new one."""
     key = parameters, cache.listings_expiry_time, cache.max_paths
-    with _lock:
+    with _guard.lock:
         found: DirCache = _caches.setdefault(key, cache)
     return found
 
@@ -31,7 +31,7 @@ def forget(parameters: DriverParameters, path: str) -> None:
     of the path, of what is below it, and of its parents."""
     if not _caches:
         return
-    with _lock:
+    with _guard.lock:
         caches = [cache for key, cache in list(_caches.items()) if key[0] == parameters]
     below = path.rstrip("/") + "/"
     for cache in caches:

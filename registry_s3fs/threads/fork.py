@@ -8,33 +8,24 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Callable
-from contextlib import suppress
 from typing import TypeVar
 from weakref import WeakSet
 
 Call = TypeVar("Call", bound=Callable[[], object])
 
 _calls: list[Callable[[], object]] = []
-_locks: WeakSet[Lock] = WeakSet()
+_guards: WeakSet[Guard] = WeakSet()
 
 
-class Lock:
-    """A reentrant lock, which a forked child has anew."""
+class Guard:
+    """Holds a reentrant lock, ``with guard.lock: ...``, which a forked child has anew.
+
+    The lock itself is entered, not the guard: Ctrl-C can come between two lines of Python, and would leave it held.
+    """
 
     def __init__(self) -> None:
-        self._lock = threading.RLock()
-        _locks.add(self)
-
-    def __enter__(self) -> None:
-        self._lock.acquire()
-
-    def __exit__(self, *exc_info: object) -> None:
-        with suppress(RuntimeError):  # it was taken before a fork, in the thread that lives on
-            self._lock.release()
-
-    def renew(self) -> None:
-        """Forget whoever holds it."""
-        self._lock = threading.RLock()
+        self.lock = threading.RLock()
+        _guards.add(self)
 
 
 def in_child(call: Call) -> Call:
@@ -47,8 +38,8 @@ def in_child(call: Call) -> Call:
 
 
 def _begin_child() -> None:
-    for lock in list(_locks):
-        lock.renew()
+    for guard in list(_guards):
+        guard.lock = threading.RLock()
     for call in _calls:
         call()
 

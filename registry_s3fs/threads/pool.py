@@ -354,12 +354,12 @@ _unfinished: WeakSet[Task[Any]] = WeakSet()
 _pools_made: WeakSet[Pool] = WeakSet()
 _pools: dict[int, Pool] = {}
 _coordinators = Pool(COORDINATORS, coordinates=True)
-_lock = fork.Lock()
+_guard = fork.Guard()
 
 
 def pool(threads: int) -> Pool:
     """The process's pool of this many threads, started at its first use."""
-    with _lock:
+    with _guard.lock:
         if threads not in _pools:
             _pools[threads] = Pool(threads)
         return _pools[threads]

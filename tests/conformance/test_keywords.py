@@ -11,8 +11,8 @@ import boto3
 import pytest
 
 from registry_s3fs import RegistryS3FileSystem
+from testbed.servers import Server
 from tests.fakes import on_both
-from tests.servers import Server
 
 CALLS: dict[str, Callable[..., Any]] = {
     "info": lambda fs, **more: fs.info("/a", **more),

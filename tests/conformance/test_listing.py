@@ -14,8 +14,8 @@ from registry_s3fs import RegistryS3FileSystem
 from registry_s3fs.listing import directory
 from registry_s3fs.listing.partition import STREAMS, Plan
 from registry_s3fs.s3 import list_xml
+from testbed.servers import Server
 from tests.listening import listen
-from tests.servers import Server
 
 SHAPE = botocore.session.Session().get_service_model("s3").operation_model("ListObjectsV2").output_shape
 

@@ -123,7 +123,7 @@ def test_a_forked_child_waits_for_no_lock_of_its_parent(fs: RegistryS3FileSystem
             file.write(bytes(11 * MIB))
         return fs.cat(names) == dict.fromkeys(names, b"x") and few.submit(len, names).result() == 8
 
-    with held_elsewhere(few._lock, pool._lock, background._background.starting):
+    with held_elsewhere(few._lock, pool._guard.lock, background._background.starting):
         assert in_child(works)
     assert fs.info("/new")["size"] == 11 * MIB
 

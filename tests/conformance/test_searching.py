@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 
 from registry_s3fs import RegistryS3FileSystem
 from registry_s3fs.listing import walk_ahead
+from testbed.servers import Server
 from tests.listening import listen
-from tests.servers import Server
 
 TREE = "/docker/registry/v2"
 TAGS = f"{TREE}/repositories/**/_manifests/tags/*/current/link"

@@ -21,8 +21,8 @@ import pytest
 
 from registry_s3fs import RegistryS3FileSystem, StorageDriver, errors, redaction
 from registry_s3fs.model import registry_layout
+from testbed.servers import Server
 from tests.scripted import Answer, Handler, object_of, refusal, scripted, signatures, text_of
-from tests.servers import Server
 
 MIB = 1024 * 1024
 SECRET = "SecretThatNobodyShouldSee/0123456789+="

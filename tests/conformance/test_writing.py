@@ -17,9 +17,9 @@ from registry_s3fs import RegistryS3FileSystem
 from registry_s3fs.files import write_file
 from registry_s3fs.files.write_file import State
 from registry_s3fs.threads import background
-from tests import servers
+from testbed import servers
+from testbed.servers import Server
 from tests.fakes import on_both
-from tests.servers import Server
 
 MIB = 1024 * 1024
 

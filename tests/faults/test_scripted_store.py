@@ -19,7 +19,7 @@ from testbed import certificates
 from testbed.messages import Answer, Close, Pause, Reset, Silence
 from testbed.scripted_server import ScriptedServer
 from testbed.scripted_store import ScriptedStore
-from tests.servers import Server
+from testbed.servers import Server
 
 MIB = 1024 * 1024
 KEYS = {"a b": b"1", "d/x": b"22", "d/y/z": b"333", "e+ü&<": b"4444", "f": b""}

@@ -10,8 +10,8 @@ import pytest
 
 from demo import images
 from registry_s3fs import RegistryS3FileSystem
-from tests import servers
-from tests.servers import Registry, Server
+from testbed import servers
+from testbed.servers import Registry, Server
 
 ROOT = "/some/prefix"
 MIB = 1024 * 1024

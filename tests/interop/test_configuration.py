@@ -13,8 +13,8 @@ import pytest
 
 from registry_s3fs import RegistryS3FileSystem
 from registry_s3fs.model import registry_layout
-from tests import servers
-from tests.servers import Server
+from testbed import servers
+from testbed.servers import Server
 
 Block = dict[str, Any]
 

@@ -19,9 +19,9 @@ import pytest
 from demo import images
 from registry_s3fs import FileInfo, StorageDriver
 from registry_s3fs.model import registry_layout
-from tests import servers
+from testbed import servers
+from testbed.servers import Registry
 from tests.interop.conftest import PUSHED, ROOT, Running
-from tests.servers import Registry
 
 MIB = 1024 * 1024
 REPOSITORY = "team/app"

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from registry_s3fs import RegistryS3FileSystem
+from testbed.servers import Server
 from tests.listening import listen
-from tests.servers import Server
 
 _numbers = itertools.count()
 

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from registry_s3fs import RegistryS3FileSystem
+from testbed.servers import Server
 from tests.fakes import on_both
-from tests.servers import Server
 
 MIB = 1024 * 1024
 ODD = (

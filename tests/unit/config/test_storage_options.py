@@ -63,7 +63,7 @@ def test_a_notebook_shows_a_table_without_secrets() -> None:
 
 def test_each_row_of_the_clients_page_has_its_test() -> None:
     """At least 24 rows, each of which names one that is there."""
-    here = Path(__file__).parents[2]
+    here = Path(__file__).parents[3]
     named = [
         line.rsplit("`", 2)[1] for line in (here / "docs" / "clients.md").read_text().splitlines() if "::test_" in line
     ]

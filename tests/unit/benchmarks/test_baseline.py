@@ -20,7 +20,7 @@ from benchmarks.profiles import QUICK
 from benchmarks.runner import Bench
 from benchmarks.workloads import BY_NAME, Case
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 SIZES = QUICK.sizes
 PYPROJECT = """
 [build-system]

@@ -13,7 +13,7 @@ import pytest
 
 from registry_s3fs import RegistryS3FileSystem
 from registry_s3fs.errors import BucketNotFoundError
-from tests.servers import Server
+from testbed.servers import Server
 
 MIB = 1024 * 1024
 

@@ -22,8 +22,9 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from registry_s3fs import RegistryS3FileSystem, StorageDriver
-from tests import calls, servers
-from tests.servers import Server
+from testbed import servers
+from testbed.servers import Server
+from tests import calls
 
 BUCKET, ROOT = "reach", "reg/"
 OTHERS = {BUCKET: ("secret", "reg", "registry2/secret", "reg2/d/f", "d/f"), "other": ("reg/d/f", "secret")}

@@ -14,7 +14,7 @@ from benchmarks.peers import OURS, baseline_name
 from benchmarks.results import Record, Results
 from registry_s3fs.model import registry_layout
 
-PAGE = Path(__file__).parents[2] / "docs" / "performance.md"
+PAGE = Path(__file__).parents[3] / "docs" / "performance.md"
 
 
 def measured(*records: Record, profile: str = "lan") -> Results:

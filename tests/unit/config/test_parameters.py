@@ -239,7 +239,7 @@ def test_parameters_are_frozen_hashable_equal_and_pickle() -> None:
 
 def test_the_docs_page_has_a_row_for_each_parameter_with_its_default() -> None:
     """docs/parameters.md and the dataclass name the same parameters, in the same order, with the same defaults."""
-    page = (HERE.parents[1] / "docs" / "parameters.md").read_text()
+    page = (HERE.parents[2] / "docs" / "parameters.md").read_text()
     rows = re.findall(r"^\| `(\w+)` \| (.+?) \|", page, re.MULTILINE)
     expected = [(row.name, _documented_default(row.name, row.default)) for row in fields(DriverParameters)]
     assert rows == expected
