@@ -1,1 +1,1 @@
-"""What knows S3's wire."""
+"""The package of everything that knows S3's requests and responses."""

@@ -1,4 +1,7 @@
-"""Whether a write was done whose answer was lost: what the error, and the object that is there, can tell. Pure."""
+"""Tests of whether a write was carried out although its response was lost.
+
+The error can tell, and so can the object that is there. The module does no I/O.
+"""
 
 from __future__ import annotations
 
@@ -11,17 +14,18 @@ from registry_s3fs.errors import InvalidResponseError
 from registry_s3fs.model.objects import Body, ObjectInfo, Part
 
 CLOCKS_DIFFER = timedelta(minutes=15)
-"""At most, between a client and S3 (its RequestTimeTooSkewed)."""
+"""The clocks of a client and of S3 differ by this at most (S3's RequestTimeTooSkewed)."""
 
 _MD5 = re.compile(r'"[0-9a-f]{32}"')
 _MD5_OF_PARTS = re.compile(r'"[0-9a-f]{32}-[0-9]+"')
 
 
 def is_in_doubt(error: BaseException) -> bool:
-    """Whether the request that failed may have been carried out: an answer was lost, or the server failed.
+    """Return whether the request that failed may have been carried out.
 
-    An answer that is none of S3's tells nothing. A refusal of the first try is no doubt. One of a later try may be the
-    answer to what an earlier one has done.
+    It may where a response was lost or where the server failed. A response that is not S3's proves nothing, so the
+    request is in doubt. A refusal of the first attempt leaves no doubt. A refusal of a later attempt may be the
+    response to what an earlier attempt has done.
     """
     if isinstance(error, InvalidResponseError):
         return True
@@ -34,7 +38,7 @@ def is_in_doubt(error: BaseException) -> bool:
 
 
 def etag(body: Body) -> str:
-    """The ETag of an object stored whole, where ETags are MD5s.
+    """Return the ETag that an object stored whole has on a server whose ETags are MD5s.
 
     >>> etag(b"")
     '"d41d8cd98f00b204e9800998ecf8427e"'
@@ -43,7 +47,9 @@ def etag(body: Body) -> str:
 
 
 def etag_of_parts(parts: Sequence[Part]) -> str:
-    """The ETag of an object stored in these parts, where ETags are MD5s; else "".
+    """Return the ETag that an object stored in these parts has on a server whose ETags are MD5s.
+
+    The result is "" where an ETag of the parts is not an MD5.
 
     >>> etag_of_parts([Part(1, etag(b""), 0)])
     '"59adb24ef3cdbe0297f05b395827453f-1"'
@@ -57,10 +63,10 @@ def etag_of_parts(parts: Sequence[Part]) -> str:
 
 
 def is_ours(found: ObjectInfo, size: int, expected_etag: str) -> bool | None:
-    """Whether an object is the one that should have been written; None where its size and ETag do not tell.
+    """Return whether an object is the one that should have been written.
 
-    ETags are MD5s on AWS unless objects are encrypted with KMS, and on some other stores
-    (https://docs.aws.amazon.com/AmazonS3/latest/API/API_Object.html).
+    The result is None where the size and the ETag do not tell. ETags are MD5s on AWS unless objects are encrypted with
+    KMS. They are MD5s on some other stores, too (https://docs.aws.amazon.com/AmazonS3/latest/API/API_Object.html).
     """
     if found.size != size:
         return False
@@ -72,5 +78,5 @@ def is_ours(found: ObjectInfo, size: int, expected_etag: str) -> bool | None:
 
 
 def is_as_new(found: ObjectInfo, begun: datetime) -> bool:
-    """Whether an object may have been written since, by the server's clock."""
+    """Return whether an object may have been written since `begun`, by the server's clock."""
     return found.last_modified >= begun.astimezone(timezone.utc) - CLOCKS_DIFFER

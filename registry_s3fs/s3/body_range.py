@@ -1,4 +1,7 @@
-"""Which bytes of an object the body of an answer holds. Pure."""
+"""Functions that tell which bytes of an object the body of a response holds.
+
+The module does no I/O.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +14,10 @@ from registry_s3fs.s3.responses import Answer, Asked, count, status
 
 
 class BodyRange(NamedTuple):
-    """Which bytes of an object a body holds; `size` is the whole object's, None where the answer does not tell."""
+    """The byte range of an object that a body holds, and the size of the whole object.
+
+    `size` is None where the response does not tell it.
+    """
 
     start: int
     end: int
@@ -22,8 +28,10 @@ _CONTENT_RANGE = re.compile(r"\s*bytes[ =]\s*(\d{1,20})\s*-\s*(\d{1,20})\s*/\s*(
 
 
 def body_range(answer: Answer, start: int, end: int | None, known_size: int | None, asked: Asked) -> BodyRange:
-    """Which bytes the answer to a GetObject holds, of the range that was asked for: from `start` up to `end` (None: to
-    the object's end), or the last ``-start``. Servers may answer a range with status 200.
+    """Return which bytes the response to a GetObject holds.
+
+    The byte range that was requested goes from `start` up to `end`. It goes to the object's end where `end` is None. A
+    negative `start` requests the last ``-start`` bytes. Servers may send a byte range with status 200.
 
     >>> asked = Asked("GetObject", "/a")
     >>> body_range({"ContentRange": "bytes 2-5/9"}, 2, 6, None, asked)
@@ -34,7 +42,8 @@ def body_range(answer: Answer, start: int, end: int | None, known_size: int | No
 'bytes 0-3/9', where bytes=2-5 was asked for; a proxy, gateway or cache may have given it: '/a'
 
     Raises:
-        InvalidResponseError: the body holds other bytes, or it cannot be told which, or the object has another size.
+        InvalidResponseError: The body holds other bytes, or it cannot be told which bytes it holds, or the object has
+            another size.
     """
     length = count(answer, "ContentLength", asked) if answer.get("ContentLength") is not None else None
     said = answer.get("ContentRange")
@@ -54,7 +63,10 @@ def body_range(answer: Answer, start: int, end: int | None, known_size: int | No
 
 
 def size_of_refused(error: Any) -> int | None:
-    """An object's size, where the refusal of a range past its end tells it: in a header, or in S3's document."""
+    """Return an object's size, where the refusal of a byte range past its end tells it.
+
+    The size stands in a header or in S3's document. The result is None where it stands in neither.
+    """
     response = getattr(error, "response", None) or {}
     headers = response.get("ResponseMetadata", {}).get("HTTPHeaders", {})
     told = re.fullmatch(r"bytes \*/(\d{1,20})", headers.get("content-range", ""), re.IGNORECASE)
@@ -78,7 +90,10 @@ def _by_content_range(said: Any, start: int, end: int | None, known_size: int | 
 def _without_content_range(
     length: int | None, start: int, end: int | None, known_size: int | None, asked: Asked
 ) -> BodyRange:
-    """The whole object, if it is that: the bytes of a range would not tell where they belong."""
+    """Return the whole object as the byte range, if the body is the whole object.
+
+    Without a Content-Range, the bytes of a byte range would not tell where they belong.
+    """
     if length is None:
         raise asked.refused("it has no ContentLength")
     if start > 0 or length > -start > 0:

@@ -1,4 +1,7 @@
-"""What botocore has no public way to ask of a client. Where the private one is gone, the answer is the safe one."""
+"""Functions that read from a client what botocore has no public way to ask for.
+
+Where the private attribute is gone, the result is the safe one.
+"""
 
 from __future__ import annotations
 
@@ -23,9 +26,10 @@ OWN = ("botocore", "boto3", "registry_s3fs")
 
 
 class Listeners:
-    """Whether anyone but the SDK and this package listens to a client's calls, or stands around them.
+    """A test of whether foreign code listens to a client's calls or wraps them.
 
-    It is asked at each request, since handlers can be registered, and methods wrapped, at any time.
+    Foreign code is anything but the SDK and this package. The test is made at each request, since handlers can be
+    registered, and methods wrapped, at any time.
     """
 
     def __init__(self, client: Any) -> None:
@@ -34,7 +38,7 @@ class Listeners:
         self._found = True
 
     def are_foreign(self) -> bool:
-        """Return True where there is any, or where that cannot be told."""
+        """Return True where foreign code listens or wraps, or where that cannot be told."""
         import botocore.endpoint
 
         wrapped = (type(self._client)._make_api_call, botocore.endpoint.Endpoint.make_request)
@@ -54,7 +58,10 @@ class Listeners:
 
 
 def _is_botocores_own(function: Any) -> bool:
-    """Tracers put a function of theirs into its place. (botocore's own has a wrapper of botocore's.)"""
+    """Return whether a function is botocore's own.
+
+    Tracers put a function of theirs into its place. botocore's own function has a wrapper that is botocore's, too.
+    """
     return type(function) is FunctionType and function.__code__.co_filename.startswith(_botocore_folder())
 
 
@@ -66,28 +73,36 @@ def _botocore_folder() -> str:
 
 
 def registrations(session: Any) -> tuple[object, ...]:
-    """What is another object when the handlers that a session hands to its next client may be others."""
+    """Return a tuple that changes when a session may hand other handlers to its next client.
+
+    Its objects are compared by identity, its numbers by value.
+    """
     emitter = session and getattr(session.events, "_emitter", None)
     return session, getattr(emitter, "_lookup_cache", None), len(_builtin_handlers())
 
 
 @cache
 def _builtin_handlers() -> list[Any]:
-    """The list that mocks of botocore append theirs to."""
+    """Return the list to which mocks of botocore append their handlers."""
     import botocore.handlers
 
     return botocore.handlers.BUILTIN_HANDLERS
 
 
 class _Captured(BaseException):
-    """Ends a call of boto3 when its request is ready; no error that boto3 would try again after."""
+    """An exception that ends a call of boto3 when its request is ready.
+
+    It is not an error after which boto3 would try again.
+    """
 
 
 def signed_head_object(client: Any, bucket: str, key: str) -> Any:
-    """Return boto3's HeadObject request, signed (an `AWSPreparedRequest`), which is not sent; None where it got away.
+    """Return boto3's HeadObject request, signed but not sent.
+
+    The request is an `AWSPreparedRequest`. The result is None where it could not be captured.
 
     Raises:
-        botocore's errors, where it cannot be made.
+        Exception: botocore's own error, where the request cannot be made.
     """
     here = threading.get_ident()
     found: list[Any] = []
@@ -108,7 +123,7 @@ def signed_head_object(client: Any, bucket: str, key: str) -> Any:
 
 
 def connects_plainly(client: Any) -> bool:
-    """Whether the client goes to its endpoint directly, without a proxy or a certificate of its own."""
+    """Return whether the client connects to its endpoint directly, without a proxy or a client certificate."""
     try:
         session = client._endpoint.http_session
         _ = session._verify  # for `tls_context`
@@ -119,8 +134,10 @@ def connects_plainly(client: Any) -> bool:
 
 
 def check_connections(client: Any, watch: Callable[[Any], None]) -> None:
-    """Have the client believe of an answer only what `strict_http` does, and tell `watch` of each connection, a
-    `http.client.HTTPConnection`, before each request over it."""
+    """Have the client accept only the responses that `strict_http` accepts.
+
+    `watch` is called with each connection, a `http.client.HTTPConnection`, before each request over it.
+    """
     try:
         pools = client._endpoint.http_session._pool_classes_by_scheme
         for scheme, pool in list(pools.items()):
@@ -131,7 +148,7 @@ def check_connections(client: Any, watch: Callable[[Any], None]) -> None:
 
 
 def tls_context(client: Any) -> ssl.SSLContext:
-    """A context that trusts whom the client trusts."""
+    """Return a TLS context that trusts whom the client trusts."""
     from botocore.httpsession import get_cert_path
 
     verify = client._endpoint.http_session._verify
@@ -145,12 +162,18 @@ def tls_context(client: Any) -> ssl.SSLContext:
 
 
 def credentials(client: Any) -> Any:
-    """The client's credentials, which refresh themselves; None where there are none, or where they are not found."""
+    """Return the client's credentials, which refresh themselves.
+
+    The result is None where there are none, or where they are not found.
+    """
     return credentials_of(getattr(client, "_request_signer", None))
 
 
 def credentials_of(request_signer: Any) -> Any:
-    """The same of what signs a client's requests."""
+    """Return the credentials of the object that signs a client's requests.
+
+    The result is None where there are none, or where they are not found.
+    """
     return getattr(request_signer, "_credentials", None)
 
 

@@ -1,4 +1,7 @@
-"""Where boto3's exceptions become this package's: nothing of the SDK's leaves but its exception, as the cause."""
+"""The boundary at which boto3's exceptions become this package's exceptions.
+
+Only the SDK's exception passes it, as the cause.
+"""
 
 from __future__ import annotations
 
@@ -10,10 +13,10 @@ from registry_s3fs.redaction import chain
 
 
 class translated:  # noqa: N801  # used as a function
-    """Run a block with boto3's exceptions replaced as `translate` does, the cause kept.
+    """A context manager that replaces boto3's exceptions as `translate` does, and keeps them as the cause.
 
-    Whatever leaves the block, `KeyboardInterrupt` too, leaves it without the SDK's frames: their locals hold signed
-    requests, and what reports exceptions records locals.
+    Every exception that leaves the block, `KeyboardInterrupt` too, leaves it without the SDK's frames. The locals of
+    these frames hold signed requests, and tools that report exceptions record locals.
     """
 
     def __init__(self, path: str, *, precondition: type[OSError] = FileExistsError) -> None:
@@ -40,6 +43,9 @@ class translated:  # noqa: N801  # used as a function
 
 
 def forget_frames(error: BaseException, handled: BaseException | None) -> None:
-    """Take the frames from an exception and from those that led to it, but for what the caller was handling."""
+    """Take the frames from an exception and from those that led to it.
+
+    The exception that the caller was handling, and those that led to it, keep theirs.
+    """
     for each in chain(error, until=handled):
         each.__traceback__ = None

@@ -1,4 +1,7 @@
-"""One method for each S3 operation used: keys in, `records` out. Every request of the package is sent here."""
+"""The class with one method for each S3 operation that is used.
+
+The methods take keys and return the types of `model.objects`. Every request of the package is sent from here.
+"""
 
 from __future__ import annotations
 
@@ -11,10 +14,16 @@ __all__ = ["MAX_DELETE_KEYS", "Bucket"]
 
 
 class Bucket(Reads):
-    """The operations on one bucket under one rootdirectory. Raises what `errors` describes; threads may share it."""
+    """The operations on one bucket under one rootdirectory.
+
+    They raise what `errors` describes. Threads may share an instance.
+    """
 
     def presign(self, key: str, operation: str, seconds: int, **request: Any) -> str:
-        """A URL that anyone may use for so long; made without a request."""
+        """Return a URL that anyone may use for so many seconds.
+
+        The URL is made without a request.
+        """
         with self._translated(key):
             client = self._s3.presigning_client
             known = client.meta.method_to_api_mapping.get(operation)  # of others botocore says that they are none

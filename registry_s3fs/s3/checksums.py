@@ -1,4 +1,4 @@
-"""What any object is compared with: the checksum of all its bytes that S3 keeps beside it.
+"""The checksum of all bytes of an object, which S3 keeps beside it, and the comparison with it.
 
 https://docs.aws.amazon.com/AmazonS3/latest/userguide/checking-object-integrity.html
 """
@@ -42,19 +42,20 @@ _ALGORITHMS: dict[str, Callable[[], Hash]] = {
     "SHA256": hashlib.sha256,
 }
 _BY_AWSCRT = {"CRC64NVME": ("crc64nvme", 8), "CRC32C": ("crc32c", 4)}
-"""Algorithm -> function of `awscrt.checksums`, as for boto3, and size in bytes."""
+"""The keys are algorithms, the values are functions of `awscrt.checksums`, as for boto3, and sizes in bytes."""
 
 FIELDS = {f"Checksum{algorithm}": algorithm for algorithm in (*_ALGORITHMS, *_BY_AWSCRT)}
-"""boto3's name in an answer -> algorithm."""
+"""The keys are boto3's names of response fields, the values are algorithms."""
 
 
 def stored(answer: Mapping[str, Any]) -> Checksum | None:
-    """The checksum that an answer about a whole object names; None where there is none that can be computed here.
+    r"""Return the checksum that a response about a whole object names.
 
-    One that is made of the checksums of parts says nothing of the bytes, if one does not know where these ended.
+    The result is None where there is none that can be computed here. A checksum that is made of the checksums of parts
+    says nothing of the bytes unless one knows where the parts ended.
 
     >>> stored({"ChecksumCRC32": "NSRBwg==", "ChecksumType": "FULL_OBJECT"})
-    Checksum(algorithm='CRC32', value=b'5$A\\xc2')
+    Checksum(algorithm='CRC32', value=b'5$A\xc2')
     >>> stored({"ChecksumCRC32": "NSRBwg==-2"}), stored({"ChecksumSHA1": "NSRBwg==", "ChecksumType": "COMPOSITE"})
     (None, None)
     >>> stored({"ChecksumCRC32": "NSRBwg==", "ETag": '"900150983cd24fb0d6963f7d28e17f72-2"'})
@@ -74,7 +75,10 @@ def stored(answer: Mapping[str, Any]) -> Checksum | None:
 
 
 def check(path: str, checksum: Checksum | None) -> Check | None:
-    """What compares the bytes read from a path with a checksum, if there is one. It raises `errors.damaged`."""
+    """Return an object that compares the bytes read from a path with a checksum.
+
+    The result is None where there is no checksum, or no way to compute it. The comparison raises `errors.damaged`.
+    """
     begin = checksum and _begin(checksum.algorithm)
     if checksum is None or begin is None:
         return None
@@ -99,7 +103,7 @@ def _begin(algorithm: str) -> Callable[[], Hash] | None:
 
 
 def crc32(data: bytes | bytearray | memoryview) -> str:
-    """As the field ChecksumCRC32 of a request.
+    """Return the value of the request field ChecksumCRC32.
 
     >>> crc32(b"abc")
     'NSRBwg=='

@@ -1,4 +1,4 @@
-"""From `DriverParameters` to a boto3 client and the fields of each request."""
+"""The way from `DriverParameters` to a boto3 client and to the fields of each request."""
 
 from __future__ import annotations
 
@@ -25,9 +25,13 @@ from registry_s3fs.threads import cancellation, fork
 CONNECT_TIMEOUT_S = 5
 READ_TIMEOUT_S = 30
 MOST_CLIENTS = 64
-"""Kept at a time; where filesystems use more, the one that was made first is let go, and made anew when it is used."""
+"""This many clients are kept at a time.
+
+Where filesystems use more, the client that was given to a user longest ago is released. It is made anew when it is used
+again.
+"""
 WHEN_SUPPORTED = "when_supported"
-"""Of the SDK's settings of checksums: more than S3 demands."""
+"""This value of the SDK's checksum settings asks for more than S3 demands."""
 
 
 class S3Client:
@@ -42,10 +46,13 @@ class S3Client:
         self._lock = threading.RLock()
 
     def prepared(self) -> S3Client:
-        """Return it with its client made, and made anew where what users have registered on their session is other.
+        """Return this object with its client made.
+
+        The client is made anew where users have registered something else on their session.
 
         Raises:
-            RefusedParameterError: through `errors.translated`, where boto3 refuses a parameter such as `profile`.
+            RefusedParameterError: boto3 refuses a parameter such as `profile`. The error comes through
+                `errors.translated`.
         """
         found = _registrations(self.parameters)
         if not _are_same(found, self._registrations):
@@ -57,10 +64,10 @@ class S3Client:
 
     @property
     def fast_path(self) -> FastPath:
-        """The fast path beside the client.
+        """Return the fast path beside the client.
 
         Raises:
-            botocore's errors, where there are no credentials.
+            Exception: botocore's own error, where there are no credentials.
         """
         found = self._fast_path
         if found is None:
@@ -70,8 +77,11 @@ class S3Client:
 
     @property
     def presigning_client(self) -> Any:
-        """The client that signs URLs: this one, or, with `redirectendpoint`, one that puts that in the place of scheme
-        and host (Go: ``redirectEndpoint``)."""
+        """Return the client that signs URLs.
+
+        It is the client itself. With `redirectendpoint` it is a client that puts that in the place of scheme and host
+        (Go: ``redirectEndpoint``). Where the requester pays, it is a client whose URLs say so.
+        """
         redirect, pays = self.parameters.redirectendpoint, self.parameters.requester_pays
         if not redirect and not pays:
             return self.client
@@ -83,23 +93,32 @@ class S3Client:
 
     @property
     def compares_checksums(self) -> bool:
-        """Whether S3 is asked for the checksums of what is read: the SDK's ``response_checksum_validation``. (A store
-        that takes only signatures of version 2 has none.)"""
+        """Return whether S3 is asked for the checksums of what is read.
+
+        The SDK's ``response_checksum_validation`` says so. A store that takes only signatures of version 2 has no
+        checksums.
+        """
         return self.parameters.v4auth and self.client.meta.config.response_checksum_validation == WHEN_SUPPORTED
 
 
 class Clients:
-    """The clients of this process. They live as long as a filesystem uses them; threads may share it."""
+    """The clients of this process.
+
+    A client lives as long as a filesystem uses it. Threads may share an instance.
+    """
 
     def __init__(self) -> None:
         self._by_parameters: WeakValueDictionary[DriverParameters, S3Client] = WeakValueDictionary()
         self._users: dict[DriverParameters, WeakSet[ClientUser]] = {}
-        """By what was used last. (An OrderedDict whose keys hash in Python does not bear a finaliser that comes
-        meanwhile: its list may become a ring.)"""
+        """The clients' users are kept in the order in which a user was last given the client.
+
+        An OrderedDict whose keys hash in Python does not bear a finaliser that comes meanwhile: its list may become a
+        ring.
+        """
         self._lock = threading.RLock()  # a finaliser may come while it is held, and ask for a client, too
 
     def of(self, user: ClientUser) -> S3Client:
-        """Give a user its client, which it keeps alive, and return it."""
+        """Give a user its client, which the user keeps alive, and return the client."""
         parameters = user.parameters
         with self._lock:
             found = self._by_parameters.get(parameters)
@@ -114,7 +133,7 @@ class Clients:
         return found
 
     def _let_go(self) -> None:
-        """Of clients that are many, take those that were made first away from their users."""
+        """Take the clients beyond `MOST_CLIENTS` away from their users, those given out longest ago."""
         for parameters, users in list(self._users.items()):
             if not users:
                 self._users.pop(parameters, None)
@@ -123,7 +142,7 @@ class Clients:
                 user.s3_client = None
 
     def forget(self) -> None:
-        """Begin anew: a forked child must not write to its parent's sockets."""
+        """Begin anew, because a forked child must not write to its parent's sockets."""
         for users in self._users.values():
             for user in list(users):
                 user.s3_client = None
@@ -131,7 +150,7 @@ class Clients:
 
 
 class ClientUser(Protocol):
-    """Whoever has a client: a bucket."""
+    """A user of a client, which is a bucket."""
 
     parameters: DriverParameters
     s3_client: S3Client | None
@@ -151,7 +170,7 @@ def _registrations(parameters: DriverParameters) -> tuple[object, ...]:
 
 
 def _are_same(some: tuple[object, ...], others: tuple[object, ...]) -> bool:
-    """Objects by their identity, numbers by their value."""
+    """Return whether two tuples are the same: objects by their identity, numbers by their value."""
     pairs = list(zip(some, others, strict=False))
     return len(some) == len(others) and all(one is other or (type(one) is int and one == other) for one, other in pairs)
 
@@ -191,7 +210,7 @@ def s3_client(parameters: DriverParameters) -> Any:
     """Return a new boto3 client for these parameters.
 
     Raises:
-        botocore's errors, where it refuses a parameter such as `profile`.
+        Exception: botocore's own error, where it refuses a parameter such as `profile`.
     """
     from botocore.config import Config
 
@@ -236,14 +255,20 @@ def _session(profile: str) -> Any:
 
 @cache
 def _loader(data_path: str | None) -> Any:
-    """The SDK's own data, read once: nine tenths of the time, and 12 MiB, of every further client."""
+    """Return the loader of the SDK's own data, which is read once.
+
+    The data takes nine tenths of the time, and 12 MiB, of every further client.
+    """
     from botocore.loaders import create_loader
 
     return create_loader(data_path)
 
 
 def config_options(parameters: DriverParameters) -> dict[str, Any]:
-    """Keyword arguments of `botocore.config.Config`; `config_kwargs` has the last word."""
+    """Return the keyword arguments of `botocore.config.Config`.
+
+    `config_kwargs` has precedence over all others.
+    """
     extra = dict(parameters.config_kwargs)
     s3 = {
         "addressing_style": "path" if parameters.forcepathstyle else "virtual",
@@ -291,7 +316,7 @@ def check_config(parameters: DriverParameters) -> None:
 
 
 def signature_version(parameters: DriverParameters) -> Any:
-    """botocore's name for how requests are signed: ``s3v4``, ``s3`` (version 2), or UNSIGNED."""
+    """Return botocore's name for how requests are signed: ``s3v4``, ``s3`` (version 2), or UNSIGNED."""
     if parameters.anon:
         from botocore import UNSIGNED
 
@@ -300,7 +325,7 @@ def signature_version(parameters: DriverParameters) -> Any:
 
 
 def object_fields(parameters: DriverParameters) -> dict[str, str]:
-    """Request fields of every call that creates an object: put, multipart create, copy.
+    """Return the request fields of every call that creates an object: put, multipart create, copy.
 
     Go: ``getEncryptionMode``, ``getSSEKMSKeyID``, ``getACL``, ``getStorageClass``.
     """

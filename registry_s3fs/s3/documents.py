@@ -1,7 +1,9 @@
-"""Which XML document an answer of S3 holds, looked at before botocore's parser, which takes any. Pure.
+"""Functions that tell which XML document a response of S3 holds.
 
-An HTML page, an empty body or another operation's document all parse to a result without fields, which is also
-what some true answers parse to (DeleteObjects' in quiet mode). The document's root tells them apart.
+They look at the document before botocore's parser, which takes any document. The module does no I/O.
+
+An HTML page, an empty body and another operation's document all parse to a result without fields. Some true responses
+parse to that, too, such as that of DeleteObjects in quiet mode. The document's root tells them apart.
 """
 
 from __future__ import annotations
@@ -25,12 +27,18 @@ ROOTS = {
     "CompleteMultipartUpload": "CompleteMultipartUploadResult",
     "GetObjectTagging": "Tagging",
 }
-"""Operation -> root of the document that a success has (https://docs.aws.amazon.com/AmazonS3/latest/API/API_Operations.html)."""
+"""The keys are operations, the values are the roots of the documents that their successes have.
+
+https://docs.aws.amazon.com/AmazonS3/latest/API/API_Operations.html
+"""
 FOREIGN_ROOTS = frozenset(("", "html", "ListAllMyBucketsResult", *ROOTS.values()))
-"""What an answer is that has one of these in place of its own. Of any other its fields are looked at: some stores have
-names of their own (rclone's ``InitiateMultipartUpload``, moto's ``ListPartsResponse``)."""
+"""A response with one of these roots in place of its own is foreign.
+
+The fields of a response with any other root are looked at, since some stores have names of their own (rclone's
+``InitiateMultipartUpload``, moto's ``ListPartsResponse``).
+"""
 WITHOUT_DOCUMENT = ("PutObject", "UploadPart", "DeleteObject", "AbortMultipartUpload", "PutObjectTagging")
-"""Operations whose success has no body."""
+"""The success of these operations has no body."""
 
 SINGLE = frozenset(
     (
@@ -39,22 +47,28 @@ SINGLE = frozenset(
         *("NextUploadIdMarker", "NextVersionIdMarker", "Prefix", "Value", "Bucket", "Location", "Code", "Message"),
     )
 )
-"""Elements that are read: each holds a text alone, and stands once below the one that it is in."""
+"""These elements are read. Each holds a text alone, and stands once below the element that it is in."""
 
 MAX_ERROR_BYTES = MIB
-"""Of the body of an error."""
+"""The body of an error is no longer than this."""
 MAX_DOCUMENT_BYTES = 16 * MIB
-"""Of a listing: 1,000 keys of 1,024 bytes each, percent-encoded, and as many fields as S3 knows, take a fifth."""
+"""The document of a listing is no longer than this.
+
+1,000 keys of 1,024 bytes each, percent-encoded, and as many fields as S3 knows, take a fifth of it.
+"""
 
 DOCUMENT = "Document"
-"""Field of an answer: the root of its document, which is the operation's."""
+"""This field of a response holds the root of its document, which is the operation's."""
 FOREIGN = "ForeignDocument"
-"""Field of an answer: what it holds in place of S3's document, or where S3 sends none."""
+"""This field of a response says what it holds in place of S3's document, or where S3 sends none."""
 
 _BEFORE_ROOT = rb"(?:<\?(?:(?!\?>).)*\?>|<!--(?:(?!-->).)*-->|<!(?!--)[^>]*>|\s)*"
 _ROOT = re.compile(rb"(?:\xef\xbb\xbf)?" + _BEFORE_ROOT + rb"<(?:[\w.-]+:)?([A-Za-z][\w.-]*)", re.DOTALL)
 _LOOKED_AT_BYTES = 4096
-"""A root comes after a declaration at most; CompleteMultipartUpload and CopyObject may put white space before it."""
+"""The root is looked for in this many bytes.
+
+A root comes after a declaration at most. CompleteMultipartUpload and CopyObject may put white space before it.
+"""
 
 
 TEXT = "a text"
@@ -65,15 +79,17 @@ SUCCESSES = {
     "AbortMultipartUpload": (200, 204),
     "PutObjectTagging": (200, 204),
 }
-"""Operation -> statuses of a success, where it is not 200 alone."""
+"""The keys are operations, the values are the statuses of a success, where these are not 200 alone."""
 OPERATIONS = (*ROOTS, *WITHOUT_DOCUMENT, "GetObject", "HeadObject")
-"""Those whose answers are looked at."""
+"""The responses to these operations are looked at."""
 
 
 def root(body: bytes) -> str:
-    """The name of a document's root without its namespace; "" where the bytes begin no document.
+    r"""Return the name of a document's root without its namespace.
 
-    >>> root(b'<?xml version="1.0"?>\\n  <s3:DeleteResult/>'), root(b"<!DOCTYPE html><html>"), root(b"yes"), root(b" ")
+    The result is "" where the bytes begin no document.
+
+    >>> root(b'<?xml version="1.0"?>\n  <s3:DeleteResult/>'), root(b"<!DOCTYPE html><html>"), root(b"yes"), root(b" ")
     ('DeleteResult', 'html', '', '')
     """
     found = _ROOT.match(body.lstrip()[:_LOOKED_AT_BYTES])
@@ -86,10 +102,10 @@ def check(
     customized_response_dict: dict[str, Any],
     **event: Any,
 ) -> None:
-    """Handler of botocore's event ``before-parse``: tell in the answer which document it holds.
+    """Note in the response which document it holds, as a handler of botocore's event ``before-parse``.
 
-    A foreign one is taken out of the body, so that botocore does not take it for a failure that another try may mend.
-    An ``<Error>`` is left to botocore, which knows what to do about one that comes with status 200.
+    A foreign document is taken out of the body, so that botocore does not take it for a failure that another attempt
+    may mend. An ``<Error>`` is left to botocore, which knows what to do about one that comes with status 200.
     """
     operation, body, status = operation_model.name, response_dict["body"], response_dict["status_code"]
     if not 200 <= status < 300:
@@ -120,8 +136,11 @@ def check_elements(
     customized_response_dict: dict[str, Any],
     **event: Any,
 ) -> None:
-    """Handler of the same event, after `check`: botocore makes lists of elements that come twice, and objects of those
-    that hold others, where it has a text otherwise. Of an error, the status is left then."""
+    """Take a document with odd elements out of the response, as a handler of the same event, after `check`.
+
+    botocore makes a list of an element that comes twice, and an object of an element that holds others, where it makes
+    a text otherwise. Only the status of an error remains then.
+    """
     body = response_dict["body"]
     found = oddity(body) if isinstance(body, bytes) else ""
     if not found:
@@ -133,7 +152,9 @@ def check_elements(
 
 
 def oddity(body: bytes) -> str:
-    """Return what no document of S3's has in a body; "" of one that is well, or is no document at all.
+    """Return what a body has that no document of S3's has.
+
+    The result is "" where the document has nothing of that kind, or where the body is no document at all.
 
     >>> oddity(b"<Error><Code>A</Code><Code>B</Code></Error>"), oddity(b"<Error><Code><x/></Code></Error>")
     ('with <Code> twice', 'with an element in <Code>')

@@ -1,4 +1,4 @@
-"""What is added to boto3's requests and looked at in its answers, by the events of its client."""
+"""The handlers of a boto3 client's events, which add to its requests and look at its responses."""
 
 from __future__ import annotations
 
@@ -15,7 +15,10 @@ from registry_s3fs.s3.fast_path.fields import PAYER
 
 
 def register(client: Any, region: str, *, is_aws: bool, requester_pays: bool) -> None:
-    """Register the handlers of a client; `region` is the one that its requests are signed for."""
+    """Register the handlers of a client.
+
+    `region` is the one that the client's requests are signed for.
+    """
     events = client.meta.events
     # Wildcards come before botocore's own handler, which parses each body once more to look for an <Error>.
     for operation in documents.OPERATIONS:
@@ -36,7 +39,7 @@ def register(client: Any, region: str, *, is_aws: bool, requester_pays: bool) ->
 
 
 def know_credentials(request_signer: Any, **event: Any) -> None:
-    """Handler of ``before-sign``: the secrets that a request is signed with are masked wherever they are told."""
+    """Have the secrets that a request is signed with masked in every message, as a handler of ``before-sign``."""
     credentials = botocore_private.credentials_of(request_signer)
     if credentials is not None:
         found = credentials.get_frozen_credentials()
@@ -44,13 +47,15 @@ def know_credentials(request_signer: Any, **event: Any) -> None:
 
 
 def pay(params: dict[str, Any], **event: Any) -> None:
-    """Handler of ``before-call``: the requester pays."""
+    """Add the header by which the requester pays, as a handler of ``before-call``."""
     params["headers"].update(PAYER)
 
 
 def change_presigned(client: Any, endpoint: str, *, requester_pays: bool) -> None:
-    """Have a client sign URLs for another scheme and host than it would ask, and with the word of who pays in them: the
-    header of that would be for each user of the URL to send."""
+    """Have a client sign URLs for another scheme and host than its own.
+
+    The URLs also say who pays, since the header that says so would be for each user of the URL to send.
+    """
     scheme, host, *_ = urlsplit(endpoint)
     payer = urlencode(PAYER) if requester_pays else ""
 
@@ -66,8 +71,11 @@ _lookup = threading.local()
 
 
 def begin_lookup(**event: Any) -> None:
-    """Handler of ``before-call.s3.HeadBucket``: botocore asks it where a bucket is after a redirection, and after a
-    redirection of that, without end."""
+    """Refuse a HeadBucket within a HeadBucket, as a handler of ``before-call.s3.HeadBucket``.
+
+    botocore sends a HeadBucket after a redirection to ask where a bucket is, and another after a redirection of that,
+    without end.
+    """
     from botocore.exceptions import ClientError
 
     if getattr(_lookup, "is_on", False):
@@ -77,18 +85,27 @@ def begin_lookup(**event: Any) -> None:
 
 
 def end_lookup(**event: Any) -> None:
-    """Handler of what comes after it; and called after each request of ours, as no event comes after some errors."""
+    """Note that a HeadBucket has ended, as a handler of the events after it.
+
+    It is called after each request of this package, too, as no event comes after some errors.
+    """
     _lookup.is_on = False
 
 
 def add_content_md5(params: dict[str, Any], **event: Any) -> None:
-    """Handler of ``before-call``: older stores demand an MD5 beside or in place of the checksums of newer SDKs."""
+    """Add the header Content-MD5, as a handler of ``before-call``.
+
+    Older stores demand an MD5 beside or in place of the checksums of newer SDKs.
+    """
     digest = hashlib.md5(params["body"], usedforsecurity=False).digest()
     params["headers"]["Content-MD5"] = base64.b64encode(digest).decode()
 
 
 def _signs_for(region: str) -> Callable[..., None]:
-    """Handler of ``choose-signer`` for a region that botocore takes for no name: some stores' have dots or colons."""
+    """Return a handler of ``choose-signer`` for a region that botocore does not take for a name.
+
+    Some stores' regions have dots or colons.
+    """
 
     def sign_for(context: dict[str, Any], **event: Any) -> None:
         context.setdefault("signing", {})["region"] = region

@@ -1,10 +1,10 @@
-"""A page of ListObjectsV2, parsed several times as fast as botocore does it. Pure.
+"""A parser of a page of ListObjectsV2 that is several times as fast as botocore's.
 
-botocore interprets its service model for each element and parses times with dateutil, which is nine tenths
-of what a page of 1,000 keys costs. `fill` stands in for that through botocore's event
-``before-parse.s3.ListObjectsV2``: what it puts into `customized_response_dict` becomes part of the response,
-and with nothing left in the body botocore has nothing to parse. Everything after that, such as the decoding of
-url-encoded keys, stays botocore's; and so does every page that is not as expected.
+botocore interprets its service model for each element and parses times with dateutil, which is nine tenths of what a
+page of 1,000 keys costs. `fill` stands in for that through botocore's event ``before-parse.s3.ListObjectsV2``. What it
+puts into `customized_response_dict` becomes part of the response. With nothing left in the body, botocore has nothing
+to parse. Everything after that, such as the decoding of url-encoded keys, remains botocore's. So does every page that
+is not as expected. The module does no I/O.
 """
 
 from __future__ import annotations
@@ -23,11 +23,11 @@ _FEED_BYTES = 16384
 
 
 class _UnexpectedError(Exception):
-    """The page has something that is botocore's to judge."""
+    """An exception that says that the page has something that botocore must judge."""
 
 
 def fill(response_dict: MutableMapping[str, Any], customized_response_dict: dict[str, Any], **kwargs: Any) -> None:
-    """Handler of botocore's event: take the page out of the body, or leave an unexpected body to botocore."""
+    """Take the page out of the body, or leave an unexpected body to botocore, as a handler of botocore's event."""
     page = parse(response_dict["body"]) if response_dict["status_code"] == 200 else None
     if page is not None:
         customized_response_dict.update(page)
@@ -35,7 +35,9 @@ def fill(response_dict: MutableMapping[str, Any], customized_response_dict: dict
 
 
 def parse(body: bytes) -> dict[str, Any] | None:
-    """The page as botocore's parser would give it; None where it is not as expected.
+    """Return the page as botocore's parser would give it.
+
+    The result is None where the page is not as expected.
 
     >>> parse(b"<ListBucketResult><IsTruncated>true</IsTruncated><Prefix/></ListBucketResult>")
     {'IsTruncated': True, 'Prefix': ''}
@@ -48,7 +50,9 @@ def parse(body: bytes) -> dict[str, Any] | None:
 
 
 def decoded(page: dict[str, Any]) -> dict[str, Any]:
-    """The page with its names as they are, where they came url-encoded; as botocore decodes them.
+    """Return the page with its names decoded where they came url-encoded.
+
+    They are decoded as botocore decodes them.
 
     >>> decoded({"EncodingType": "url", "Contents": [{"Key": "a+b%2Bc"}]})["Contents"]
     [{'Key': 'a b+c'}]
@@ -62,7 +66,10 @@ def decoded(page: dict[str, Any]) -> dict[str, Any]:
 
 
 def _page(body: bytes) -> dict[str, Any]:
-    """Objects by one regular expression, where all are as S3 writes them, and what is around them by its elements."""
+    """Return the page, its objects parsed by one regular expression and what is around them by elements.
+
+    The regular expression serves where all objects are as S3 writes them. Otherwise all is parsed by elements.
+    """
     text = body.decode()
     start, end = text.find("<Contents>"), text.rfind("</Contents>") + len("</Contents>")
     objects = _objects(text[start:end].replace("&quot;", '"')) if start >= 0 and "<!" not in text else None
@@ -72,7 +79,9 @@ def _page(body: bytes) -> dict[str, Any]:
 
 
 def _objects(text: str) -> list[dict[str, Any]] | None:
-    """The objects, of which nothing but them is in the text; None where that is not so.
+    """Return the objects of a text that holds nothing but objects.
+
+    The result is None where the text holds anything else.
 
     >>> len(_objects(text := "<Contents><Key>a</Key><LastModified>2026-11-25T00:00:00.000Z</LastModified>"
     ...     '<ETag>"e"</ETag><Size>1</Size></Contents>')), _objects(text + "<Contents/>"), _objects(text + " ")
@@ -110,8 +119,10 @@ def _by_element(body: bytes) -> dict[str, Any]:
 
 
 def _children(body: bytes) -> Iterator[Element]:
-    """The elements below the root, each let go of before the next ones are made: thousands of them at a time
-    would keep Python's garbage collector busy for half as long again as parsing takes."""
+    """Yield the elements below the root, and release each before the next ones are made.
+
+    Thousands of elements at a time would keep Python's garbage collector busy for half as long again as parsing takes.
+    """
     builder = TreeBuilder()
     above = builder.start("above", {})
     parser = XMLParser(target=builder, encoding="utf-8")  # noqa: S314  # as botocore does
@@ -140,7 +151,10 @@ def _row(elements: Iterable[Element], tags: _Tags) -> dict[str, Any]:
 
 
 class _Tags(dict[str, tuple[str, Callable[[str], Any] | None]]):
-    """Tag with its namespace -> name without, and conversion; ``""`` is the name of what botocore ignores."""
+    """A mapping from a tag with its namespace to the name without it, and to the conversion of its text.
+
+    The name is ``""`` for a tag that botocore ignores.
+    """
 
     def __init__(self, fields: Fields) -> None:
         super().__init__()
@@ -164,7 +178,10 @@ def _flag(text: str) -> bool:
 
 
 def _time(text: str) -> datetime:
-    """ISO 8601 in UTC, the one form that S3's reference names; Python 3.10 does not read the ``Z``."""
+    """Return the time that a text in ISO 8601 and UTC gives.
+
+    That is the one form that S3's reference names. Python 3.10 does not read the ``Z``.
+    """
     if text[10:11] != "T" or text[-1:] != "Z":
         raise ValueError(text)
     return datetime.fromisoformat(text[:-1] + "+00:00")
@@ -194,7 +211,10 @@ _OF_PAGE: Fields = {
     **dict.fromkeys(("Name", "Prefix", "Delimiter", "EncodingType", "StartAfter"), str),
     **dict.fromkeys(("ContinuationToken", "NextContinuationToken"), str),
 }
-"""https://docs.aws.amazon.com/AmazonS3/latest/API/API_ListObjectsV2.html"""
+"""S3's reference names these fields.
+
+https://docs.aws.amazon.com/AmazonS3/latest/API/API_ListObjectsV2.html
+"""
 
 
 def _element(name: str, text: str = r"[^<\x00-\x1f\ufffe\uffff]*") -> str:
@@ -202,7 +222,7 @@ def _element(name: str, text: str = r"[^<\x00-\x1f\ufffe\uffff]*") -> str:
 
 
 def _if_there(*names: str) -> str:
-    """Elements with their tags."""
+    """Return a pattern of optional elements with their tags."""
     each = (_element(name).replace("(", "(?:") for name in names)
     return "(" + "".join(f"(?:{element})?" for element in each) + ")"
 

@@ -1,6 +1,7 @@
-"""From S3's listings, in boto3's words, to our records, and that they go on and end. Pure.
+"""Functions that turn S3's listings, in boto3's words, into this package's types, and test that a listing ends.
 
-As `responses`, of answers that have many rows and follow one another.
+Listings are responses with many rows that follow one another. `responses` does the same for other responses. The module
+does no I/O.
 """
 
 from __future__ import annotations
@@ -15,11 +16,11 @@ from registry_s3fs.model.ranges import MAX_OBJECT_BYTES, MAX_PARTS
 from registry_s3fs.s3.responses import Answer, Asked, count, is_list, is_of, text, time, utc
 
 MAX_EMPTY_PAGES = 30
-"""So many pages of a listing may follow one another without a name and with more to come."""
+"""A listing may have this many pages in a row without a name and with more to come."""
 
 
 class Listing(NamedTuple):
-    """What a listing was asked for."""
+    """The prefix, the delimiter and the first key that a listing was requested with."""
 
     prefix: str
     delimiter: str = ""
@@ -27,7 +28,7 @@ class Listing(NamedTuple):
 
 
 def listed(found: Answer, asked: Asked) -> ObjectInfo:
-    """An object of a listing."""
+    """Return an object of a listing."""
     return ObjectInfo(
         text(found, "Key", asked),
         count(found, "Size", asked),
@@ -46,9 +47,10 @@ _LISTS = (
 
 
 def page(answer: Answer, listing: Listing, asked: Asked) -> tuple[list[ObjectInfo], list[str]]:
-    """Objects and common prefixes of a page of ListObjectsV2.
+    """Return the objects and common prefixes of a page of ListObjectsV2.
 
-    All begin with the prefix asked for. Keys that S3 would have folded into a common prefix are folded here.
+    All names begin with the prefix that was requested. Keys that S3 would have folded into a common prefix are folded
+    here.
     """
     is_list(answer, asked, *_LISTS)
     contents = answer.get("Contents") or ()
@@ -80,14 +82,20 @@ def page(answer: Answer, listing: Listing, asked: Asked) -> tuple[list[ObjectInf
 
 
 def _is_truly_empty(answer: Answer, listing: Listing, asked: Asked) -> None:
-    """That a page without names, which proves nothing, does not tell of another listing."""
+    """Raise `InvalidResponseError` where a page without names tells of another listing.
+
+    A page without names proves nothing by itself.
+    """
     is_of(answer, "Prefix", listing.prefix, asked)
     if answer.get("KeyCount"):
         raise asked.refused(f"KeyCount is {answer['KeyCount']}, and it has no names")
 
 
 def _quickly(contents: Iterable[Answer], prefix: str) -> list[ObjectInfo] | None:
-    """The objects of a page where all are as S3 has them and begin with the prefix; None where one is not."""
+    """Return the objects of a page where all are as S3 has them and begin with the prefix.
+
+    The result is None where one is not.
+    """
     found = []
     try:
         for row in contents:
@@ -103,7 +111,7 @@ def _quickly(contents: Iterable[Answer], prefix: str) -> list[ObjectInfo] | None
 
 
 def check_within(rows: Iterable[Answer], field: str, prefix: str, asked: Asked) -> None:
-    """That no name of a listing lies outside the prefix asked for."""
+    """Raise `InvalidResponseError` where a name of a listing lies outside the prefix that was requested."""
     for row in rows:
         name = row.get(field)
         if not isinstance(name, str) or not name:
@@ -113,11 +121,14 @@ def check_within(rows: Iterable[Answer], field: str, prefix: str, asked: Asked) 
 
 
 NEEDED = {"Size": "size", "ETag": "etag", "LastModified": "last_modified"}
-"""What a listing tells of each object -> the same in `ObjectInfo`."""
+"""The keys are the fields that a listing has for each object, the values are the attributes of `ObjectInfo`."""
 
 
 def incomplete(answer: Answer, listing: Listing) -> list[str]:
-    """The keys of a page below its prefix of which a store does not tell all that S3 does."""
+    """Return the keys of a page for which a store does not tell all that S3 does.
+
+    Only keys below the page's prefix are returned.
+    """
     return [
         row["Key"]
         for row in answer.get("Contents") or ()
@@ -127,7 +138,10 @@ def incomplete(answer: Answer, listing: Listing) -> list[str]:
 
 
 def completed(answer: Answer, known: Mapping[str, ObjectInfo | None]) -> Answer:
-    """A page with what HEADs told of its incomplete objects; those that are no more (None) are left out."""
+    """Return a page with what HEADs told of its incomplete objects.
+
+    Objects that are no longer there (None) are left out.
+    """
     contents = []
     for row in answer.get("Contents") or ():
         if row["Key"] not in known:
@@ -138,7 +152,7 @@ def completed(answer: Answer, known: Mapping[str, ObjectInfo | None]) -> Answer:
 
 
 class Paging:
-    """That a listing of many pages goes on and ends.
+    """A test that a listing of many pages goes on and ends.
 
     >>> paging = Paging(Asked("ListParts", "/a"))
     >>> paging.following({"IsTruncated": True, "NextPartNumberMarker": 3}, "1", "NextPartNumberMarker")
@@ -148,17 +162,20 @@ class Paging:
     """
 
     def __init__(self, asked: Asked, *, always_tells: bool = False) -> None:
-        """`always_tells`: whether the server is S3 itself, which tells of each page whether another one follows."""
+        """Begin a listing of which no page has come.
+
+        `always_tells` says whether the server is S3 itself, which tells with each page whether another one follows.
+        """
         self._asked = asked
         self._always_tells = always_tells
         self._markers: set[tuple[Any, ...]] = set()
         self._firsts: set[Any] = set()
         self._empty = 0
         self._furthest: Any = None
-        """The last name so far, in the order of names."""
+        """It is the last name so far, in the order of names."""
         self._page_before: Sequence[Any] = ()
         self._out_of_order: set[int] = set()
-        """Hashes of names that came behind a later one: not all stores list in order."""
+        """It holds the hashes of names that came behind a later one, since not all stores list in order."""
 
     def check_new(self, names: Sequence[Any]) -> None:
         """Raise `InvalidResponseError` where a page has a name that an earlier one had."""
@@ -175,11 +192,13 @@ class Paging:
         self._furthest = max(self._furthest, *names)
 
     def following(self, answer: Answer, first: Any, *fields: str) -> list[Any]:
-        """Where the next page begins, by the markers in `fields`, of which the first must be there; nothing after the
-        last page. `first` is what the page begins with, None where it is empty.
+        """Return the markers of the next page, or an empty list after the last page.
+
+        The markers are taken from `fields`, of which the first must be there. `first` is what the page begins with. It
+        is None where the page is empty.
 
         Raises:
-            InvalidResponseError: the listing stands still.
+            InvalidResponseError: The listing stands still.
         """
         markers = [answer.get(field) for field in fields]
         if self._always_tells and not isinstance(answer.get("IsTruncated"), bool):
@@ -201,7 +220,7 @@ class Paging:
 
 
 def parts(answer: Answer, key: str, upload_id: str, asked: Asked) -> list[Part]:
-    """The parts of a page of ListParts."""
+    """Return the parts of a page of ListParts."""
     is_list(answer, asked, "UploadId", "Parts", "Bucket", "Key", "IsTruncated")
     is_of(answer, "Key", key, asked)
     if (answer.get("UploadId") or upload_id) != upload_id:
@@ -213,7 +232,7 @@ def parts(answer: Answer, key: str, upload_id: str, asked: Asked) -> list[Part]:
 
 
 def uploads(answer: Answer, prefix: str, asked: Asked) -> list[Upload]:
-    """The uploads of a page of ListMultipartUploads."""
+    """Return the uploads of a page of ListMultipartUploads."""
     is_list(answer, asked, "IsTruncated", "Bucket", "Prefix", "MaxUploads", "Uploads")
     rows = answer.get("Uploads") or ()
     check_within(rows, "Key", prefix, asked)
@@ -235,12 +254,12 @@ def _time_if_told(value: Any) -> datetime | None:
 
 
 def versions(answer: Answer, prefix: str, asked: Asked) -> list[ObjectInfo]:
-    """The objects of a page of ListObjectVersions; delete markers are none."""
+    """Return the objects of a page of ListObjectVersions, without its delete markers."""
     is_list(answer, asked, "IsTruncated", "Name", "Prefix", "MaxKeys", "Versions", "DeleteMarkers")
     check_within(rows_of_versions(answer), "Key", prefix, asked)
     return [listed(row, asked) for row in answer.get("Versions") or ()]
 
 
 def rows_of_versions(answer: Answer) -> list[Answer]:
-    """All that a page of ListObjectVersions names, delete markers too."""
+    """Return all rows of a page of ListObjectVersions, delete markers too."""
     return [*(answer.get("Versions") or ()), *(answer.get("DeleteMarkers") or ())]

@@ -1,4 +1,4 @@
-"""What is in a bucket: one object, the keys below a prefix, an object's versions."""
+"""The operations that look up what is in a bucket: one object, the keys below a prefix, an object's versions."""
 
 from __future__ import annotations
 
@@ -22,15 +22,17 @@ from registry_s3fs.threads.pool import pool
 
 
 class Lookups(Requests):
-    """HEADs and listings."""
+    """The HEADs and the listings of a bucket."""
 
     # One object
 
     def head(self, key: str, *, version_id: str = "", explain: bool = True, checksum: bool = False) -> ObjectInfo:
-        """HeadObject. Its 404 has no body, so with `explain` a second look tells a missing bucket.
+        """Send a HeadObject and return the object.
 
-        With `checksum`, S3's is among the fields where checksums are compared. (Of an object that KMS encrypts, that
-        takes the right to decrypt it.)
+        Its 404 has no body, so with `explain` a second request tells whether the bucket is missing.
+
+        With `checksum`, S3's checksum is among the fields where checksums are compared. For an object that KMS
+        encrypts, the request needs the right to decrypt it.
         """
         try:
             answer = self._head(key, version_id, checksum=checksum)
@@ -64,7 +66,10 @@ class Lookups(Requests):
         return answer
 
     def _with_listed(self, key: str, answer: Mapping[str, Any], version_id: str) -> dict[str, Any]:
-        """A HEAD's answer and what a listing tells of the size and time that some stores leave out of it."""
+        """Return a HEAD's response with the size and the time that a listing tells.
+
+        Some stores leave them out of the response.
+        """
         listing, asked = Listing(key), self._asked("ListObjectsV2", key)
         if self._is_aws or version_id or not answer.get("ETag"):
             return dict(answer)
@@ -75,8 +80,10 @@ class Lookups(Requests):
         return {"ContentLength": found[0].size, "LastModified": found[0].last_modified, **answer}
 
     def _why_denied(self, key: str, error: PermissionError) -> PermissionError:
-        """Return what a refusal without a body does not tell: whether it is for the access key, its signature or the
-        time."""
+        """Return the error that says what a refusal without a body does not tell.
+
+        It says whether the access key, its signature or the time was refused.
+        """
         if responses.code(error.__cause__) not in ("403", "401"):
             return error
         try:
@@ -88,7 +95,10 @@ class Lookups(Requests):
         return error
 
     def _check_bucket(self, key: str) -> None:
-        """Raise `BucketNotFoundError` where HeadBucket finds none; one that may not be asked for passes."""
+        """Raise `BucketNotFoundError` where HeadBucket finds no bucket.
+
+        A bucket that may not be asked for passes.
+        """
         try:
             self._send("head_bucket", key, {})
         except FileNotFoundError as error:
@@ -97,7 +107,7 @@ class Lookups(Requests):
             pass
 
     def look(self, key: str, error: OSError) -> ObjectInfo | None:
-        """What is there after the `error` of a write; None where nothing is."""
+        """Return the object that is there after the `error` of a write, or None where none is."""
         try:
             return self.head(key, explain=False)
         except FileNotFoundError:
@@ -108,13 +118,13 @@ class Lookups(Requests):
     # Listings
 
     def list(self, prefix: str, delimiter: str = "", limit: int = 0, start_after: str = "") -> Iterator[Page]:
-        """ListObjectsV2, page after page in the order of keys; `limit` stops after that many keys.
+        """Send ListObjectsV2 requests and yield page after page in the order of keys.
 
-        With `start_after`, only keys that come after that one, which need not exist. Every name begins with `prefix`,
-        and no common prefix comes twice.
+        `limit` ends the listing after that many keys. With `start_after`, only keys that come after that one are
+        listed. That key need not exist. Every name begins with `prefix`, and no common prefix comes twice.
 
         Raises:
-            InvalidResponseError: the server names what lies elsewhere, or its listing stands still.
+            InvalidResponseError: The server names what lies elsewhere, or its listing stands still.
         """
         listing = Listing(prefix, delimiter, start_after)
         is_any_there = limit > 0 and prefix[-1:] in ("", "/") and not start_after  # whichever comes first
@@ -124,7 +134,10 @@ class Lookups(Requests):
             yield self._in_order(listing, limit)
 
     def _in_order(self, listing: Listing, limit: int) -> Page:
-        """All that a directory bucket, whose listings have no order, has of a listing, as one page."""
+        """Return the whole listing of a directory bucket as one page.
+
+        The listings of a directory bucket have no order, so they are sorted here.
+        """
         folder = listing.prefix[: listing.prefix.rfind("/") + 1]
         pages = [_behind(page, listing.start_after) for page in self._pages(Listing(folder, listing.delimiter), 0)]
         objects = [item for page in pages for item in page.objects if item.key.startswith(listing.prefix)]
@@ -165,7 +178,7 @@ class Lookups(Requests):
         return self._send("list_objects_v2", prefix, request) if answer is None else answer
 
     def _checked(self, answer: Mapping[str, Any], listing: Listing, asked: responses.Asked) -> Page:
-        """A page, with HEADs of those objects of which a store's listing does not tell all that S3's does."""
+        """Return a page, with HEADs of the objects for which a store's listing lacks what S3's tells."""
         try:
             return Page(*listings.page(answer, listing, asked))
         except InvalidResponseError:
@@ -185,7 +198,10 @@ class Lookups(Requests):
             return None
 
     def versions(self, key: str) -> Iterator[ObjectInfo]:
-        """ListObjectVersions of one key, newest first; without delete markers."""
+        """Send ListObjectVersions requests for one key and yield its versions.
+
+        The newest version comes first. Delete markers are left out.
+        """
         asked = self._asked("ListObjectVersions", key)
         request: dict[str, Any] = {"Prefix": key}
         paging = listings.Paging(asked, always_tells=self._is_aws)
@@ -203,7 +219,10 @@ class Lookups(Requests):
 
 
 def _behind(page: Page, start_after: str) -> Page:
-    """A page without what a server should not have listed, as it comes before the key to start after."""
+    """Return a page without the names that come before the key to start after.
+
+    A server should not have listed them.
+    """
     objects = [item for item in page.objects if item.key > start_after]
     prefixes = [each for each in page.prefixes if each > start_after or start_after.startswith(each)]
     ignores = any(item.key < start_after for item in page.objects) if len(objects) < len(page.objects) else False

@@ -1,15 +1,19 @@
-"""When an answer counts as one that does not come. Pure."""
+"""The test of when a response counts as one that does not come.
+
+The module does no I/O.
+"""
 
 from __future__ import annotations
 
 LEAST_BYTES_PER_S = 128
-"""What a connection must bring over the read timeout: one that trickles would keep its caller for ever."""
+"""A connection must bring so much over the read timeout, as one that trickles would keep its caller for ever."""
 
 
 class Progress:
-    """Tells of an answer that is received whether it still comes on.
+    """A test of whether a response that is being received still makes progress.
 
-    It does not where no byte comes for `timeout_s` seconds, or fewer than `LEAST_BYTES_PER_S` a second over so long.
+    It makes none where no byte comes for `timeout_s` seconds. It makes none either where fewer than `LEAST_BYTES_PER_S`
+    bytes a second come over so long.
 
     >>> progress = Progress(30, now=0)
     >>> progress.has_stopped(now=29), progress.has_stopped(now=30)
@@ -25,12 +29,15 @@ class Progress:
     """
 
     def __init__(self, timeout_s: float | None, now: float) -> None:
-        """`timeout_s`: the read timeout; None, and nothing is ever taken for stopped."""
+        """Begin to wait for a response.
+
+        `timeout_s` is the read timeout. With None, no response ever counts as stopped.
+        """
         self._timeout = float("inf") if timeout_s is None else timeout_s
         self.begin(now)
 
     def begin(self, now: float) -> None:
-        """Begin to wait for an answer."""
+        """Begin to wait for a response."""
         self._last = self._since = now
         self._bytes = 0
 
@@ -42,7 +49,7 @@ class Progress:
             self._since, self._bytes = now, 0
 
     def has_stopped(self, now: float) -> bool:
-        """Return whether the answer does not come on."""
+        """Return whether the response makes no progress."""
         return now - self._last >= self._timeout or self._trickles(now)
 
     def _trickles(self, now: float) -> bool:

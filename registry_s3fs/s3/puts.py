@@ -1,4 +1,4 @@
-"""PutObject of small objects: one or many, by the fast path and by boto3."""
+"""The PutObject of one or many small objects, by the fast path and by boto3."""
 
 from __future__ import annotations
 
@@ -14,12 +14,18 @@ from registry_s3fs.s3.lookups import Lookups
 from registry_s3fs.threads.pool import Pool
 
 SMALL_BYTES = ranges.MIB
-"""Up to here a PUT takes the fast path: beyond, what boto3 costs more no longer counts."""
+"""A PUT of up to this many bytes takes the fast path.
+
+For a longer one, the higher cost of boto3 no longer counts.
+"""
 PUT = "PutObject"
 
 
 class Put:
-    """An object to be stored, and what became of it. `name` is the caller's."""
+    """An object to be stored, and the error that it met.
+
+    `name` is for the caller's use.
+    """
 
     def __init__(self, key: str, body: Body, headers: ObjectHeaders = DEFAULT_HEADERS, name: str = "") -> None:
         self.key, self.body, self.headers, self.name = key, body, headers, name
@@ -27,12 +33,13 @@ class Put:
 
 
 class Puts(Lookups):
-    """PutObject without conditions, which may be sent twice."""
+    """The PutObject requests without conditions, which may be sent twice."""
 
     def put_many(self, puts: Iterable[Put], pool: Pool) -> Generator[Put, None, None]:
-        """PutObject of many small objects, side by side; gives each as it ends, with its `error` if it has one.
+        """Send the PutObject requests of many small objects side by side, and yield each as it ends.
 
-        This thread drives those that take the fast path; what is left to boto3 goes to the pool.
+        A put that failed has its `error`. This thread drives the puts that take the fast path. The puts that are left
+        to boto3 go to the pool.
         """
         coming = iter(puts)
         with self._translated(""):
@@ -55,7 +62,7 @@ class Puts(Lookups):
     def _put_by_fast_path(
         self, coming: Iterator[Put], left: list[tuple[Put, Call | None]], fast_path: FastPath
     ) -> Generator[Put, None, None]:
-        """Those that it has stored; others go to `left`."""
+        """Yield the puts that the fast path has stored, and add the others to `left`."""
         at_once = self.parameters.max_concurrency
 
         def next_call() -> Call | None:

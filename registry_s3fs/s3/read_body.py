@@ -1,4 +1,4 @@
-"""A range of an object on its way into memory, over as many answers as it takes."""
+"""The state of a byte range of an object that is read into memory, over as many responses as it takes."""
 
 from __future__ import annotations
 
@@ -16,17 +16,21 @@ from registry_s3fs.s3.responses import Asked
 from registry_s3fs.threads.buffers import Memory, Sink
 
 STEP_BYTES = 256 * 1024
-"""What boto3 is asked for at a time: what is lost of a body of its own that breaks."""
+"""boto3 is asked for this many bytes at a time. At most this many are lost where a body of boto3's breaks."""
 
 
 class SizeUnknownError(InvalidResponseError):
-    """The answer does not tell how large the whole object is, which must be asked for."""
+    """An error that says that the response does not tell the size of the whole object.
+
+    The size must be asked for.
+    """
 
 
 class Read:
-    """A range of an object, and how much of it is in memory.
+    """A byte range of an object, and how much of it is in memory.
 
-    The first answer says which bytes these are, of which version and size; each further one must go on with them.
+    The first response tells which bytes these are, of which object version and size. Each further response must
+    continue them.
     """
 
     def __init__(
@@ -41,24 +45,25 @@ class Read:
         most_bytes: int | None = None,
         checksum: bool = False,
     ) -> None:
-        """Of the bytes from `start` up to `end`, or to the object's end; a negative `start` counts from there.
+        """Begin a read of the bytes from `start` up to `end`, or to the object's end where `end` is None.
 
-        `path` names the object in errors. `place` is the memory for a range that the object, whose size `version`
-        tells, is known to have; without it, memory is taken. Of an object that is asked for as a whole, `most_bytes`
-        are received. With `checksum`, S3 is asked for the whole object's, which it gives only where there is no range.
+        A negative `start` counts from the object's end. `path` names the object in errors. `place` is the buffer for a
+        byte range that the object is known to have. `version` tells the size of that object. Without `place`, memory is
+        taken. `most_bytes` limits what is received of an object that is requested as a whole. With `checksum`, S3 is
+        asked for the checksum of the whole object. S3 gives it only where there is no byte range.
         """
         self.key, self.start, self.end, self.version = key, start, end, version
         self.checksum = checksum
         self.stored: Checksum | None = None
-        """The whole object's checksum, where S3 told it."""
+        """It is the checksum of the whole object, where S3 told it."""
         self.received = 0
         self.is_past_end = False
-        """Whether the object ends before the range."""
+        """It is True where the object ends before the byte range."""
         self.error: Exception | None = None
         self.owner: Any = None
-        """Whatever who made it has put here."""
+        """The maker of the read may put anything here."""
         self.memory_for: Callable[[Read, int, int], memoryview | Sink] | None = None
-        """Gives the memory for the bytes from one place up to another, once these are known."""
+        """It gives the buffer for the bytes from one place up to another, once these are known."""
         self._asked = Asked("GetObject", path)
         self._piece = place
         self._memory: Memory | None = None
@@ -70,33 +75,43 @@ class Read:
 
     @property
     def size(self) -> int:
-        """Of the whole object, once it is known."""
+        """Return the size of the whole object, or 0 as long as it is unknown."""
         return self.version.size or 0
 
     @property
     def piece(self) -> memoryview | Sink:
-        """The memory of the range, or what takes it, once that is known."""
+        """Return the buffer of the byte range, or the sink that takes it.
+
+        The result is an empty buffer as long as none is known.
+        """
         return self._piece if self._piece is not None else memoryview(b"")
 
     @property
     def next_range(self) -> dict[str, str]:
-        """The Range field of the next request; none where the whole object is asked for."""
+        """Return the Range field of the next request.
+
+        The result is empty where the whole object is requested.
+        """
         if not self.start and not self.received and self.end is None:
             return {}
         return {"Range": ranges.header(self.start + self.received, self.end)}
 
     @property
     def next_start(self) -> int:
-        """Where the next answer must begin; negative, counted from the object's end."""
+        """Return where the next response must begin.
+
+        A negative place is counted from the object's end.
+        """
         return self.start + self.received
 
     def accept(self, answer: Mapping[str, Any]) -> memoryview | Sink:
-        """Return the memory for what an answer brings, or what takes it.
+        """Return the buffer for what a response brings, or the sink that takes it.
 
         Raises:
-            InvalidResponseError: it is another range or size than was asked for, or proves itself in none.
-            FileExpired: it is of another version.
-            SizeUnknownError: it does not tell the object's size, and nothing else has.
+            InvalidResponseError: The response has another byte range or size than was requested, or it does not prove
+                itself.
+            FileExpired: The response is of another object version.
+            SizeUnknownError: The response does not tell the object's size, and nothing else has told it.
         """
         responses.is_not_foreign(answer, self._asked)
         responses.is_of_version(answer, self.version.version_id, self._asked)
@@ -127,7 +142,10 @@ class Read:
         self._is_begun = True
 
     def receive(self, body: Any) -> None:
-        """Take the body of an accepted answer of boto3's to its end; where it breaks, what came is kept."""
+        """Receive the body of an accepted response of boto3's to its end.
+
+        Where the body breaks, the bytes that came are kept.
+        """
         with closing(body):
             while not self.is_whole:
                 data = _read(body, min(STEP_BYTES, self._length - self.received))
@@ -143,28 +161,31 @@ class Read:
 
     @property
     def is_begun(self) -> bool:
-        """Whether an answer has been accepted."""
+        """Return whether a response has been accepted."""
         return self._is_begun
 
     @property
     def is_whole(self) -> bool:
-        """Whether all of it is there."""
+        """Return whether the whole byte range is there."""
         return self.is_past_end or (self._is_begun and self.received == self._length)
 
     @property
     def _length(self) -> int:
-        """Of the range; 0 where its end is not known."""
+        """Return the length of the byte range, or 0 where its end is unknown."""
         return 0 if self.end is None else self.end - self.start
 
     def content(self) -> Content:
-        """Return the bytes, of which memory was taken. It must be whole."""
+        """Return the bytes for which memory was taken.
+
+        The read must be whole.
+        """
         self.release()
         if self._memory is None:
             return Content(b"", self.version, 0)
         return Content(self._memory.data(), self.version, self.size, self.stored)
 
     def release(self) -> None:
-        """Let go of the memory; see `bodies.Memory.view`."""
+        """Release the buffer; see `buffers.Memory.view`."""
         piece, self._piece = self._piece, None
         if isinstance(piece, memoryview) and self._memory is not None:
             piece.release()

@@ -1,4 +1,7 @@
-"""GetObject: one range or many, each taken up where it broke, by the fast path and by boto3."""
+"""The GetObject of one byte range or many, by the fast path and by boto3.
+
+Each byte range is continued where its body broke.
+"""
 
 from __future__ import annotations
 
@@ -20,33 +23,38 @@ from registry_s3fs.threads.pool import Pool
 
 GET = "GetObject"
 OUT_OF_RANGE = frozenset(("InvalidRange", "416"))
-"""What S3 says of a range that the object has nothing of."""
+"""S3 sends these codes for a byte range that begins past the object's end."""
 Due = Callable[[], "Read | None"]
-"""Gives the next read to begin; None: no other one at present, or none at all where nothing is under way."""
+"""It gives the next read to begin.
+
+None says that there is no other read at present. Where no read is under way, None says that there is none at all.
+"""
 
 
 class Reads(Uploads):
-    """Operations that give bytes of objects."""
+    """The operations that return bytes of objects."""
 
     def compares_checksums(self, key: str) -> bool:
-        """Return whether S3 is asked for the checksum of an object that is read whole: the SDK's
-        ``response_checksum_validation``."""
+        """Return whether S3 is asked for the checksum of an object that is read whole.
+
+        The SDK's ``response_checksum_validation`` says so.
+        """
         with self._translated(key):
             return self._s3.compares_checksums
 
     def get(self, key: str, start: int = 0, end: int | None = None, version: ObjectVersion = ANY) -> Content:
-        """GetObject: bytes from `start` up to `end`, or to the object's end; a negative `start` counts from there.
+        """Send a GetObject and return the bytes from `start` up to `end`, or to the object's end where `end` is None.
 
-        A range past the end gives fewer bytes or none. A body that breaks is taken up where it stopped, as long as
-        `RetryBudget` allows. With an ETag pinned, and for every byte after the first, another version of the object
-        raises `FileExpired`.
+        A negative `start` counts from the object's end. A byte range past the end gives fewer bytes or none. A body
+        that breaks is continued where it stopped, as long as `RetryBudget` allows. Another version of the object raises
+        `FileExpired`, where `version` has an ETag, and for every byte after the first.
         """
         read = Read(key, self.path(key), start, end, version)
         self.read(read)
         return read.content()
 
     def read(self, read: Read) -> None:
-        """Carry out one read, in this thread."""
+        """Carry out one read in this thread."""
         call = None
         with self._translated(read.key, FileExpired):
             fast_path = self._fast_path
@@ -60,9 +68,10 @@ class Reads(Uploads):
             raise read.error
 
     def read_many(self, due: Due, pool: Pool) -> Generator[Read, None, None]:
-        """Carry out reads, side by side, and give each as it ends, in whatever order, with its `error` if it has one.
+        """Carry out reads side by side, and yield each as it ends.
 
-        This thread drives those that take the fast path; what is left to boto3 goes to the pool.
+        They end in any order. A read that failed has its `error`. This thread drives the reads that take the fast path.
+        The reads that are left to boto3 go to the pool.
         """
         while True:
             begun = False
@@ -87,7 +96,7 @@ class Reads(Uploads):
             return self._fast_path.is_open(GET)
 
     def _read_by_fast_path(self, due: Due, left: list[tuple[Read, Call | None]]) -> Generator[Read, None, None]:
-        """The reads that it has done; those that it has not go to `left`."""
+        """Yield the reads that the fast path has done, and add the others to `left`."""
         fast_path, at_once = self._fast_path, self.parameters.max_concurrency
 
         def next_call() -> Call | None:
@@ -116,7 +125,7 @@ class Reads(Uploads):
         return call
 
     def _is_done(self, read: Read, call: Call) -> bool:
-        """Take over what the fast path has done for a read; whether nothing is left to do."""
+        """Take over what the fast path has done for a read, and return whether nothing is left to do."""
         if read.is_begun:
             read.received += call.received
         if call.answer is not None:
@@ -137,8 +146,11 @@ class Reads(Uploads):
         return True
 
     def _judged(self, read: Read, refusal: Exception) -> Exception | None:
-        """Return what a server means that says it has nothing of a range: an error, or None, where the object ends
-        before the range. Of bytes that were known to be there it cannot be that."""
+        """Return what a server means by the refusal of a byte range that it has nothing of.
+
+        The result is an error, or None where the object ends before the byte range. It is an error where the bytes were
+        known to be there.
+        """
         try:
             if not self._is_past_end(read.key, read.next_start, read.version, refusal):
                 return refusal
@@ -150,7 +162,10 @@ class Reads(Uploads):
         return None
 
     def _by_boto3(self, read: Read, call: Call | None = None) -> Read:
-        """Go on with a read where the fast path has left it. Its error is kept in it."""
+        """Continue a read where the fast path has left it.
+
+        The read keeps its error.
+        """
         try:
             if call is not None and not read.is_begun:
                 call.hand_over()
@@ -178,7 +193,10 @@ class Reads(Uploads):
                 budget.wait()
 
     def _next_answer(self, read: Read) -> Any:
-        """boto3's answer with the bytes that come next, accepted; None where the range lies past the object's end."""
+        """Return boto3's accepted response with the bytes that come next.
+
+        The result is None where the byte range lies past the object's end.
+        """
         answer = self._open(read)
         if answer is None:
             return None
@@ -195,7 +213,10 @@ class Reads(Uploads):
         return answer
 
     def _open(self, read: Read) -> Any:
-        """GetObject's answer by boto3, the body not read; None where the range lies past the object's end."""
+        """Return boto3's response to a GetObject, its body not read.
+
+        The result is None where the byte range lies past the object's end.
+        """
         key, version = read.key, read.version
         request: dict[str, Any] = {"Key": key, **version_fields(version.version_id), **read.next_range}
         if read.checksum and not read.is_begun:
@@ -220,7 +241,10 @@ class Reads(Uploads):
         return self._open(read)
 
     def _condition(self, version: ObjectVersion) -> dict[str, str]:
-        """If-Match for the version that is meant, where a condition is of use; elsewhere the answer's ETag tells."""
+        """Return If-Match for the object version that is meant, where a condition is of use.
+
+        Elsewhere the response's ETag tells the object version.
+        """
         if not version.etag or IF_MATCH in self._lacking or responses.is_weak(version.etag):
             return {}
         return {"If-Match": version.etag}
@@ -232,7 +256,7 @@ class Reads(Uploads):
         return found.size
 
     def _is_past_end(self, key: str, start: int, version: ObjectVersion, error: Exception) -> bool:
-        """Whether an object really ends before a range that a server says it has nothing of."""
+        """Return whether an object really ends before a byte range that a server refused."""
         size = size_of_refused(error.__cause__)
         if size is None:
             size = version.size if version.size is not None else self.head(key, version_id=version.version_id).size
@@ -240,7 +264,10 @@ class Reads(Uploads):
 
 
 class _Pairs(Iterator["tuple[Read, Call | None]"]):
-    """What is due, for boto3 alone. It ends where nothing is due at present, and goes on where something is again."""
+    """An iterator over the reads that are due, for boto3 alone.
+
+    It ends where no read is due at present, and it continues where one is due again.
+    """
 
     def __init__(self, due: Due) -> None:
         self._due = due

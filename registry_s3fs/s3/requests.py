@@ -1,4 +1,7 @@
-"""What the operations on a bucket share: the client, how a key is named in errors, and one way to ask boto3."""
+"""The class with what the operations on a bucket share.
+
+It holds the client, the way to name a key in errors, and the one way to send a request by boto3.
+"""
 
 from __future__ import annotations
 
@@ -18,12 +21,15 @@ from registry_s3fs.s3.fast_path.client import FastPath
 from registry_s3fs.s3.responses import Asked
 
 MISREAD = (ValueError, TypeError, KeyError, AttributeError, OverflowError, RuntimeError)
-"""What botocore's parser, and what decodes keys after it, raise of a number, time or text that is none."""
+"""botocore's parser, and what decodes keys after it, raise these for a number, time or text that is not well formed."""
 READERS = ("botocore.parsers", "botocore.handlers", "urllib3.response", "http.client")
 
 
 class Requests:
-    """Requests to one bucket under one rootdirectory. Threads may share it."""
+    """The requests to one bucket under one rootdirectory.
+
+    Threads may share an instance.
+    """
 
     def __init__(self, parameters: DriverParameters) -> None:
         self.parameters = parameters
@@ -32,11 +38,14 @@ class Requests:
         self._name = {"Bucket": parameters.bucket}
         self._new_object = object_fields(parameters)
         self._lacking: set[str] = set()
-        """What the store turned out not to support, which is not asked for again."""
+        """It holds what the store turned out not to support, which is not requested again."""
 
     @property
     def _s3(self) -> S3Client:
-        """Asked for at each call: after a fork the process has another one."""
+        """Return the client, which is asked for at each call.
+
+        After a fork the process has another one.
+        """
         return (self.s3_client or CLIENTS.of(self)).prepared()
 
     @property
@@ -49,18 +58,21 @@ class Requests:
 
     @property
     def _is_aws(self) -> bool:
-        """Whether the server is S3 itself, which does all that S3 does."""
+        """Return whether the server is S3 itself, which does all that S3 does."""
         return not self.parameters.regionendpoint
 
     def _translated(self, key: str, precondition: type[OSError] = FileExistsError) -> AbstractContextManager[None]:
         return translated(self.path(key), precondition=precondition)
 
     def path(self, key: str) -> str:
-        """How an error names a key: by its path, if one can name it."""
+        """Return the path by which an error names a key.
+
+        A key that no path can name has a slash put before it.
+        """
         return self.space.path(key) or f"/{key}"
 
     def _translation(self, key: str, error: Exception, precondition: type[OSError] = FileExistsError) -> Exception:
-        """What stands for an error of the fast path."""
+        """Return the exception that replaces an error of the fast path."""
         try:
             with self._translated(key, precondition):
                 raise error
@@ -68,7 +80,11 @@ class Requests:
             return better
 
     def _bytes(self, key: str, body: Body) -> bytes | bytearray:
-        """A body as boto3 takes it, which is no view. There may be no memory for it."""
+        """Return a body as boto3 takes it, which is no view.
+
+        Raises:
+            OSError: There is no memory for the copy of a view.
+        """
         with self._translated(key):
             return bytes(body) if isinstance(body, memoryview) else body
 
@@ -78,7 +94,10 @@ class Requests:
     def _send(
         self, operation: str, named: str, request: Mapping[str, Any], *, precondition: type[OSError] = FileExistsError
     ) -> dict[str, Any]:
-        """boto3's answer to one of its methods; an error names the key `named`."""
+        """Call one of boto3's methods and return its response.
+
+        An error names the key `named`.
+        """
         with self._translated(named, precondition):
             call = getattr(self._client, operation)
             try:
@@ -95,12 +114,12 @@ class Requests:
 
 
 def version_fields(version_id: str) -> Mapping[str, str]:
-    """The field that names a version, if one is meant."""
+    """Return the field that names an object version, or no field where `version_id` is empty."""
     return {"VersionId": version_id} if version_id else {}
 
 
 def _is_of_parser(traceback: TracebackType | None) -> bool:
-    """Whether an exception came up while an answer was read."""
+    """Return whether an exception came up while a response was read."""
     while traceback is not None:
         if traceback.tb_frame.f_globals.get("__name__") in READERS:
             return True

@@ -1,8 +1,8 @@
-"""From S3's answers, in boto3's words, to our records, each field checked. Pure.
+"""Functions that turn S3's responses, in boto3's words, into this package's types, each field checked.
 
-An answer is believed only as far as it proves itself. A field that S3 always sends and that is missing, or a value that
-S3 never sends, is an `InvalidResponseError` that names operation and field; a field that is only nice to have has a
-default.
+A response is believed only as far as it proves itself. An `InvalidResponseError` names the operation and the field
+where a field is missing that S3 always sends, or where a field has a value that S3 never sends. A field that is only
+nice to have has a default. The module does no I/O.
 """
 
 from __future__ import annotations
@@ -21,17 +21,17 @@ from registry_s3fs.s3.documents import DOCUMENT, FOREIGN, ROOTS, TEXT
 Answer = Mapping[str, Any]
 
 UNSUPPORTED = frozenset(("NotImplemented", "501", "MethodNotAllowed", "405", "UnsupportedOperation", "NotSupported"))
-"""What stores say to an operation or a header that they do not know."""
+"""Stores send these codes for an operation or a header that they do not know."""
 
 
 class Asked(NamedTuple):
-    """What an answer is to: the operation, and the registry path that an error names."""
+    """The operation that a response belongs to, and the registry path that an error names."""
 
     operation: str
     path: str
 
     def refused(self, what: str) -> InvalidResponseError:
-        """The error for an answer of which `what` is wrong."""
+        """Return the error for a response, where `what` says what is wrong with it."""
         return invalid_response(self.operation, what, self.path)
 
 
@@ -39,7 +39,7 @@ class Asked(NamedTuple):
 
 
 def text(answer: Answer, field: str, asked: Asked) -> str:
-    """A text that is not empty."""
+    """Return the text of a field, which must not be empty."""
     value = answer.get(field)
     if not isinstance(value, str) or not value:
         raise asked.refused(f"it has no {field}")
@@ -47,7 +47,7 @@ def text(answer: Answer, field: str, asked: Asked) -> str:
 
 
 def count(answer: Answer, field: str, asked: Asked, most: int = MAX_OBJECT_BYTES) -> int:
-    """A whole number from 0 to `most`."""
+    """Return the whole number of a field, which must be from 0 to `most`."""
     value = answer.get(field)
     if not isinstance(value, int) or isinstance(value, bool):
         raise asked.refused(f"it has no {field}")
@@ -57,7 +57,7 @@ def count(answer: Answer, field: str, asked: Asked, most: int = MAX_OBJECT_BYTES
 
 
 def time(answer: Answer, field: str, asked: Asked) -> datetime:
-    """A time, in UTC."""
+    """Return the time of a field, in UTC."""
     value = answer.get(field)
     if not isinstance(value, datetime):
         raise asked.refused(f"it has no {field}")
@@ -68,13 +68,13 @@ def time(answer: Answer, field: str, asked: Asked) -> datetime:
 
 
 def utc(when: datetime) -> datetime:
-    """botocore gives some times in the local zone and some in UTC.
+    """Return a time in UTC, as botocore gives some times in the local zone and some in UTC.
 
     >>> utc(datetime(1, 1, 1)).isoformat()
     '0001-01-01T00:00:00+00:00'
 
     Raises:
-        ValueError: it has an offset of a day or more.
+        ValueError: The time has an offset of a day or more.
     """
     if when.tzinfo is timezone.utc:
         return when
@@ -85,14 +85,17 @@ def utc(when: datetime) -> datetime:
 
 
 def is_document(answer: Answer, asked: Asked, *proofs: str) -> None:
-    """That the answer is the operation's document, which its root or one of the fields `proofs` shows."""
+    """Raise `InvalidResponseError` where the response is not the operation's document.
+
+    The root of the document shows it, or one of the fields `proofs`.
+    """
     is_not_foreign(answer, asked)
     if not any(field in answer for field in proofs):
         has_root(answer, asked)
 
 
 def has_root(answer: Answer, asked: Asked) -> None:
-    """That the answer is the operation's document, which its root alone shows."""
+    """Raise `InvalidResponseError` where the response is not the operation's document by its root."""
     is_not_foreign(answer, asked)
     root = ROOTS[asked.operation]
     if answer.get(DOCUMENT) != root:
@@ -100,15 +103,20 @@ def has_root(answer: Answer, asked: Asked) -> None:
 
 
 def is_list(answer: Answer, asked: Asked, *fields: str) -> None:
-    """That the answer is the operation's document, and that it tells anything: S3 sends no empty one."""
+    """Raise `InvalidResponseError` where the response is not the operation's document, or where it tells nothing.
+
+    S3 sends no empty document.
+    """
     is_document(answer, asked, *fields)
     if not any(field in answer for field in fields):
         raise asked.refused(f"its {ROOTS[asked.operation]} is empty")
 
 
 def is_of(answer: Answer, field: str, asked_for: str, asked: Asked) -> None:
-    """That what an answer tells of what it is about, if it does, is what was asked for. (A gateway may have put keys
-    below others, and XML cannot hold all keys.)"""
+    """Raise `InvalidResponseError` where a response tells that it is about something else than was requested.
+
+    A response that does not tell passes. A gateway may have put keys below others, and XML cannot hold all keys.
+    """
     told = answer.get(field)
     if not told or not asked_for.isprintable():
         return
@@ -121,27 +129,35 @@ def is_of(answer: Answer, field: str, asked_for: str, asked: Asked) -> None:
 
 
 def is_not_foreign(answer: Answer, asked: Asked) -> None:
-    """That an answer holds nothing in place of what S3 sends, such as a proxy's page."""
+    """Raise `InvalidResponseError` where a response is something other than S3 sends, such as a proxy's page."""
     if FOREIGN in answer:
         raise asked.refused(f"it is {answer[FOREIGN]}")
 
 
 def etag(answer: Answer, asked: Asked) -> str:
-    """The ETag of what was stored, by which S3 confirms a write. Words beside it that are no document do not count."""
+    """Return the ETag of what was stored, by which S3 confirms a write.
+
+    A text beside it that is no document does not count.
+    """
     if answer.get(FOREIGN) != TEXT:
         is_not_foreign(answer, asked)
     return text(answer, "ETag", asked)
 
 
 def is_of_version(answer: Answer, version_id: str, asked: Asked) -> None:
-    """That an answer is about the version that was asked for, if one was and it tells."""
+    """Raise `InvalidResponseError` where a response is about another object version than was requested.
+
+    The response passes where no object version was requested, or where it does not tell one.
+    """
     told = answer.get("VersionId")
     if version_id and told and told != version_id:
         raise asked.refused(f"it is of the version {told!r}, where {version_id!r} was asked for")
 
 
 def is_same(one: str, other: str) -> bool:
-    """Whether two ETags are of one version; a proxy that compresses what passes makes them weak.
+    """Return whether two ETags are of one object version.
+
+    A proxy that compresses what passes makes ETags weak.
 
     >>> is_same('"a"', 'W/"a"'), is_same('"a"', '"b"'), is_same('"a"', "a")
     (True, False, True)
@@ -150,23 +166,26 @@ def is_same(one: str, other: str) -> bool:
 
 
 def is_weak(one: str) -> bool:
-    """Whether no condition holds for an ETag (https://www.rfc-editor.org/rfc/rfc9110#section-8.8.3.2)."""
+    """Return whether no condition holds for an ETag (https://www.rfc-editor.org/rfc/rfc9110#section-8.8.3.2)."""
     return one.startswith("W/")
 
 
 def code(error: BaseException | None) -> str:
-    """S3's code of an error of boto3, if it has one."""
+    """Return S3's code of an error of boto3, or "" where it has none."""
     response = getattr(error, "response", None) or {}
     return str(response.get("Error", {}).get("Code", ""))
 
 
 def status(answer: Answer) -> int:
-    """The HTTP status of an answer of boto3's, or of an error's; 0 where it is not told."""
+    """Return the HTTP status of a response of boto3's, or of an error's response.
+
+    The result is 0 where it is not told.
+    """
     return int(answer.get("ResponseMetadata", {}).get("HTTPStatusCode") or 0)
 
 
 def is_unsupported(error: BaseException | None) -> bool:
-    """Whether a server says that it does not know an operation or a header, by code or status."""
+    """Return whether a server says, by code or status, that it does not know an operation or a header."""
     return code(error) in UNSUPPORTED or status(getattr(error, "response", None) or {}) == 501
 
 
@@ -174,7 +193,7 @@ def is_unsupported(error: BaseException | None) -> bool:
 
 
 def described(key: str, answer: Answer, asked: Asked) -> ObjectInfo:
-    """The object of a HeadObject.
+    """Return the object that the response to a HeadObject describes.
 
     >>> described("a", {"ETag": '"e"', "LastModified": datetime(2026, 1, 1)}, Asked("HeadObject", "/a"))
     Traceback (most recent call last):
@@ -194,7 +213,10 @@ ContentLength; a proxy, gateway or cache may have given it: '/a'
 
 
 def _is_date(text: Any) -> bool:
-    """Whether an Expires header, if there is one, holds a time; ``0`` is what many tools write."""
+    """Return whether an Expires header, if there is one, holds a time.
+
+    Many tools write ``0``.
+    """
     try:
         return text is None or bool(parsedate_to_datetime(text))
     except (ValueError, TypeError):
@@ -205,7 +227,10 @@ def _is_date(text: Any) -> bool:
 
 
 def copied(answer: Answer, result: str, asked: Asked) -> str:
-    """The ETag of a copy, which alone confirms it; `result` is the field that it is in."""
+    """Return the ETag of a copy, which alone confirms it.
+
+    `result` is the field that the ETag is in.
+    """
     has_root(answer, asked)
     told = answer.get(result)
     if not isinstance(told, Mapping):
@@ -216,7 +241,10 @@ def copied(answer: Answer, result: str, asked: Asked) -> str:
 def not_deleted(
     answer: Answer, keys: Sequence[str], asked: Asked, path_of: Callable[[str], str]
 ) -> dict[str, Exception]:
-    """The keys that a DeleteObjects in quiet mode did not delete, and why; `path_of` names a key in an error."""
+    """Return the keys that a DeleteObjects in quiet mode did not delete, each with its error.
+
+    `path_of` returns the path by which an error names a key.
+    """
     is_document(answer, asked, "Deleted", "Errors")
     wanted = set(keys)
     failed: dict[str, Exception] = {}
@@ -233,15 +261,17 @@ def not_deleted(
 
 
 def completed_etag(answer: Answer, key: str, asked: Asked) -> str:
-    """The ETag of a CompleteMultipartUpload, by which it is confirmed; "" of stores that tell none, as Ceph's. Some
-    tell another one than their HEADs."""
+    """Return the ETag of a CompleteMultipartUpload, by which it is confirmed.
+
+    The result is "" for stores that tell none, such as Ceph. Some stores tell another ETag than their HEADs do.
+    """
     has_root(answer, asked)
     is_of(answer, "Key", key, asked)
     return str(answer.get("ETag") or "")
 
 
 def tags(answer: Answer, asked: Asked) -> dict[str, str]:
-    """The tags of an object."""
+    """Return the tags of an object."""
     is_document(answer, asked, "TagSet")
     if "TagSet" not in answer:
         raise asked.refused("it has no TagSet")

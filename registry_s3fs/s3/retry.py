@@ -1,7 +1,7 @@
-"""How often a request is tried, and how long is waited between: one budget for the fast path and for boto3.
+"""The retry budget: how often a request is tried, and how long the pauses are, for the fast path and boto3 together.
 
 A request that the fast path has sent counts as one of the attempts that the SDK's setting ``retries`` allows. A read
-that breaks off within its body is taken up again, within a budget that grows with what was received.
+that breaks off within its body is continued, within a retry budget that grows with what was received.
 """
 
 from __future__ import annotations
@@ -14,17 +14,20 @@ from typing import Any
 from registry_s3fs.threads import cancellation
 
 FRUITLESS_ATTEMPTS = 4
-"""Attempts in a row that bring nothing, after which a read gives up."""
+"""A read fails after this many attempts in a row that bring nothing."""
 BYTES_PER_ATTEMPT = 256 * 1024
-"""So many received bytes earn one attempt more."""
+"""This many received bytes earn one attempt more."""
 FIRST_PAUSE_S = 0.1
 LONGEST_PAUSE_S = 2.0
 ATTEMPTS = 4
-"""Of each request by default, the first one included: a dead endpoint answers within 4 x 5 s and the pauses between."""
+"""Each request has this many attempts by default, the first one included.
+
+A dead endpoint fails within 4 x 5 s and the pauses between.
+"""
 
 
 class RetryBudget:
-    """The budget of one read.
+    """The retry budget of one read.
 
     >>> budget = RetryBudget()
     >>> [budget.allows_another(received) for received in (0, 0, 0, 0)]
@@ -45,8 +48,10 @@ class RetryBudget:
         return self._left > 0
 
     def wait(self) -> None:
-        """Pause, where the last attempt brought nothing: longer each time, and by chance, so that many readers
-        do not come back at one moment."""
+        """Pause, where the last attempt brought nothing.
+
+        The pause is longer each time. Its length is random, so that many readers do not come back at one moment.
+        """
         if self._fruitless:
             cancellation.pause(random.uniform(0, min(LONGEST_PAUSE_S, FIRST_PAUSE_S * 2**self._fruitless)))  # noqa: S311
 
@@ -56,32 +61,35 @@ class _Spent(threading.local):
 
 
 _spent = _Spent()
-"""Attempts of this thread's request that boto3 did not make."""
+"""It counts the attempts of this thread's request that boto3 did not make."""
 
 
 def begin_request() -> None:
-    """Begin a request with its whole budget."""
+    """Begin a request with its whole retry budget."""
     _spent.attempts = 0
 
 
 def spend_attempt() -> None:
-    """Count an attempt that boto3, which is about to be asked, does not know of."""
+    """Count an attempt that boto3, which is about to send the request, does not know of."""
     _spent.attempts += 1
 
 
 def pause_after_failure() -> None:
-    """Wait as boto3's standard mode does after a first attempt: up to a second, by chance."""
+    """Wait as boto3's standard mode does after a first attempt: a random time of up to a second."""
     cancellation.pause(random.uniform(0, 1))  # noqa: S311  # spreads requests, hides nothing
 
 
 def tries_allowed(client: Any) -> int:
-    """The SDK's setting, its first attempt included."""
+    """Return how many attempts the SDK's setting allows, the first one included."""
     retries = client.meta.config.retries or {}
     return int(retries.get("total_max_attempts") or (5 if retries.get("mode") == "legacy" else 3))  # botocore's own
 
 
 def limiting_tries(client: Any) -> Callable[..., None]:
-    """Return a handler of botocore's event ``needs-retry`` that ends a call whose budget the fast path has begun."""
+    """Return a handler of ``needs-retry`` that ends a call whose retry budget the fast path has begun.
+
+    ``needs-retry`` is an event of botocore's.
+    """
     allowed = tries_allowed(client)
 
     def end_when_spent(
@@ -100,13 +108,18 @@ def limiting_tries(client: Any) -> Callable[..., None]:
 
 
 DAMAGED = frozenset(("BadDigest", "XAmzContentSHA256Mismatch", "XAmzContentChecksumMismatch"))
-"""What S3 says of bytes that are not the ones that were signed (https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html)."""
+"""S3 sends these codes for bytes that are not the ones that were signed.
+
+https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html
+"""
 DAMAGED_ATTEMPTS = 4
 
 
 def repeating_damaged(client: Any) -> Callable[..., float | None]:
-    """Return a handler of botocore's event ``needs-retry`` by which what was damaged on its way is sent again, at once.
-    botocore takes it for the caller's own mistake."""
+    """Return a handler of botocore's event ``needs-retry`` that sends again, at once, what was damaged on its way.
+
+    botocore takes the damage for the caller's own mistake.
+    """
     allowed = min(DAMAGED_ATTEMPTS, tries_allowed(client))
 
     def repeat_damaged(response: Any = None, attempts: int = 1, **event: Any) -> float | None:

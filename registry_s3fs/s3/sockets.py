@@ -1,4 +1,4 @@
-"""What every connection to S3 has set, the SDK's and the fast path's."""
+"""The settings that every connection to S3 has, the SDK's and the fast path's."""
 
 from __future__ import annotations
 
@@ -14,10 +14,12 @@ except ImportError:  # Windows
 
 KEEP_ALIVE = (("TCP_KEEPIDLE", 15), ("TCP_KEEPALIVE", 15), ("TCP_KEEPINTVL", 5), ("TCP_KEEPCNT", 3))
 """After 15 s of silence the other end is asked every 5 s whether it is there, and given up after three times.
-(The second name is the first one's on macOS.)"""
+
+The second name is the first one's on macOS.
+"""
 
 MAX_IDLE_S = 20.0
-"""Longer, and a connection is not used again: what stands between may have dropped it without a word."""
+"""A connection that was idle for longer is not used again, as something between may have dropped it without a word."""
 
 
 def descriptors_allowed() -> int:
@@ -29,7 +31,7 @@ def descriptors_allowed() -> int:
 
 
 def keep_alive(sock: Any) -> None:
-    """Send what is small at once, and notice within half a minute that the other end is gone."""
+    """Have a socket send small data at once, and notice within half a minute that the other end is gone."""
     with suppress(OSError, AttributeError):  # of what is no TCP socket, or lies below a proxy's TLS
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)

@@ -1,7 +1,8 @@
-"""What http.client would believe of an answer, and boto3 with it, and must not.
+"""The connections of boto3 that refuse what http.client would wrongly believe of a response.
 
-It takes a header block that breaks off for a whole one, an interim answer for the final one (so that the next request
-on the connection gets this one's), the first of two lengths, and bodies without end. Each is a broken connection here.
+http.client takes a header block that breaks off for a whole one. It takes an interim response for the final one, so
+that the next request on the connection gets this one's response. It takes the first of two lengths, and it takes bodies
+without end. Here each of these is a broken connection.
 """
 
 from __future__ import annotations
@@ -24,22 +25,27 @@ from registry_s3fs.s3.sockets import MAX_IDLE_S, keep_alive
 _WAITING = re.compile(
     rb"(?:(?:[0-9A-Fa-f]{1,8})?[ \t\r\n]|<\?xml[^<>]{0,100}\?>)*([0-9A-Fa-f]{0,8}|<(?:\?[^<>]{0,106})?)"
 )
-"""The declaration, white space, and the sizes of its chunks: S3 sends white space now and then while it completes an
-upload or copies (https://docs.aws.amazon.com/AmazonS3/latest/API/API_CompleteMultipartUpload.html).
-What the group holds may go on with what comes next."""
+"""It matches the declaration of a document, white space, and the sizes of the document's chunks.
+
+S3 sends white space now and then while it completes an upload or copies
+(https://docs.aws.amazon.com/AmazonS3/latest/API/API_CompleteMultipartUpload.html). What comes next may continue what
+the group holds.
+"""
 MOST_WAITS = 20
-"""So many read timeouts may pass with white space."""
+"""White space may come for this many read timeouts."""
 _STATUS = re.compile(rb"HTTP/1\.[01] ([1-9])[0-9]{2}(?=[ \r\n])")
 _MOST_LINE_BYTES = 65537
-"""As http.client's."""
+"""A line has at most this many bytes, as in http.client."""
 _SINGLE = ("content-length", "content-range", "transfer-encoding", "etag")
 _HARMLESS = ("StartBoundaryNotFoundDefect", "MultipartInvariantViolationDefect", "CloseBoundaryNotFoundDefect")
-"""What the parser of e-mails, which reads the headers, says of an object whose type is multipart/..."""
+"""The parser of e-mails, which reads the headers, notes these defects of an object whose type is multipart."""
 _OF_OBJECT = re.compile(r"versionId|partNumber|response-.*|x-id")
 
 
 def asks_for_object(method: str, target: str) -> bool:
-    """Return whether a request is for an object, whose body may be of any size; others' answers are documents.
+    """Return whether a request is for an object, whose body may be of any size.
+
+    The responses to other requests are documents.
 
     >>> asks_for_object("GET", "/bucket/key?versionId=1"), asks_for_object("GET", "/bucket?list-type=2")
     (True, False)
@@ -49,27 +55,30 @@ def asks_for_object(method: str, target: str) -> bool:
 
 
 class _BrokenError(ConnectionResetError, http.client.HTTPException):
-    """An answer that is not taken: to urllib3 and boto3 the connection broke."""
+    """An error of a response that is not accepted.
+
+    To urllib3 and boto3 it says that the connection broke.
+    """
 
     def __init__(self, what: str) -> None:
         super().__init__(errno.ECONNRESET, what)
 
 
 class _Received(io.RawIOBase):
-    """What comes over a socket: it must come on, and end."""
+    """The stream of what comes over a socket, which must make progress and end."""
 
     def __init__(self, sock: Any) -> None:
         self._raw = sock.makefile("rb", buffering=0)
         self.count = 0
-        """Bytes that have come."""
+        """It is the number of bytes that have come."""
         self._timeout, self._began = sock.gettimeout(), time.monotonic()
         self._progress = Progress(self._timeout, self._began)
         self.left: int | None = MAX_DOCUMENT_BYTES
-        """Bytes that may still come; None: any number."""
+        """It is the number of bytes that may still come, or None where any number may."""
         self.may_wait = False
-        """Whether only a document's head has come, which white space may follow for long."""
+        """It is True where only a document's head has come, which white space may follow for long."""
         self._waited = b""
-        """The last of the bytes that came meanwhile, as far as what comes next may go on with them."""
+        """It holds the last of the bytes that came meanwhile, as far as what comes next may continue them."""
 
     def readable(self) -> bool:
         return True
@@ -103,11 +112,11 @@ class _Received(io.RawIOBase):
 
 
 class _Lines(io.BufferedReader):
-    """Lines that are whole: one that the end of the connection cuts off is none."""
+    """A reader of whole lines, which refuses a line that the end of the connection cuts off."""
 
     raw: _Received
     kept = b""
-    """A line that was read and is to be read again."""
+    """It is a line that was read and is to be read again."""
 
     def readline(self, size: int | None = -1, /) -> bytes:
         if self.kept:
@@ -121,7 +130,7 @@ class _Lines(io.BufferedReader):
 
 
 class _Readable:
-    """What a response needs of a socket."""
+    """The part of a socket that a response needs."""
 
     def __init__(self, lines: _Lines) -> None:
         self._lines = lines
@@ -131,15 +140,21 @@ class _Readable:
 
 
 class StrictResponse(http.client.HTTPResponse):
-    """http.client's, of whole lines, and bounded as long as it is not known to be an object."""
+    """The response of http.client, made of whole lines, and bounded as long as it is not known to be an object."""
 
     def __init__(self, sock: Any, *args: Any, lines: _Lines | None = None, **kwargs: Any) -> None:
-        """`lines` are those of an answer that has begun to come."""
+        """Begin to read a response.
+
+        `lines` are those of a response that has begun to come.
+        """
         super().__init__(_Readable(lines or _Lines(_Received(sock))), *args, **kwargs)  # type: ignore[arg-type]
 
 
 def strict(kind: Any, watch: Callable[[Any], None]) -> Any:
-    """Return a class of the SDK's connections whose answers are checked; `watch` is told of each before it is used."""
+    """Return a class of the SDK's connections whose responses are checked.
+
+    `watch` is called with each connection before it is used.
+    """
 
     class StrictConnection(kind):
         response_class: Any = StrictResponse
@@ -176,7 +191,7 @@ def strict(kind: Any, watch: Callable[[Any], None]) -> Any:
             return response
 
         def _handle_expect_response(self, message_body: Any) -> None:
-            """botocore calls this where something comes after ``Expect: 100-continue``, before the body is sent."""
+            """Read what came before the body after ``Expect: 100-continue``, when botocore calls this for it."""
             if _asks_for_body(lines := _Lines(_Received(self.sock)), may_succeed=not self._has_body):
                 self._send_message_body(message_body)
             else:
@@ -187,15 +202,20 @@ def strict(kind: Any, watch: Callable[[Any], None]) -> Any:
 
 
 def _is_stale(sock: Any, last_used: float) -> bool:
-    """Whether a connection was idle for long, or TLS has decrypted more than was asked for, which no look at the socket
-    shows."""
+    """Return whether a connection was idle for long or holds data that nobody asked for.
+
+    TLS may have decrypted more than was asked for, which no look at the socket shows.
+    """
     pending = sock.pending() if isinstance(sock, ssl.SSLSocket) else 0
     return bool(pending) or time.monotonic() - last_used > MAX_IDLE_S
 
 
 def _asks_for_body(lines: _Lines, *, may_succeed: bool) -> bool:
-    """Return whether what came before the body was sent asks for it. (Some servers ask twice.) Otherwise it is the
-    final answer, whose first line is kept to be read again. It can be a success only where there is no body."""
+    """Return whether what came before the body was sent asks for the body.
+
+    Some servers ask twice. What does not ask for the body is the final response, whose first line is kept to be read
+    again. It can be a success only where there is no body.
+    """
     taken = 0
     while not taken or lines.raw.count > taken:
         line = lines.readline(_MOST_LINE_BYTES)
@@ -213,7 +233,7 @@ def _asks_for_body(lines: _Lines, *, may_succeed: bool) -> bool:
 
 
 def _check(response: Any, *, is_for_object: bool) -> None:
-    """Refuse what `StrictResponse` cannot see in lines; bound the body."""
+    """Refuse what `StrictResponse` cannot see in lines, and bound the body."""
     if response.status < 200:
         raise _BrokenError("an interim answer came instead of the final one")
     inner = getattr(response, "_original_response", None) or response

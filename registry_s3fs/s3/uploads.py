@@ -1,4 +1,4 @@
-"""Multipart uploads, one method for each of S3's operations."""
+"""The operations on multipart uploads, one method for each of S3's operations."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from registry_s3fs.s3.writes import Writes
 
 
 class Uploads(Writes):
-    """Operations on multipart uploads."""
+    """The operations on multipart uploads."""
 
     def create_upload(
         self, key: str, *, headers: ObjectHeaders = DEFAULT_HEADERS, tags: Mapping[str, str] | None = None
     ) -> str:
-        """CreateMultipartUpload; gives the upload's id."""
+        """Send a CreateMultipartUpload and return the upload's id."""
         tagging = {"Tagging": urlencode(tags)} if tags else {}
         answer = self._send("create_multipart_upload", key, {"Key": key, **headers, **tagging, **self._new_object})
         asked = self._asked("CreateMultipartUpload", key)
@@ -27,13 +27,13 @@ class Uploads(Writes):
         return responses.text(answer, "UploadId", asked)
 
     def upload_part(self, key: str, upload_id: str, number: int, body: Body) -> Part:
-        """UploadPart."""
+        """Send an UploadPart and return the part."""
         request = {"Key": key, "UploadId": upload_id, "PartNumber": number, "Body": self._bytes(key, body)}
         answer = self._send("upload_part", key, request)
         return Part(number, responses.etag(answer, self._asked("UploadPart", key)), len(body))
 
     def upload_part_copy(self, key: str, upload_id: str, number: int, source: ObjectInfo, extent: ranges.Range) -> Part:
-        """UploadPartCopy of a range of the source's very version."""
+        """Send an UploadPartCopy of a byte range of the source's very object version, and return the part."""
         request = {
             "CopySourceRange": ranges.header(*extent), "Key": key, "UploadId": upload_id, "PartNumber": number
         }  # fmt: skip
@@ -49,7 +49,7 @@ class Uploads(Writes):
         return Part(number, etag, extent[1] - extent[0])
 
     def list_parts(self, key: str, upload_id: str) -> Sequence[Part]:
-        """ListParts, all pages: the parts by number."""
+        """Send ListParts requests for all pages, and return the parts by number."""
         asked = self._asked("ListParts", key)
         request: dict[str, Any] = {"Key": key, "UploadId": upload_id}
         paging, parts = listings.Paging(asked, always_tells=self._is_aws), list[Part]()
@@ -65,9 +65,10 @@ class Uploads(Writes):
             (request["PartNumberMarker"],) = following
 
     def list_uploads(self, prefix: str) -> Iterator[Upload]:
-        """ListMultipartUploads, all pages: the unfinished uploads of keys that begin with `prefix`, by key.
+        """Send ListMultipartUploads requests for all pages, and yield the unfinished uploads by key.
 
-        Both markers go into the next request: S3 ignores an upload id marker that has no key marker beside it.
+        The keys of the uploads begin with `prefix`. Both markers go into the next request, since S3 ignores an upload
+        id marker that has no key marker beside it.
         """
         asked = self._asked("ListMultipartUploads", prefix)
         folder = prefix[: prefix.rfind("/") + 1] if self.parameters.is_directory_bucket else prefix
@@ -100,10 +101,10 @@ class Uploads(Writes):
         exclusive: bool = False,
         has_copies: bool = False,
     ) -> None:
-        """CompleteMultipartUpload: the object appears, whole.
+        """Send a CompleteMultipartUpload, after which the object is there as a whole.
 
-        Where the answer has no ETag, and where parts are copies in a store other than AWS, whose source may go next,
-        the object's size is looked at, too.
+        The object's size is looked at, too, where the response has no ETag. In a store other than AWS, it is also
+        looked at where parts are copies, whose source may be deleted next.
         """
         listed = [{"PartNumber": part.number, "ETag": part.etag} for part in sorted(parts, key=lambda p: p.number)]
         request = {"Key": key, "UploadId": upload_id, "MultipartUpload": {"Parts": listed}}
@@ -128,6 +129,6 @@ class Uploads(Writes):
             raise stored_too_little("CompleteMultipartUpload", stored, size, self.path(key))
 
     def abort_upload(self, key: str, upload_id: str) -> None:
-        """AbortMultipartUpload; its parts are thrown away."""
+        """Send an AbortMultipartUpload, which throws the upload's parts away."""
         answer = self._send("abort_multipart_upload", key, {"Key": key, "UploadId": upload_id})
         responses.is_not_foreign(answer, self._asked("AbortMultipartUpload", key))

@@ -1,4 +1,7 @@
-"""What changes objects: put, copy, delete, tags. A write is done where the answer proves it, or a look after it."""
+"""The operations that change objects: put, copy, delete, tags.
+
+A write is done where the response proves it, or a look at the object afterwards.
+"""
 
 from __future__ import annotations
 
@@ -20,31 +23,35 @@ from registry_s3fs.s3.puts import Put, Puts
 from registry_s3fs.s3.requests import version_fields
 
 MAX_DELETE_KEYS = 1000
-"""https://docs.aws.amazon.com/AmazonS3/latest/API/API_DeleteObjects.html"""
+"""A DeleteObjects takes at most this many keys.
+
+https://docs.aws.amazon.com/AmazonS3/latest/API/API_DeleteObjects.html
+"""
 
 FAILED_CONDITION = frozenset(("PreconditionFailed", "412"))
 NO_DELETE_OBJECTS = frozenset(("NoSuchKey", "NotFound", "404", "MissingContentMD5", "MalformedPOSTRequest"))
-"""What stores may say to DeleteObjects, which to them is a POST to some key."""
+"""Stores may send these codes for DeleteObjects where they take it for a POST to some key."""
 
 IF_ABSENT, IF_MATCH, IF_COPIED = "If-None-Match", "If-Match", "x-amz-copy-source-if-match"
 REPLACING = "If-Match of a PUT"
 DELETE_OBJECTS = "DeleteObjects"
-"""What a store may lack."""
+"""A store may lack this and the four names above."""
 
 Send = Callable[[dict[str, Any]], Any]
-"""Sends a request with the fields of a condition, or without."""
+"""It sends a request with the fields of a condition, or without."""
 
 
 class Writes(Puts):
-    """Operations on whole objects."""
+    """The operations that write, copy and delete whole objects, and those on their tags."""
 
     # Put
 
     def put(self, key: str, body: Body, *, exclusive: bool = False, headers: ObjectHeaders = DEFAULT_HEADERS) -> None:
-        """PutObject; `exclusive` refuses an existing object with `FileExistsError`.
+        """Send a PutObject.
 
-        Where an answer was lost, the refusal may be of the object that was just written: its ETag tells. (Two
-        writers of the very same bytes, one of whose answers was lost, may both succeed.)
+        With `exclusive`, an existing object is refused with `FileExistsError`. Where a response was lost, the refusal
+        may be caused by the object that was just written, which its ETag tells. Two writers of the very same bytes may
+        both succeed if one of their responses was lost.
         """
         put = Put(key, body, headers)
         try:
@@ -57,9 +64,12 @@ class Writes(Puts):
                 raise
 
     def replace(self, found: ObjectInfo, body: Body, headers: ObjectHeaders) -> None:
-        """PutObject in the place of the very version that was found; `FileExpired` where there is another one.
+        """Send a PutObject that replaces the very object version that was found.
 
-        Where a store does not know the condition, a HEAD right before tells, too.
+        Where a store does not know the condition, a HEAD right before the PUT tells, too.
+
+        Raises:
+            FileExpired: There is another object version.
         """
         put = Put(found.key, body, headers)
         condition = {} if REPLACING in self._lacking or responses.is_weak(found.etag) else {"IfMatch": found.etag}
@@ -85,7 +95,7 @@ class Writes(Puts):
             self._put(put)
 
     def _is_stored(self, key: str, body: Body, error: OSError) -> bool:
-        """Whether an object is the one that a PutObject without an answer should have written."""
+        """Return whether an object is the one that a PutObject without a response should have written."""
         found = self.look(key, error)
         expected = "" if self.parameters.is_directory_bucket else ambiguous_writes.etag(body)
         ours = found is not None and ambiguous_writes.is_ours(found, len(body), expected)
@@ -98,8 +108,8 @@ class Writes(Puts):
     def _if_absent(self, key: str, send: Send) -> None:
         """Send a request that must not replace an object.
 
-        Stores other than AWS may ignore the condition, so they get a HEAD right before; or they do not know it, and
-        are sent the request without. There, two writers at the same moment may both succeed.
+        Stores other than AWS may ignore the condition, so a HEAD is sent to them right before. Some stores do not know
+        the condition, and they are sent the request without it. There, two writers at the same moment may both succeed.
         """
         if not self._is_aws:
             self._check_absent(key)
@@ -124,7 +134,10 @@ class Writes(Puts):
         raise from_code("PreconditionFailed", "", self.path(key))
 
     def _is_unsupported(self, error: OSError, should_hold: Callable[[], bool]) -> bool:
-        """Whether a store other than AWS refused a condition as such: by saying so, or though it holds."""
+        """Return whether a store other than AWS refused a condition as such.
+
+        It says so, or it refuses the request though the condition holds.
+        """
         if self._is_aws:
             return False
         refused = responses.code(error.__cause__) in FAILED_CONDITION
@@ -142,10 +155,11 @@ class Writes(Puts):
     # Copy
 
     def copy(self, source: ObjectInfo, target: str, headers: ObjectHeaders | None = None) -> None:
-        """CopyObject, with what the source says of itself, or another `headers`.
+        """Send a CopyObject with the object headers of the source, or with other `headers`.
 
-        Onto itself it rewrites the object, which renews LastModified. The ETag of the answer confirms it and, from a
-        store other than AWS, if that is not the source's, the size of what is there then.
+        A copy of an object onto itself rewrites the object, which renews LastModified. The ETag of the response
+        confirms the copy. From a store other than AWS, where that is not the source's ETag, the size of the target
+        afterwards confirms it, too.
         """
         request = {"Key": target, **self._new_object}
         if headers is None and source.key == target:  # S3 refuses a copy onto itself that changes nothing
@@ -172,8 +186,11 @@ class Writes(Puts):
         return self._send("copy_object", source.key, request, precondition=FileExpired)
 
     def _copying(self, source: ObjectInfo, send: Callable[[dict[str, Any]], Any]) -> Any:
-        """The answer to a request that copies the source's very version. It is named by its ETag in a condition; where
-        no condition can do that, `_check_copied` tells afterwards."""
+        """Return the response to a request that copies the source's very object version.
+
+        The ETag in a condition names the object version. Where no condition can do that, `_check_copied` tells
+        afterwards.
+        """
         named = {"CopySource": {**self._name, "Key": source.key, **version_fields(source.version_id)}}
         if not self._has_copy_condition(source):
             return send(named)
@@ -189,14 +206,17 @@ class Writes(Puts):
         return IF_COPIED not in self._lacking and not responses.is_weak(source.etag)
 
     def _check_copied(self, source: ObjectInfo) -> None:
-        """Where no condition guarded a copy: that the source is still the version that was meant."""
+        """Raise `FileExpired` where the source is no longer the object version that was meant.
+
+        Only a copy that no condition guarded is checked.
+        """
         if not self._has_copy_condition(source) and not self._is_unchanged(source):
             raise from_code("PreconditionFailed", "", self.path(source.key), precondition=FileExpired)
 
     # Delete
 
     def delete(self, key: str) -> None:
-        """DeleteObject; no error where there is none."""
+        """Send a DeleteObject, without an error where there is no object."""
         try:
             answer = self._send("delete_object", key, {"Key": key})
         except BucketNotFoundError:
@@ -211,9 +231,9 @@ class Writes(Puts):
         responses.is_not_foreign(answer, self._asked("DeleteObject", key))
 
     def delete_many(self, keys: Sequence[str]) -> dict[str, Exception] | None:
-        """DeleteObjects, at most 1,000 keys; gives each key that failed and why.
+        """Send a DeleteObjects of at most 1,000 keys, and return each key that failed with its error.
 
-        None: the store has no such operation.
+        The result is None where the store has no such operation.
         """
         if DELETE_OBJECTS in self._lacking:
             return None
@@ -237,12 +257,12 @@ class Writes(Puts):
     # Tags
 
     def tags(self, key: str, version_id: str = "") -> dict[str, str]:
-        """GetObjectTagging."""
+        """Send a GetObjectTagging and return the object's tags."""
         answer = self._send("get_object_tagging", key, {"Key": key, **version_fields(version_id)})
         return responses.tags(answer, self._asked("GetObjectTagging", key))
 
     def put_tags(self, key: str, tags: Mapping[str, str]) -> None:
-        """PutObjectTagging: these tags and no others."""
+        """Send a PutObjectTagging, after which the object has these tags and no others."""
         tag_set = [{"Key": name, "Value": value} for name, value in tags.items()]
         answer = self._send("put_object_tagging", key, {"Key": key, "Tagging": {"TagSet": tag_set}})
         responses.is_not_foreign(answer, self._asked("PutObjectTagging", key))

@@ -1,1 +1,4 @@
-"""Small and ranged requests without boto3's machinery: only the plain answer is taken, all else is left to boto3."""
+"""The fast path: small and ranged requests without boto3's machinery.
+
+Only the plain response is accepted. All else is left to boto3.
+"""

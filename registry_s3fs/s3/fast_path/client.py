@@ -1,8 +1,9 @@
-"""What may take the fast path, what it gives, and when it is left to boto3.
+"""The fast path's client: what may take the fast path, what that returns, and when it is left to boto3.
 
-GetObject, HeadObject, ListObjectsV2 and small PutObject, which may all be sent twice. A success is given with boto3's
-field names, so that one place reads both; a plain refusal is boto3's `ClientError`. All else (an answer that is not the
-plain one, a broken connection, a status that boto3 tries again or follows) is boto3's, within one budget of attempts.
+The requests that take it are GetObject, HeadObject, ListObjectsV2 and small PutObject, which may all be sent twice. A
+success has boto3's field names, so that one place reads both. A plain refusal is boto3's `ClientError`. All else is
+left to boto3, within one retry budget. That may be a response that is not the plain one, a broken connection, or a
+status that boto3 tries again or follows.
 """
 
 from __future__ import annotations
@@ -42,61 +43,72 @@ from registry_s3fs.threads.buffers import Sink
 logger = logging.getLogger("registry_s3fs")
 
 MOST_REFUSALS = 5
-"""So many answers of one kind of request that were not plain, whatever succeeded between, and that kind is boto3's."""
+"""One kind of request is left to boto3 after this many responses that were not plain.
+
+Successes between do not count.
+"""
 SIGNED_FOR_S = 300
-"""One signature serves all ranges of an object for so long, and while the credentials are the same."""
+"""One signature serves all byte ranges of an object for this long, while the credentials are the same."""
 SIGNATURES_KEPT = 1024
 
 SUCCESSES = {"GetObject": (200, 206), "HeadObject": (200,), "ListObjectsV2": (200,), "PutObject": (200,)}
 FINAL = frozenset((403, 404, 405, 412, 416))
-"""Refusals that asking again does not change. boto3 has its say of others: it follows redirects, waits, tries again."""
+"""A request that is refused with one of these statuses is refused again.
+
+Other refusals are left to boto3, which follows redirects, waits and tries again.
+"""
 NOT_FINAL_CODES = frozenset(("SignatureDoesNotMatch", "RequestTimeTooSkewed", "PermanentRedirect", "TemporaryRedirect"))
 REFUSED_SIGNATURES = frozenset((400, 401, 403))
 TRIED_AGAIN = frozenset((408, 429, 500, 502, 503, 504))
-"""Statuses after which a pause comes before the next attempt."""
+"""After one of these statuses a pause comes before the next attempt."""
 
 Accept = Callable[[Mapping[str, Any]], "memoryview | Sink"]
-"""Takes the fields of an answer about an object, and gives the memory for its body, or for the first bytes of it, or
-what takes them.
+"""It takes the fields of a response about an object, and gives the buffer or the sink for its body.
 
-It raises an `OSError` where the answer is not what was asked for.
+The buffer may be for the first bytes of the body alone. An `OSError` says that the response is not what was requested.
 """
 
 
 class Call:
-    """One request, on its way by the fast path. At its end it has an `answer`, or an `error`, or is boto3's."""
+    """One request on its way by the fast path.
+
+    At its end it has an `answer` or an `error`, or it is left to boto3.
+    """
 
     def __init__(self, operation: str, key: str, exchange: Exchange) -> None:
         self.operation = operation
         self.key = key
         self.exchange = exchange
         self.answer: dict[str, Any] | None = None
-        """The fields of a success, as boto3 gives them."""
+        """It holds the fields of a success, as boto3 gives them."""
         self.accepted: dict[str, Any] | None = None
-        """The same, of an object whose body is still to come."""
+        """It holds the same fields, of an object whose body is still to come."""
         self.error: Exception | None = None
-        """botocore's `ClientError`, where S3 refused."""
+        """It is botocore's `ClientError` where S3 refused, or the error of a buffer or of the credentials."""
         self.why = ""
-        """Why it is boto3's."""
+        """It says why the request is left to boto3."""
         self.is_replaced = False
-        """Whether the answer was the plain one, of another version than was asked for."""
+        """It is True where the response was the plain one, of another object version than was requested."""
         self.pauses = False
-        """Whether boto3 should not be asked at once."""
+        """It is True where boto3 should not send the request at once."""
         self.is_unreachable = False
-        """Whether the server could not be reached, or was silent."""
+        """It is True where the server could not be reached, or was silent."""
         self.for_whom: Any = None
-        """Whatever who made it has put here."""
+        """The maker of the call may put anything here."""
 
     def __repr__(self) -> str:
         return f"<Call {self.operation} {self.key!r}>"
 
     @property
     def received(self) -> int:
-        """Bytes of an object's body that are in their place."""
+        """Return how many bytes of an object's body are in their place."""
         return self.exchange.reader.received
 
     def hand_over(self) -> None:
-        """Count it among the attempts of the request that this thread is about to ask boto3 for; wait if need be."""
+        """Count the call as an attempt of the request that this thread is about to send by boto3.
+
+        A pause comes first where one is needed.
+        """
         retry.begin_request()
         retry.spend_attempt()
         try:
@@ -108,7 +120,10 @@ class Call:
 
 
 class FastPath:
-    """The fast path beside one boto3 client, to one bucket. Threads may share it."""
+    """The fast path beside one boto3 client, to one bucket.
+
+    Threads may share an instance.
+    """
 
     def __init__(
         self,
@@ -121,7 +136,11 @@ class FastPath:
         sends_checksums: bool,
         signs_payloads: bool | None = None,
     ) -> None:
-        """Without `signer` or `connections` it is closed, as it is where the client may try a request only once."""
+        """Set up the fast path.
+
+        Without `signer` or `connections` it is closed. It is closed as well where the client may try a request only
+        once.
+        """
         self._client = client
         self._opened = (signer, connections) if signer and connections else None
         self._listeners = Listeners(client)
@@ -135,7 +154,7 @@ class FastPath:
         self._unsigned = f"user-agent: {user_agent}\r\naccept-encoding: identity\r\n".encode("latin-1", "replace")
 
     def is_open(self, operation: str) -> bool:
-        """Return whether requests for an operation may take it, now."""
+        """Return whether requests for an operation may take the fast path now."""
         return (
             self._opened is not None
             and self._may_try_twice
@@ -154,28 +173,32 @@ class FastPath:
     def get_object(
         self, key: str, version_id: str, headers: Mapping[str, str], accept: Accept, *, checksum: bool = False
     ) -> Call:
-        """GetObject. `headers` (Range, If-Match) are not signed."""
+        """Return the call of a GetObject.
+
+        `headers` (Range, If-Match) are not signed.
+        """
         head = partial(self._object_head, "GET", key, version_id, headers, checksum)
         call = Call("GetObject", key, Exchange("GET", head))
         call.exchange.reader.place = lambda head: _accepted(call, head, accept)
         return call
 
     def head_object(self, key: str, version_id: str, *, checksum: bool = False) -> Call:
-        """HeadObject."""
+        """Return the call of a HeadObject."""
         head = partial(self._object_head, "HEAD", key, version_id, {}, checksum)
         return Call("HeadObject", key, Exchange("HEAD", head))
 
     def list_objects(self, fields: Mapping[str, Any]) -> Call:
-        """ListObjectsV2, with boto3's fields."""
+        """Return the call of a ListObjectsV2 with boto3's fields."""
         query = {QUERY[name]: str(value) for name, value in fields.items()}
         query |= {"list-type": "2", "encoding-type": "url"}
         head = partial(self._head, "GET", "", query, {})
         return Call("ListObjectsV2", str(fields.get("Prefix", "")), Exchange("GET", head))
 
     def put_object(self, fields: Mapping[str, Any], body: Body) -> Call | None:
-        """PutObject, with boto3's fields; None where one of them is unknown here.
+        """Return the call of a PutObject with boto3's fields.
 
-        The bytes are guarded on their way: by their SHA-256 in the signature, or, over TLS, by a CRC32, which S3 keeps.
+        The result is None where the fast path cannot send one of the fields. The bytes are guarded on their way by
+        their SHA-256 in the signature. Over TLS, a CRC32, which S3 keeps, may guard them instead.
         """
         if not fields.keys() <= {"Key", "Metadata", *REQUEST_FIELDS}:
             return None
@@ -198,10 +221,12 @@ class FastPath:
     # Carrying out
 
     def ask(self, call: Call | None) -> dict[str, Any] | None:
-        """Carry out one request; None where boto3 is to be asked.
+        """Carry out one request and return its response.
+
+        The result is None where boto3 must send the request.
 
         Raises:
-            botocore.exceptions.ClientError: S3 refused.
+            botocore.exceptions.ClientError: S3 refused the request.
         """
         if call is None or not self.is_open(call.operation):
             return None
@@ -219,9 +244,9 @@ class FastPath:
             pass
 
     def carry_out(self, due: Callable[[], Call | None], at_once: int) -> Generator[Call, None, None]:
-        """Carry out requests in this thread, at most `at_once` side by side, and give each as it ends.
+        """Carry out requests in this thread, at most `at_once` side by side, and yield each as it ends.
 
-        `due` gives the next one; None where there is none now. The caller has asked `is_open` of each.
+        `due` gives the next request, or None where there is none now. The caller has asked `is_open` before each.
         """
         calls: dict[int, tuple[Call, float]] = {}
 
@@ -246,7 +271,7 @@ class FastPath:
             driven.close()
 
     def _conclude(self, call: Call) -> None:
-        """Tell what the answer to a call is, or why it is boto3's."""
+        """Note what the response to a call is, or why the call is left to boto3."""
         exchange = call.exchange
         head = exchange.reader.head
         try:
@@ -287,7 +312,7 @@ class FastPath:
     # Signing
 
     def _object_head(self, method: str, key: str, version_id: str, headers: Mapping[str, str], checksum: bool) -> bytes:
-        """The head of a request for an object, with its signature used again."""
+        """Return the head of a request for an object, whose signature is used again."""
         name, signer = (method, key, version_id, str(checksum)), self._parts[0]
         signed, keys = self._signed.get(name), signer.keys()
         if signed is None or signed.keys != keys or time.time() - signed.made > SIGNED_FOR_S:
@@ -311,26 +336,32 @@ class FastPath:
         return signed.data + self._unsigned + b"\r\n"
 
     def _signs_payload(self) -> bool:
-        """As boto3: always, but where TLS and a checksum guard the bytes, or the user has said so."""
+        """Return whether the body is signed, as boto3 decides it.
+
+        It is signed always, except where TLS and a checksum guard the bytes. The user's own setting has precedence.
+        """
         if self._signs_payloads is not None:
             return self._signs_payloads
         return self._parts[1].endpoint.context is None or not self._sends_checksums
 
     def _forget_signature(self, call: Call) -> None:
-        """Its credentials may have been revoked."""
+        """Forget the signatures of a call's key, as their credentials may have been revoked."""
         with self._lock:
             for name in [name for name in self._signed if name[1] == call.key]:
                 del self._signed[name]
 
 
 def is_boto3s_turn(left: Sequence[tuple[Any, Call | None]], at_once: int) -> bool:
-    """Return whether nothing more is to be begun before boto3 has seen to what was left to it: where that is much, or
-    where the server is not reached, since each further request would take as long as the first."""
+    """Return whether no further request may begin before boto3 has carried out those that were left to it.
+
+    That is so where many were left. It is also so where the server is not reached, since each further request would
+    take as long as the first.
+    """
     return len(left) >= at_once or any(call is not None and call.is_unreachable for _, call in left)
 
 
 def _accepted(call: Call, head: Head, accept: Accept) -> memoryview | Sink:
-    """The memory for the body of an object, if the answer is the one that was asked for."""
+    """Return the buffer or the sink for the body of an object, if the response is the one that was requested."""
     fields = {**fields_of(head, GET_FIELDS), "ResponseMetadata": {"HTTPStatusCode": head.status}}
     if not fields.get("ETag"):
         raise NotPlainError("an object without an ETag")
@@ -348,7 +379,7 @@ def _accepted(call: Call, head: Head, accept: Accept) -> memoryview | Sink:
 
 
 def _answer(call: Call, head: Head) -> dict[str, Any]:
-    """The fields of a success, as boto3 gives them."""
+    """Return the fields of a success, as boto3 gives them."""
     if head.status not in SUCCESSES[call.operation]:
         raise NotPlainError(f"a success with status {head.status}")
     if call.operation == "ListObjectsV2":
@@ -366,7 +397,10 @@ def _answer(call: Call, head: Head) -> dict[str, Any]:
 
 
 def _refusal(client: Any, call: Call, head: Head) -> Exception | None:
-    """S3's error as boto3 raises it; None where boto3 must ask itself."""
+    """Return S3's error as boto3 raises it.
+
+    The result is None where boto3 must send the request itself.
+    """
     said = _error_document(bytes(call.exchange.reader.document))
     if said.get("Code") in NOT_FINAL_CODES:
         return None
@@ -380,7 +414,10 @@ def _refusal(client: Any, call: Call, head: Head) -> Exception | None:
 
 
 def _error_document(document: bytes) -> dict[str, str]:
-    """The elements of an error's body; none where it is not S3's."""
+    """Return the elements of an error's body.
+
+    The result is empty where the body is not S3's.
+    """
     try:
         found = fromstring(document) if document else None  # noqa: S314  # bounded, and as botocore does
     except (ParseError, ValueError, LookupError):  # of unknown encodings, too

@@ -1,4 +1,7 @@
-"""Kept-alive connections to one endpoint, each driven a step at a time by whoever waits for it."""
+"""The kept-alive connections to one endpoint.
+
+Whoever waits for a connection drives it a step at a time.
+"""
 
 from __future__ import annotations
 
@@ -22,23 +25,28 @@ from registry_s3fs.s3.sockets import MAX_IDLE_S, descriptors_allowed, keep_alive
 
 ADDRESSES_KEPT_S = 30.0
 USED_SHARE, IDLE_SHARE = 2, 4
-"""Of the descriptors that a process may have, connections take no more than a half, and idle ones no more than a
-quarter: files, and the rest of the program, need some, too."""
+"""Connections in use take at most a half of the descriptors that a process may have, and idle ones at most a quarter.
+
+Files and the rest of the program need some, too.
+"""
 
 Steps = Generator[int, None, None]
-"""Work on a connection. What it yields must be waited for: EVENT_READ or EVENT_WRITE."""
+"""This is the work on a connection. It yields what must be waited for: EVENT_READ or EVENT_WRITE."""
 
 _WAITS: dict[type[OSError], int] = {ssl.SSLWantReadError: EVENT_READ, ssl.SSLWantWriteError: EVENT_WRITE}
 _WOULD_BLOCK = (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError)
 
 
 class Connection:
-    """One connection. Its errors are `OSError` (of TLS, too) and `NotPlainError`; after one it must be closed."""
+    """One connection to an endpoint.
+
+    Its errors are `OSError` (of TLS, too) and `NotPlainError`. After an error it must be closed.
+    """
 
     def __init__(self, endpoint: Endpoint, number: int) -> None:
         self.number = number
         self.requests = 0
-        """Sent over it so far."""
+        """It is the number of requests sent over the connection so far."""
         self.sock: Any = None
         self.progress = Progress(endpoint.connect_timeout_s, time.monotonic())
         self.idle_since = 0.0
@@ -46,7 +54,10 @@ class Connection:
         self._scratch = bytearray(SCRATCH_BYTES)
 
     def exchange(self, head: bytes, body: bytes | bytearray | memoryview, reader: ResponseReader) -> Steps:
-        """Send a request, and receive its answer into `reader`, over a connection that is made where there is none."""
+        """Send a request, and receive its response into `reader`.
+
+        The connection is made where there is none.
+        """
         if self.sock is None:
             yield from self._connect()
         self.requests += 1
@@ -114,7 +125,10 @@ class Connection:
             data = data[sent:]
 
     def _receive(self, reader: ResponseReader) -> Steps:
-        """As far as bytes are there; TLS may hold some that waiting for the socket would not show."""
+        """Receive bytes as long as some are there.
+
+        TLS may hold bytes that waiting for the socket would not show.
+        """
         is_tls = self._endpoint.context is not None
         event = EVENT_READ
         while True:
@@ -137,7 +151,10 @@ class Connection:
                     break
 
     def is_quiet(self) -> bool:
-        """Return whether it is open and has nothing to say. (Over TLS, the look takes in session tickets.)"""
+        """Return whether the connection is open and nothing has come over it.
+
+        Over TLS, the test reads session tickets, too.
+        """
         try:
             self.sock.recv(1)  # where there is one, the connection is thrown away
         except _WOULD_BLOCK:
@@ -147,7 +164,7 @@ class Connection:
         return False
 
     def close(self) -> None:
-        """Close it; again: nothing."""
+        """Close the connection, or do nothing where it is closed."""
         sock, self.sock = self.sock, None
         if sock is not None:
             with suppress(OSError):
@@ -155,7 +172,10 @@ class Connection:
 
 
 class Endpoint:
-    """A scheme, host and port, and how connections to it are made. Threads may share it."""
+    """A scheme, host and port, and the way to make connections to them.
+
+    Threads may share an instance.
+    """
 
     def __init__(
         self, url: str, *, context: ssl.SSLContext | None, connect_timeout_s: float | None, read_timeout_s: float | None
@@ -168,14 +188,18 @@ class Endpoint:
         self.read_timeout_s = read_timeout_s
         self._addresses: tuple[float, list[tuple[int, Any]]] = (0.0, [])
         self._reached: Any = None
-        """The address that was reached last."""
+        """It is the address that was reached last."""
 
     def reached(self, address: Any) -> None:
         """Note that an address was reached."""
         self._reached = address
 
     def addresses(self, number: int) -> list[tuple[int, Any]]:
-        """Return the families and addresses to try, in the resolver's order but from another one each time."""
+        """Return the families and addresses to try.
+
+        Addresses of one family are in the resolver's order, but begin with another one each time. Where there are
+        addresses of two families, the one that was reached last comes first.
+        """
         looked_up, found = self._addresses
         if not found or time.monotonic() - looked_up > ADDRESSES_KEPT_S:
             rows = socket.getaddrinfo(self.host, self.port, type=socket.SOCK_STREAM)
@@ -189,11 +213,17 @@ class Endpoint:
 
 
 class Connections:
-    """The connections of one process to one endpoint. Threads may share it."""
+    """The connections of one process to one endpoint.
+
+    Threads may share an instance.
+    """
 
     def __init__(self, endpoint: Endpoint, most: int) -> None:
-        """`most`: so many are kept open, and, but for one of each thread that drives some, used at a time; fewer where
-        the process may have few descriptors."""
+        """Set up an empty collection of connections.
+
+        `most` connections are kept open. So many are used at a time, too, but each thread that drives some may always
+        use one. There are fewer where the process may have few descriptors.
+        """
         self.endpoint = endpoint
         self._most = most
         self._idle: deque[Connection] = deque()
@@ -203,7 +233,7 @@ class Connections:
         weakref.finalize(self, _close_all, self._idle).atexit = False
 
     def has_room(self) -> bool:
-        """Return whether one more may be used."""
+        """Return whether one more connection may be used."""
         return len(self._used) < min(self._most, descriptors_allowed() // USED_SHARE)
 
     def take(self) -> Connection:
@@ -226,14 +256,14 @@ class Connections:
             connection.close()
 
     def give_back(self, connection: Connection) -> None:
-        """Keep a connection whose last answer was whole."""
+        """Keep a connection whose last response was whole."""
         self._used.discard(connection)
         connection.idle_since = time.monotonic()
         self._idle.append(connection)
         self._keep(USED_SHARE)
 
     def rest(self) -> None:
-        """Note that a call has ended: fewer are kept now."""
+        """Note that a call has ended, after which fewer connections are kept."""
         self._keep(IDLE_SHARE)
 
     def _keep(self, share: int) -> None:

@@ -1,4 +1,7 @@
-"""One thread drives many connections: it works on those that are ready, and waits for all of them at once."""
+"""The engine by which one thread drives many connections.
+
+It works on the connections that are ready, and waits for all of them at once.
+"""
 
 from __future__ import annotations
 
@@ -18,17 +21,20 @@ from registry_s3fs.s3.fast_path.response import NotPlainError, Place, ResponseRe
 from registry_s3fs.threads import cancellation
 
 LOOKED_AT_S = 0.25
-"""How often it is looked whether an answer has stopped coming, or the work is given up."""
+"""After so many seconds the engine looks whether a response has stopped coming, or whether the work is cancelled."""
 NO_DESCRIPTORS = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS)
 
 _RAISING = frozenset(str(module.__file__) for module in (connection_module, socket, ssl, sys.modules[__name__]))
-"""Modules whose frames errors of connections come from."""
+"""The errors of connections come from frames of these modules."""
 _Selector: Any = getattr(selectors, "PollSelector", selectors.DefaultSelector)
-"""Of few sockets for a short time: one that needs no descriptor of its own."""
+"""This selector needs no descriptor of its own, as it waits for few sockets for a short time."""
 
 
 class Exchange:
-    """One request and its answer. After `drive` it has either a whole answer or a `failure`."""
+    """One request and its response.
+
+    After `drive` it has either a whole response or a `failure`.
+    """
 
     __slots__ = ("body", "connection", "failure", "method", "reader", "request", "was_reused")
 
@@ -40,30 +46,38 @@ class Exchange:
         body: bytes | bytearray | memoryview = b"",
         place: Place | None = None,
     ) -> None:
-        """`request` gives the head to send, signed when it is about to be sent. `place`: as of `ResponseReader`."""
+        """Prepare a request that is not sent yet.
+
+        `request` gives the head to send, and signs it when it is about to be sent. `place` is that of `ResponseReader`.
+        """
         self.method = method
         self.request = request
         self.body = body
         self.reader = ResponseReader(method, place)
         self.failure: Exception | None = None
-        """`NotPlainError`, or an `OSError` of the connection."""
+        """It is a `NotPlainError`, an `OSError` of the connection, or the error of making the request."""
         self.connection = 0
-        """The number of its connection."""
+        """It is the number of the exchange's connection."""
         self.was_reused = False
-        """Whether that had served a request before."""
+        """It is True where the connection had served a request before."""
 
     def __repr__(self) -> str:  # without what is sent
         return f"<Exchange {self.method}>"
 
 
 Due = Callable[[], "Exchange | None"]
-"""Gives the next exchange to begin; None: no other one at present, or none at all where nothing is under way."""
+"""It gives the next exchange to begin.
+
+None says that there is no other exchange at present. Where no exchange is under way, None says that there is none at
+all.
+"""
 
 
 def drive(connections: Connections, due: Due, at_once: int) -> Generator[Exchange, None, None]:
-    """Carry out exchanges, at most `at_once` side by side, and give each as it ends, in whatever order.
+    """Carry out exchanges, at most `at_once` side by side, and yield each as it ends.
 
-    It ends when nothing is under way and `due` gives None. Left earlier, it closes the connections in use.
+    They end in any order. The generator ends when no exchange is under way and `due` gives None. Where the caller
+    closes it earlier, it closes the connections in use.
     """
     run = _Run(connections, due, at_once)
     try:
@@ -80,7 +94,7 @@ def drive(connections: Connections, due: Due, at_once: int) -> Generator[Exchang
 
 
 class _Run:
-    """What is under way in one call of `drive`."""
+    """The state of one call of `drive`."""
 
     def __init__(self, connections: Connections, due: Due, at_once: int) -> None:
         self.ended: deque[Exchange] = deque()
@@ -91,7 +105,10 @@ class _Run:
         self._put_off: deque[Exchange] = deque()
         self._selector = _Selector()
         self._waiting: dict[int, tuple[Connection, int]] = {}
-        """Descriptor -> connection and what is waited for. One that is done stays, since it is used next."""
+        """The keys are descriptors, the values are connections and what they wait for.
+
+        A connection that is done stays, since it is used next.
+        """
         self._look_at = time.monotonic() + LOOKED_AT_S
 
     def begin_due(self) -> None:
@@ -114,7 +131,7 @@ class _Run:
         self._step(connection)
 
     def work(self) -> None:
-        """Wait until something is ready, and go on with that."""
+        """Wait until a connection is ready, and drive it on."""
         for key, _ in self._selector.select(LOOKED_AT_S):
             if key.data in self.active and key.data.sock.fileno() == key.fd:
                 self._step(key.data)
@@ -183,7 +200,7 @@ class _Run:
         self._connections.close(connection)
 
     def close(self) -> None:
-        """Close what is in use."""
+        """Close the connections in use."""
         for connection, (exchange, steps) in self.active.items():
             self._connections.close(connection)
             steps.close()
@@ -198,7 +215,7 @@ def _give_up(steps: Steps) -> int:
 
 
 def _is_of_connection(error: OSError) -> bool:
-    """Whether a connection raised it, and not a handler of a signal that came meanwhile."""
+    """Return whether a connection raised the error, and not a handler of a signal that came meanwhile."""
     traceback = error.__traceback__
     while traceback is not None and traceback.tb_next is not None:
         traceback = traceback.tb_next

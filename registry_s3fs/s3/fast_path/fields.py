@@ -1,4 +1,7 @@
-"""boto3's names for the fields of requests and answers, and the headers and queries that carry them. Pure."""
+"""The names that boto3 has for the fields of requests and responses, and the headers and queries that carry them.
+
+The module does no I/O.
+"""
 
 from __future__ import annotations
 
@@ -20,7 +23,10 @@ REQUEST_FIELDS = {
     "SSEKMSKeyId": "x-amz-server-side-encryption-aws-kms-key-id",
     "ACL": "x-amz-acl",
 }
-"""boto3's name -> header of a request, signed and sent. A request with any other is boto3's."""
+"""The keys are boto3's names, the values are the headers of a request that are signed and sent.
+
+A request with any other field is left to boto3.
+"""
 QUERY = {
     "Prefix": "prefix",
     "Delimiter": "delimiter",
@@ -28,7 +34,7 @@ QUERY = {
     "StartAfter": "start-after",
     "ContinuationToken": "continuation-token",
 }
-"""boto3's name -> name in the query of a listing."""
+"""The keys are boto3's names, the values are the names in the query of a listing."""
 GET_FIELDS = {
     "content-length": "ContentLength",
     "content-range": "ContentRange",
@@ -52,7 +58,7 @@ HEAD_FIELDS = {
     "x-amz-website-redirect-location": "WebsiteRedirectLocation",
     "x-amz-tagging-count": "TagCount",
 }
-"""Header of an answer -> boto3's name for it."""
+"""The keys are headers of a response, the values are boto3's names for them."""
 _CONVERTED: dict[str, Callable[[str], Any]] = {
     "ContentLength": int,
     "TagCount": int,
@@ -60,11 +66,14 @@ _CONVERTED: dict[str, Callable[[str], Any]] = {
     "Expires": parsedate_to_datetime,
 }
 _DISPENSABLE = frozenset(("Expires", "TagCount"))
-"""Left out where they cannot be read; what is wrong with others is said by whoever needs them."""
+"""These fields are left out where they cannot be read.
+
+Whoever needs another field says what is wrong with it.
+"""
 
 
 def fields_of(head: Head, names: Mapping[str, str]) -> dict[str, Any]:
-    """boto3's fields of a head, `Metadata` among them where there is any."""
+    """Return boto3's fields of a head, with `Metadata` among them where there is any."""
     fields: dict[str, Any] = {}
     for name, value in head.fields.items():
         field = names.get(name)

@@ -1,7 +1,8 @@
-"""The plain answer of HTTP/1.1, and no other. Pure: bytes go in, a head and a body come out.
+"""The parser of the plain response of HTTP/1.1, and of no other.
 
-Whatever is odd (an interim answer, a folded header, two lengths, an unusual transfer coding) is a `NotPlainError`: it
-is not interpreted here, so it cannot be misread. https://www.rfc-editor.org/rfc/rfc9112
+Bytes go in, and a head and a body come out. The module does no I/O. Whatever is odd is a `NotPlainError`: an interim
+response, a folded header, two lengths, an unusual transfer coding. Such a response is not interpreted here, so it
+cannot be misread. https://www.rfc-editor.org/rfc/rfc9112
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from registry_s3fs.s3.documents import MAX_DOCUMENT_BYTES, MAX_ERROR_BYTES
 from registry_s3fs.threads.buffers import Sink
 
 SCRATCH_BYTES = 32 * 1024
-"""Of the memory that heads and documents are received into; the longest head that is taken."""
+"""The buffer that heads and documents are received into has this many bytes. No longer head is accepted."""
 
 _HEAD = re.compile(
     rb"HTTP/1\.1 ([2-9][0-9]{2}) [\t\x20-\x7e\x80-\xff]*\r\n"
@@ -34,41 +35,43 @@ _READ_ONCE = (
     "expires",
     "connection",
 )
-"""What the names of fields that are read begin with; others, such as Vary, may come twice."""
+"""The names of the fields that are read begin with these. Other fields, such as Vary, may come twice."""
 
 
 class NotPlainError(Exception):
-    """The answer is not the plain one; says in what."""
+    """An error that says in what the response is not the plain one."""
 
 
 class Head(NamedTuple):
-    """The status line and header fields of an answer."""
+    """The status line and header fields of a response."""
 
     status: int
     fields: dict[str, str]
-    """By their names in lower case."""
+    """The names are in lower case."""
     length: int | None
-    """Of the body, in bytes; None where it comes in chunks."""
+    """It is the length of the body in bytes, or None where the body comes in chunks."""
     keeps_open: bool
-    """Whether the connection may be used again."""
+    """It is True where the connection may be used again."""
 
 
 Place = Callable[[Head], "memoryview | Sink"]
-"""Gives the memory for the body of a success, or what takes it. Where that is shorter than the body, no more is
-received."""
+"""It gives the buffer or the sink for the body of a success.
+
+Where that is shorter than the body, no more is received.
+"""
 
 
 def parse_head(block: bytes | bytearray | memoryview, method: str) -> Head:
-    """Parse a head, its empty line included, that answers a request of this method.
+    r"""Parse a head, its empty line included, of the response to a request of this method.
 
-    >>> parse_head(b'HTTP/1.1 200 OK\\r\\nETag: "e"\\r\\nContent-Length: 3\\r\\n\\r\\n', "GET")
+    >>> parse_head(b'HTTP/1.1 200 OK\r\nETag: "e"\r\nContent-Length: 3\r\n\r\n', "GET")
     Head(status=200, fields={'etag': '"e"', 'content-length': '3'}, length=3, keeps_open=True)
-    >>> parse_head(b"HTTP/1.1 103 Early Hints\\r\\n\\r\\n", "GET")
+    >>> parse_head(b"HTTP/1.1 103 Early Hints\r\n\r\n", "GET")
     Traceback (most recent call last):
     registry_s3fs.s3.fast_path.response.NotPlainError: the head is not well formed, or of an interim answer
 
     Raises:
-        NotPlainError: anything about it is odd.
+        NotPlainError: Anything about the head is odd.
     """
     found = _HEAD.fullmatch(block)
     if found is None:
@@ -102,15 +105,15 @@ def _length(status: int, fields: dict[str, str], method: str) -> int | None:
 
 
 class ResponseReader:
-    """One answer as it comes in.
+    r"""A reader of one response as it comes in.
 
     Whoever has the connection puts what comes into `space()`, and says with `filled` how much that was, until the
-    answer is whole. With `place`, a success is an object, whose body goes straight there; all other bodies are
-    documents, which are collected, up to a bound.
+    response is whole. With `place`, a success is an object, whose body goes straight there. All other bodies are
+    documents, which are collected up to a bound.
 
     >>> reader = ResponseReader("GET")
     >>> reader.begin(bytearray(SCRATCH_BYTES))
-    >>> answer = b"HTTP/1.1 200 OK\\r\\nTransfer-Encoding: chunked\\r\\n\\r\\n3\\r\\nabc\\r\\n0\\r\\n\\r\\n"
+    >>> answer = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n"
     >>> reader.space()[: len(answer)] = answer
     >>> reader.filled(len(answer)), bytes(reader.document)
     (True, b'abc')
@@ -119,32 +122,32 @@ class ResponseReader:
     def __init__(self, method: str, place: Place | None = None) -> None:
         self.head: Head | None = None
         self.document: bytes | bytearray = b""
-        """The body, where it is no object."""
+        """It is the body, where that is no object."""
         self.received = 0
-        """Bytes of an object that are in their place."""
+        """It is the number of bytes of an object that are in their place."""
         self.reusable = False
-        """Whether the connection may be used again, once the answer is whole."""
+        """It is True where the connection may be used again, once the response is whole."""
         self._method = method
         self.place = place
         self._raw = bytearray()
         self._scratch = memoryview(self._raw)
         self._at = 0
-        """Bytes of the head in the scratch memory."""
+        """It is the number of bytes of the head in the scratch buffer."""
         self._target: memoryview | None = None
         self._sink: Sink | None = None
         self._chunks: _Chunks | None = None
 
     def begin(self, scratch: bytearray) -> None:
-        """Begin to receive, with memory that the head and documents pass through."""
+        """Begin to receive, with a buffer that the head and documents pass through."""
         self._raw, self._scratch = scratch, memoryview(scratch)
 
     def end(self) -> None:
-        """Let go of all memory but the document's."""
+        """Release all buffers but the document's."""
         self.place, self._target, self._sink, self._chunks = None, None, None, None
         self.begin(bytearray())
 
     def space(self) -> memoryview:
-        """Return where the next bytes go; never empty before the answer is whole."""
+        """Return where the next bytes go, which is never empty before the response is whole."""
         if self._target is not None:
             return self._target[self.received :]
         if self._sink is not None:
@@ -152,10 +155,10 @@ class ResponseReader:
         return self._scratch[self._at :]
 
     def filled(self, count: int) -> bool:
-        """Take in `count` bytes, above 0, of `space()`; return whether the answer is whole.
+        """Take in `count` bytes of `space()`, at least one, and return whether the response is whole.
 
         Raises:
-            NotPlainError: it is not the plain answer. The connection must be closed.
+            NotPlainError: The response is not the plain one. The connection must be closed.
         """
         if self._target is not None:
             self.received += count
@@ -180,12 +183,12 @@ class ResponseReader:
         return self._begin_body(head, rest)
 
     def pause(self) -> None:
-        """Note that nothing more is there at present, and others may receive."""
+        """Note that nothing more is there at present, and that others may receive."""
         if self._sink is not None:
             self._sink.flush()
 
     def _begin_body(self, head: Head, rest: memoryview) -> bool:
-        """Take the first bytes of a body, which came with its head."""
+        """Take the first bytes of a body, which came with its head, and return whether the response is whole."""
         is_object = self._is_object(head)
         if not is_object and self._method != "HEAD" and head.fields.get("content-encoding"):
             raise NotPlainError("a document has a content coding")
@@ -240,7 +243,7 @@ class _Chunks:
         self._raw = bytearray()
 
     def feed(self, received: memoryview) -> bool:
-        """Take what was received; return whether that was the end."""
+        """Take in what was received, and return whether that was the end."""
         self._raw += received
         at = 0
         while (found := _CHUNK_SIZE.match(self._raw, at)) is not None:

@@ -1,8 +1,8 @@
-"""Requests signed in their headers by Signature Version 4, as botocore's `S3SigV4Auth` does, in a tenth of its time.
+"""The signer of requests by Signature Version 4 in their headers, in a tenth of the time of botocore's `S3SigV4Auth`.
 
 What boto3 adds to a signature is the choice of an endpoint, which is the same for all keys of a bucket. It is taken
-from one request that boto3 makes, and does not send. Where the signature made here is another one than boto3's (other
-kinds of signatures, sessions of directory buckets), nothing is signed here.
+from one request that boto3 makes and does not send. Nothing is signed here where the signature made here differs from
+boto3's. That is so with other kinds of signatures and with sessions of directory buckets.
 https://docs.aws.amazon.com/AmazonS3/latest/API/sig-v4-header-based-auth.html
 """
 
@@ -31,11 +31,11 @@ _AUTHORIZATION = re.compile(
 )
 
 _OWN = frozenset(("host", "x-amz-date", "x-amz-content-sha256", "x-amz-security-token"))
-"""Headers that signing itself adds."""
+"""Signing itself adds these headers."""
 
 
 class Keys(NamedTuple):
-    """Credentials, as botocore freezes them."""
+    """The credentials, as botocore freezes them."""
 
     access_key: str
     secret_key: str
@@ -43,7 +43,10 @@ class Keys(NamedTuple):
 
 
 class Place(NamedTuple):
-    """Where a bucket is: the origin, its host as the Host field has it, what comes before a key, and the region."""
+    """The place of a bucket.
+
+    It has the origin, its host as the Host field has it, what comes before a key, and the region.
+    """
 
     origin: str
     host: str
@@ -52,7 +55,10 @@ class Place(NamedTuple):
 
 
 class SignedHead:
-    """The head of a request up to its last signed field, without the empty line; good for several minutes."""
+    """The head of a request up to its last signed field, without the empty line.
+
+    It is valid for several minutes.
+    """
 
     __slots__ = ("data", "keys", "made")
 
@@ -64,7 +70,10 @@ class SignedHead:
 
 
 class Signer:
-    """Signs the requests to one bucket. Threads may share it."""
+    """A signer of the requests to one bucket.
+
+    Threads may share an instance.
+    """
 
     def __init__(self, place: Place, credentials: Any) -> None:
         self.place = place
@@ -72,7 +81,13 @@ class Signer:
         self._known: Keys | None = None
 
     def keys(self) -> Keys:
-        """Return the credentials of this moment; they may be refreshed, and botocore's errors raised."""
+        """Return the credentials of this moment.
+
+        They may be refreshed.
+
+        Raises:
+            Exception: botocore's own error, where the credentials cannot be refreshed.
+        """
         found = self._credentials.get_frozen_credentials()
         keys = Keys(found.access_key, found.secret_key, found.token)
         if keys != self._known:
@@ -90,9 +105,10 @@ class Signer:
         keys: Keys,
         payload: str = EMPTY_SHA256,
     ) -> SignedHead:
-        """Sign a request for a key (``""``: for the bucket), with header `fields`, which are signed and sent.
+        """Sign a request for a key, or for the bucket where the key is ``""``.
 
-        `payload` is the SHA-256 of the body, in hexadecimal digits, or UNSIGNED-PAYLOAD.
+        The header `fields` are signed and sent. `payload` is the SHA-256 of the body, in hexadecimal digits, or
+        UNSIGNED-PAYLOAD.
         """
         now = time.time()
         when = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime(now))
@@ -111,10 +127,10 @@ class Signer:
 
 
 def signer_like_boto3(client: Any, bucket: str) -> Signer | None:
-    """Return what signs as the client does; None where boto3 must.
+    """Return a signer that signs as the client does, or None where boto3 must sign.
 
     Raises:
-        botocore's errors, where there are no credentials.
+        Exception: botocore's own error, where there are no credentials.
     """
     credentials = botocore_private.credentials(client)
     if credentials is None or bucket.endswith(("--x-s3", "--xa-s3")):  # these have sessions of their own
@@ -149,7 +165,7 @@ def _signs_alike(signer: Signer, url: SplitResult, more: Mapping[str, str]) -> b
 
 
 def _host(url: SplitResult) -> str:
-    """The Host field: without the scheme's own port."""
+    """Return the Host field, which leaves out the scheme's own port."""
     host = f"[{url.hostname}]" if ":" in (url.hostname or "") else url.hostname or ""
     return host if url.port in (None, {"http": 80, "https": 443}[url.scheme]) else f"{host}:{url.port}"
 
