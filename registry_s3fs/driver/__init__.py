@@ -1,4 +1,4 @@
-"""The registry's own storage interface, on the filesystem's parts."""
+"""The registry's own storage interface, built on the parts of the filesystem."""
 
 from registry_s3fs.driver.file_writer import FileWriter
 from registry_s3fs.driver.storage_driver import FileInfo, FilledBuffer, SkipDir, StorageDriver

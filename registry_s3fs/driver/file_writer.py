@@ -1,6 +1,7 @@
 """The storage driver's `FileWriter`: an upload that outlives its writer.
 
-Another process goes on with it, or the Go registry, as this one goes on with theirs.
+Another process can continue the upload. An upload begun by the Go registry can be continued from Python, and the other
+way round.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ from registry_s3fs.transfer.multipart import MultipartUpload
 
 
 class State(enum.Enum):
-    """Of a `FileWriter`."""
+    """The states of a `FileWriter`."""
 
     OPEN = "open"
     CLOSED = "closed"
@@ -33,21 +34,22 @@ class State(enum.Enum):
 
 
 UNKNOWN_AGE = datetime.min.replace(tzinfo=timezone.utc)
-"""Where a server does not tell when uploads were begun, the last one listed is gone on with."""
+"""The time for uploads where a server does not tell when they were begun. The last one listed is continued."""
 ALLOWED = {"write": {State.OPEN}, "commit": {State.OPEN}, "cancel": {State.OPEN, State.FAILED}}
-"""The states in which each call is allowed; `close` always is, and does something in OPEN alone."""
+"""The states in which each call is allowed. `close` always is, but it has an effect in OPEN only."""
 
 
 class FileWriter:
     """A file being written in steps, by the multipart upload of its path (Go: ``s3-aws``'s ``writer``).
 
-    `commit` publishes it, `cancel` throws it away, and `close` without either stores what was written such that
-    ``StorageDriver.writer(path, append=True)`` goes on with it. A ``with`` block closes it. Parts go up one
-    after the other, so that what is stored has no gap whenever the process ends; at most two of them
-    are in memory. All have `chunksize` but the last, which is smaller.
+    `commit` publishes the file, and `cancel` deletes what was written. `close` without either of them stores what was
+    written, such that ``StorageDriver.writer(path, append=True)`` continues it. A ``with`` block closes the file.
+
+    Parts are sent one after the other. So what is stored has no gap, whenever the process ends. At most two parts are
+    in memory. Each part has `chunksize` bytes, and more after the first 5,000 parts. The last part is smaller.
 
     Raises:
-        StorageDriverError: a request failed, or the writer is no longer open.
+        StorageDriverError: A request failed, or the writer is no longer open.
     """
 
     def __init__(self, fs: RegistryS3FileSystem, path: str, *, append: bool = False) -> None:
@@ -67,11 +69,18 @@ class FileWriter:
 
     @property
     def size(self) -> int:
-        """Bytes written so far, those of an upload that was resumed included."""
+        """Return the number of bytes written so far. It includes those of an upload that was resumed."""
         return self._size
 
     def write(self, data: Any) -> int:
-        """Take bytes; gives their number."""
+        """Write bytes. Return their number.
+
+        Args:
+            data: Any object with the buffer interface.
+
+        Raises:
+            StorageDriverError: A request failed, or the writer is not open.
+        """
         self._check("write")
         view = memoryview(data).cast("B")
         with self._failing():
@@ -88,7 +97,11 @@ class FileWriter:
         return len(view)
 
     def commit(self) -> None:
-        """Publish the file, whole; it may be empty."""
+        """Publish the whole file, which may be empty.
+
+        Raises:
+            StorageDriverError: A request failed, or the writer is not open.
+        """
         self._check("commit")
         with self._failing():
             self._flush()
@@ -98,14 +111,22 @@ class FileWriter:
         self._state = State.COMMITTED
 
     def cancel(self) -> None:
-        """Throw away all that was written, also before this writer."""
+        """Delete all that was written, including what an earlier writer of this upload wrote.
+
+        Raises:
+            StorageDriverError: A request failed, or the writer is neither open nor failed.
+        """
         self._check("cancel")
         with self._failing():
             self._upload.cancel()
         self._state = State.CANCELLED
 
     def close(self) -> None:
-        """Store what was written, to be resumed. After `commit`, `cancel` or another `close`: nothing."""
+        """Store what was written, so that it can be resumed. Do nothing if the writer is no longer open.
+
+        Raises:
+            StorageDriverError: A request failed.
+        """
         if self._state is State.OPEN:
             with self._failing():
                 self._flush()
@@ -163,9 +184,10 @@ class FileWriter:
         self._fs.invalidate_cache(self.path)
 
     def _begin_again(self) -> None:
-        """Complete the upload, and begin another one with the object that it made: copied, and what
-        is too small for a part, read (Go: ``writer.Write``; unlike there, all of ``encrypt``, ``keyid``,
-        ``storageclass`` and ``objectacl`` go with the new upload).
+        """Complete the upload, and begin another one with the object that it made.
+
+        That object is copied. If it is too small for a part, it is read (Go: ``writer.Write``). Unlike in Go, all of
+        ``encrypt``, ``keyid``, ``storageclass`` and ``objectacl`` are given to the new upload.
         """
         bucket = self._fs.bucket
         following = self._multipart()  # before the other one ends: where it fails, that is still there to go on with
@@ -187,11 +209,11 @@ class FileWriter:
 
 
 def _pending(bucket: Bucket, key: str, path: str) -> Upload | None:
-    """The unfinished upload to go on with, the latest where there are several; None where the file is empty.
+    """Return the unfinished upload to continue, or the latest of several, or None where the file exists and is empty.
 
     Raises:
-        FileNotFoundError: there is neither.
-        StorageDriverError: the file is committed and not empty.
+        FileNotFoundError: There is neither an upload nor a file.
+        StorageDriverError: The file is committed and not empty.
     """
     found = [upload for upload in bucket.list_uploads(key) if upload.key == key]
     if found:
@@ -204,7 +226,7 @@ def _pending(bucket: Bucket, key: str, path: str) -> Upload | None:
 
 
 def _is_pending(bucket: Bucket, key: str, upload_id: str) -> bool:
-    """Whether an upload whose completion failed is there to go on with; where it cannot be asked, it is taken to be."""
+    """Return whether an upload is still there after its completion failed. Assume so where this request fails, too."""
     try:
         return any(upload.upload_id == upload_id for upload in bucket.list_uploads(key))
     except OSError:
@@ -212,7 +234,11 @@ def _is_pending(bucket: Bucket, key: str, upload_id: str) -> bool:
 
 
 def _parts(bucket: Bucket, upload: Upload, path: str) -> Sequence[Part]:
-    """The parts of an upload, which must have no gap: a writer that sent several at a time may have left one."""
+    """Return the parts of an upload.
+
+    Raises:
+        StorageDriverError: The parts have a gap. A writer that sent several at a time may have left one.
+    """
     parts = bucket.list_parts(upload.key, upload.upload_id)
     missing = set(range(1, len(parts) + 1)) - {part.number for part in parts}
     if missing:
@@ -226,7 +252,9 @@ def _refused(number: int, text: str, path: str) -> StorageDriverError:
 
 
 def _must_begin_again(parts: Sequence[Part]) -> bool:
-    """Whether no further part can follow: the last one is too small, or half of the 10,000 numbers are used up.
+    """Return whether no further part can follow the last one.
+
+    That is so where the last part is too small, or where half of the 10,000 part numbers are used.
 
     >>> large, small = Part(1, "", ranges.MIN_PART_BYTES), Part(1, "", 9)
     >>> [_must_begin_again(parts) for parts in ([], [large], [large, small])]

@@ -1,4 +1,4 @@
-"""The registry's own storage interface, ``storagedriver.StorageDriver``, on the filesystem's parts."""
+"""The registry's own storage interface, ``storagedriver.StorageDriver``, built on the parts of the filesystem."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ __all__ = [
 ]
 
 URL_SECONDS = 20 * 60
-"""How long a redirect's URL is good (Go: ``RedirectURL``)."""
+"""The seconds for which a redirect's URL is valid (Go: ``RedirectURL``)."""
 
 _PATH = re.compile(r"(/[A-Za-z0-9._-]+)+")
 _OPERATIONS = {"GET": "get_object", "HEAD": "head_object"}
@@ -45,7 +45,10 @@ _OPERATIONS = {"GET": "get_object", "HEAD": "head_object"}
 
 @dataclass(frozen=True)
 class FileInfo:
-    """What `StorageDriver.stat` and `walk` tell: `size` in bytes, 0 for a directory; S3 keeps no time for one."""
+    """What `stat` and `walk` of a `StorageDriver` tell about a path.
+
+    The `size` is in bytes, and 0 for a directory. S3 keeps no time for a directory, so its `mod_time` is None.
+    """
 
     path: str
     size: int
@@ -54,11 +57,11 @@ class FileInfo:
 
 
 class StorageDriver:
-    """The registry's ``storagedriver.StorageDriver`` for S3: ``s3-aws`` in Python, side by side with the Go one.
+    """The registry's ``storagedriver.StorageDriver`` for S3: ``s3-aws`` in Python, to be used beside the Go one.
 
-    Paths are as strict as in Go: ``(/[A-Za-z0-9._-]+)+`` without components ``.`` and ``..``; and ``/``, where a
-    directory is meant. Keys of other tools that no such path can name still come in `list` and `walk`.
-    docs/differences.md tells where the Go driver is not followed.
+    Paths are as strict as in Go: ``(/[A-Za-z0-9._-]+)+``, without components ``.`` and ``..``. Where a directory is
+    meant, ``/`` is a path, too. Keys of other tools that no such path can name still appear in `list` and `walk`.
+    docs/differences.md tells where this driver differs from the Go driver.
 
     >>> driver = StorageDriver.from_parameters({"bucket": "demo", "region": "us-east-1"})
     >>> driver.name(), driver.redirect_url("/a", "PUT")
@@ -69,9 +72,9 @@ class StorageDriver:
 and each component of letters, digits, '.', '_' and '-', but not '.' or '..'
 
     Every method raises:
-        InvalidPathError: a path that is not as told; no request was sent.
-        PathNotFoundError: there is no file, or no directory, at a path.
-        StorageDriverError: anything else that failed; the filesystem's error is its ``__cause__``.
+        InvalidPathError: A path is not as described. No request was sent.
+        PathNotFoundError: There is no file, or no directory, at a path.
+        StorageDriverError: Anything else failed. The filesystem's error is its ``__cause__``.
     """
 
     def __init__(self, fs: RegistryS3FileSystem) -> None:
@@ -79,34 +82,40 @@ and each component of letters, digits, '.', '_' and '-', but not '.' or '..'
 
     @classmethod
     def from_parameters(cls, parameters: Mapping[str, Any]) -> StorageDriver:
-        """The driver of a registry's ``storage: s3:`` block; see `DriverParameters` for the names and errors."""
+        """Return the driver of a registry's ``storage: s3:`` block. `DriverParameters` tells the names and errors."""
         return cls(RegistryS3FileSystem(**parameters))
 
     def __repr__(self) -> str:
         return f"StorageDriver({self.fs!r})"
 
     def name(self) -> str:
-        """``s3aws``, the Go driver's name."""
+        """Return ``s3aws``, the Go driver's name."""
         return DRIVER_NAME
 
     # Files
 
     def get_content(self, path: str) -> bytes:
-        """All bytes of a file."""
+        """Return all bytes of a file."""
         with as_driver(_checked(path)):
             return bytes(self.fs._content(path))
 
     def put_content(self, path: str, content: bytes | bytearray | memoryview) -> None:
-        """Make these bytes the whole content of a file."""
+        """Store these bytes as the whole content of a file."""
         with as_driver(_checked(path)):
             self.fs.pipe_file(path, content)
 
     def reader(self, path: str, offset: int = 0) -> BinaryIO:
-        """A file open for reading, at `offset` bytes; past the end it gives none. Its reads raise the filesystem's
-        errors, such as `FileExpired`.
+        """Open a file for reading.
+
+        Args:
+            path: The file's path.
+            offset: The position of the first read, in bytes. Past the end of the file, reads return no bytes.
+
+        Returns:
+            A binary file. Its reads raise the filesystem's errors, such as `FileExpired`.
 
         Raises:
-            InvalidOffsetError: the offset is negative.
+            InvalidOffsetError: The offset is negative.
         """
         if offset < 0:
             raise InvalidOffsetError(f"{DRIVER_NAME}: {path}: offset {offset} is negative")
@@ -116,18 +125,22 @@ and each component of letters, digits, '.', '_' and '-', but not '.' or '..'
         return file
 
     def writer(self, path: str, append: bool = False) -> FileWriter:
-        """Begin an upload of a file; with `append` go on with the one that was left, here or by a registry.
+        """Begin an upload of a file, or continue one.
 
-        What is at the path stays until the writer commits. With `append` and no upload left, the file must be
-        there, and empty.
+        What is at the path stays until the writer commits.
+
+        Args:
+            path: The file's path.
+            append: Continue the upload that was left unfinished, here or by a registry. If there is none, the file must
+                exist and be empty.
 
         Raises:
-            StorageDriverError: `append` to a file that is committed and not empty.
+            StorageDriverError: With `append`, the file is committed and not empty.
         """
         return FileWriter(self.fs, _checked(path), append=append)
 
     def move(self, source: str, dest: str) -> None:
-        """Move one file, over any that is at `dest`; onto itself it stays as it is."""
+        """Move one file. Replace any file at `dest`. A file that is moved onto itself stays as it is."""
         _checked(dest)
         with as_driver(_checked(source)):
             if source == dest:
@@ -140,13 +153,13 @@ and each component of letters, digits, '.', '_' and '-', but not '.' or '..'
     # Trees
 
     def stat(self, path: str) -> FileInfo:
-        """What is at a path: a file, or else a directory that files lie below."""
+        """Return what is at a path: a file, or else a directory with files below it."""
         with as_driver(_checked(path, root=True)):
             info = self.fs.info(path)
         return FileInfo(path, info["size"], info.get("LastModified"), info["type"] == "directory")
 
     def list(self, path: str) -> list[str]:
-        """Paths of what lies directly in a directory, by name. ``/`` is always there."""
+        """Return the paths of what lies directly in a directory, by name. The directory ``/`` always exists."""
         with as_driver(_checked(path, root=True)):
             found = directory.children(self.fs.bucket, path)
         if found is None and path != "/":
@@ -154,16 +167,20 @@ and each component of letters, digits, '.', '_' and '-', but not '.' or '..'
         return [info["name"] for info in found or ()]
 
     def delete(self, path: str) -> None:
-        """Delete a file and all that lies below its path; nothing beside it: ``/a`` leaves ``/ab``."""
+        """Delete a file and all that lies below its path, and nothing beside it: ``/a`` leaves ``/ab``."""
         with as_driver(_checked(path)):
             self.fs.rm(path, recursive=True)
 
     def walk(self, path: str, fn: Callable[[FileInfo], None], start_after_hint: str = "") -> None:
-        """Call `fn` with each file and directory below a directory, in the order of keys, from a flat listing.
+        """Call a function with each file and directory below a directory.
 
-        `fn` may raise `SkipDir`, to leave out what lies below the path it was handed, or `FilledBuffer`, to end the
-        walk; any other exception of its ends the walk and is raised. With `start_after_hint`, a path, what comes
-        before it is left out, which may be everything.
+        They come in the order of keys, from a flat listing.
+
+        Args:
+            path: The directory.
+            fn: The function. It may raise `SkipDir` to leave out what lies below the path that it was given, or
+                `FilledBuffer` to end the walk. Any other exception of it ends the walk, and is raised.
+            start_after_hint: A path. What comes before it is left out, which may be everything.
         """
         start_after = self.fs.bucket.space.key(_checked(start_after_hint)) if start_after_hint else ""
         walk = walking.Walk(self.fs.bucket, _checked(path, root=True), start_after)
@@ -183,9 +200,13 @@ and each component of letters, digits, '.', '_' and '-', but not '.' or '..'
             raise _missing(path)
 
     def redirect_url(self, path: str, method: str = "GET") -> str:
-        """A URL by which anyone may GET or HEAD the file for 20 minutes; ``""`` for other methods.
+        """Return a URL by which anyone may GET or HEAD the file for 20 minutes.
 
-        No request is sent. `redirectendpoint` is its host where given.
+        No request is sent. The URL's host is `redirectendpoint`, where it is given.
+
+        Args:
+            path: The file's path.
+            method: ``"GET"`` or ``"HEAD"``. For other methods, ``""`` is returned.
         """
         operation = _OPERATIONS.get(method)
         with as_driver(_checked(path)):
@@ -193,7 +214,11 @@ and each component of letters, digits, '.', '_' and '-', but not '.' or '..'
 
 
 def _checked(path: str, *, root: bool = False) -> str:
-    """A path that is valid (Go: ``storagedriver.PathRegexp``), so that the filesystem takes it as it is."""
+    """Return a path that is valid (Go: ``storagedriver.PathRegexp``), so that the filesystem takes it as it is.
+
+    Raises:
+        InvalidPathError: The path is not valid.
+    """
     good = _PATH.fullmatch(path) and not {".", ".."} & set(path.split("/"))
     if not (good or (root and path == "/")):
         raise InvalidPathError(

@@ -1,1 +1,1 @@
-"""Files that are open: for reading, for writing, and the layers above them."""
+"""Files open for reading or writing, and the text and compression layers above them."""

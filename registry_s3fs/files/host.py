@@ -1,4 +1,4 @@
-"""What an open file needs of its filesystem."""
+"""The protocol through which an open file uses its filesystem."""
 
 from __future__ import annotations
 
@@ -11,20 +11,20 @@ from registry_s3fs.threads.pool import Pool
 
 
 class FileHost(Protocol):
-    """A filesystem, as far as its open files know it."""
+    """The part of a filesystem that its open files know."""
 
     parameters: DriverParameters
     bucket: Bucket
 
     @property
     def pool(self) -> Pool:
-        """The process's threads."""
+        """Return the thread pool of the process."""
 
     def file_head(self, path: str, *, version_id: str = "", checksum: bool = False) -> ObjectInfo:
-        """Return what a HEAD tells of a file. Raises what the filesystem's `info` does."""
+        """Return what a HEAD request tells about a file. Raise the same errors as the filesystem's `info`."""
 
     def open(self, path: Any, mode: str = "rb", block_size: int | None = None, **how: Any) -> Any:
-        """Open another file, or this one again."""
+        """Open another file, or open this one again."""
 
     def invalidate_cache(self, path: Any = None) -> None:
-        """Forget what listings told of a path."""
+        """Forget the cached listings that concern a path."""

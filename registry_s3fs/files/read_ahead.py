@@ -1,4 +1,4 @@
-"""The cache of a file open for reading: it sees a file read from front to back, and stays some ranges ahead."""
+"""The cache of a file open for reading. It notices sequential reads and fetches some byte ranges ahead of them."""
 
 from __future__ import annotations
 
@@ -14,15 +14,24 @@ from registry_s3fs.threads.call_stack import must_not_wait
 from registry_s3fs.threads.pool import TaskCancelledError, cancel_all, cancel_all_later, pool
 
 RANGES_AHEAD = 8
-"""In flight at once: a connection to S3 gives some 90 MB/s, less the wait for its first byte."""
+"""The number of byte ranges in flight at once.
+
+One connection to S3 gives about 90 MB/s, less the wait for its first byte.
+"""
 EAGER_BYTES = 512 * 1024
-"""A first read from the very beginning that is as large as this begins a stream; others must be followed by one."""
+"""The size from which a first read, at the very beginning, starts reading ahead.
+
+After any other read, this takes a second one that follows it.
+"""
 LEAST_BYTES = 64 * 1024
-"""A request takes as long for a byte as for these, and what lies around a byte is often asked for next."""
+"""The least number of bytes that a request asks for.
+
+A request for one byte takes as long as a request for so many, and the bytes around it are often read next.
+"""
 
 
 FetchInto = Callable[[memoryview, int], None]
-"""Fills a view with the bytes from a position on."""
+"""A function that fills a view with the bytes that start at a position."""
 
 
 class _Range(NamedTuple):
@@ -32,21 +41,22 @@ class _Range(NamedTuple):
     filled: Future[None]
 
     def view(self, start: int, end: int) -> memoryview:
-        """The bytes of a part of it, once they are there."""
+        """Return a section of the byte range. Wait until its bytes have arrived."""
         self.filled.result()
         return memoryview(self.memory)[start - self.start : end - self.start]
 
     def buffers(self) -> list[bytearray]:
-        """Its memory, where nobody writes to it any more, for another range."""
+        """Return the buffer for use by another byte range, if nobody writes to it any more."""
         return [self.memory] if isinstance(self.memory, bytearray) and self.filled.done() else []
 
 
 class PrefetchCache(BaseCache):
-    """An fsspec cache (``cache_type="prefetch"``) for reading sequentially at full speed and at random exactly.
+    """An fsspec cache (``cache_type="prefetch"``) that reads sequentially at full speed, and at random exactly.
 
-    Reads that follow one another are served from ranges fetched ahead, at most `RANGES_AHEAD` beside the
-    one being read; so the memory is at most ``(RANGES_AHEAD + 1) * blocksize``, 36 MiB by default, used again
-    and again. Any other read ends that, and is one request of its own bytes (at least 64 KiB).
+    Sequential reads are served from byte ranges that are fetched ahead. At most `RANGES_AHEAD` of them are held beside
+    the one being read. So the memory is at most ``(RANGES_AHEAD + 1) * blocksize``, which is 36 MiB by default. The
+    buffers are used again and again. Any other read ends the reading ahead. It is one request for its own bytes, or for
+    64 KiB if they are fewer.
     """
 
     name = "prefetch"
@@ -64,10 +74,10 @@ class PrefetchCache(BaseCache):
         self._fetch_into = fetch_into or self._by_fetcher
         self._submit = submit or pool(RANGES_AHEAD).submit
         self._held: deque[_Range] = deque()
-        """The range read last and those ahead, without a gap between."""
+        """The byte range that was read last, and the ones ahead of it, without a gap."""
         self._buffers: list[bytearray] = []
         self._next: int | None = None
-        """Where the last read ended."""
+        """The position at which the last read ended."""
         self._forget()
 
     def _fetch(self, start: int | None, stop: int | None) -> bytes:
@@ -87,11 +97,11 @@ class PrefetchCache(BaseCache):
         return data
 
     def forget(self) -> None:
-        """Give up what was fetched and is being fetched. A file that is collected calls this, too."""
+        """Drop what was fetched, and cancel what is being fetched. A garbage-collected file calls this, too."""
         self._forget(cancel_all_later if must_not_wait() else cancel_all)
 
     def close(self) -> None:
-        """As `forget`; fsspec's files call it when they are closed, and let go of the cache."""
+        """Do the same as `forget`. An fsspec file calls this when it is closed, and then drops the cache."""
         self.forget()
 
     def _forget(self, give_up: Callable[[Iterable[Future[Any]]], object] = cancel_all) -> None:
@@ -121,7 +131,7 @@ class PrefetchCache(BaseCache):
         return data if end == stop else data[: stop - start]
 
     def _take(self, start: int, stop: int) -> bytes:
-        """Bytes from the ranges at hand, with new ones begun as these are used up."""
+        """Return bytes from the byte ranges at hand, and start new ones as these are used up."""
         held = self._range_at(start)
         if stop <= held.end:
             return bytes(held.view(start, stop))
@@ -144,7 +154,7 @@ class PrefetchCache(BaseCache):
         return self._held[0]
 
     def _go_ahead(self, start: int) -> None:
-        """Begin more ranges, and one more at once than the time before."""
+        """Start more byte ranges. Allow one more at once than the time before."""
         end = self._held[-1].end if self._held else start
         while len(self._held) <= self._ahead and end < self.size:
             end = self._begin(end)

@@ -20,9 +20,10 @@ from registry_s3fs.transfer.targets import IntoMemory, IntoView
 
 
 class ReadFile(AbstractBufferedFile):
-    """A file open for reading. Every byte is of the version seen first; `FileExpired` where that is gone.
+    """A file open for reading.
 
-    `cache_type` is `PrefetchCache` unless another of fsspec's is asked for.
+    Every byte is of the object version that was seen first. Where that one is gone, a read raises `FileExpired`. The
+    `cache_type` is `PrefetchCache`, unless another one of fsspec's is given.
     """
 
     DEFAULT_BLOCK_SIZE = ranges.PIECE_BYTES
@@ -62,11 +63,20 @@ class ReadFile(AbstractBufferedFile):
             )
 
     def read(self, length: int = -1) -> bytes:
-        """The next bytes, all that are left by default.
+        """Return the next bytes.
+
+        Args:
+            length: The number of bytes. Without it, or where it is negative, all remaining bytes are returned.
+
+        Returns:
+            Fewer bytes than `length` only at the end of the file, and no bytes beyond it.
 
         Raises:
-            DigestMismatchError: with ``verify``, at the end of a blob that was read from its start and in order.
-            OSError: (EIO) there, of any file, where the bytes do not have the checksum that S3 told of them.
+            DigestMismatchError: With ``verify``, a blob was read from its start and in order, and its bytes do not have
+                the digest of its path. The read that reaches the end raises it.
+            FileExpired: The object version that was seen first is gone.
+            OSError: (EIO) At the end of any file that was read in this way, the bytes do not have the checksum that S3
+                sent.
         """
         start, left = self.loc, max(0, self.size - self.loc)
         length = left if length is None or length < 0 else min(length, left)  # some caches give nothing past the end
@@ -77,7 +87,7 @@ class ReadFile(AbstractBufferedFile):
         return data
 
     def readline(self, size: int | None = -1, /) -> bytes:
-        """The next line, or its first `size` bytes."""
+        """Return the next line, or its first `size` bytes where it is longer."""
         if size is None or size < 0:
             return bytes(super().readline())
         start, pieces = self.loc, list[bytes]()
@@ -91,7 +101,11 @@ class ReadFile(AbstractBufferedFile):
         return b"".join(pieces)
 
     def readlines(self, hint: int | None = -1, /) -> list[bytes]:
-        """The lines that are left; with `hint`, until they have that many bytes. At the end, none."""
+        """Return the remaining lines. At the end of the file, return an empty list.
+
+        Args:
+            hint: Stop after the line with which the lines have this many bytes together. Without it, return all lines.
+        """
         if hint is not None and hint > 0:
             return io.IOBase.readlines(self, hint)
         *lines, last = self.read().split(b"\n")
@@ -110,14 +124,17 @@ class ReadFile(AbstractBufferedFile):
         carry_out_one(self.fs.bucket, self.fs.pool, download)
 
     def close(self) -> None:
-        """Close; what was fetched ahead is given up."""
+        """Close the file, and drop what was fetched ahead."""
         cache = getattr(self, "cache", None)  # older fsspec lets go of it
         super().close()
         if isinstance(cache, PrefetchCache):
             cache.forget()
 
     def __reduce__(self) -> tuple[Any, ...]:
-        """Pickled, it goes on with the same version, or `FileExpired` where that is gone."""
+        """Pickle the file such that it continues with the same object version.
+
+        Where that version is gone, a read of the unpickled file raises `FileExpired`.
+        """
         how = {"size": self.size, "verify": self._verify, **self._version._asdict()}
         return _reopen, (self.fs, self.path, self.loc, self.blocksize, self.cache.name, how)
 

@@ -1,4 +1,4 @@
-"""Several files published together, as near to at once as S3 allows."""
+"""Transactions: several files that are published together, as near to at once as S3 allows."""
 
 from __future__ import annotations
 
@@ -11,14 +11,15 @@ from fsspec.transaction import Transaction
 class PublishingTransaction(Transaction):
     """fsspec's transaction, with an end that leaves nothing behind.
 
-    At the end each file is committed, in the order of their opening. S3 publishes one object at a time: where
-    a commit fails, the files before it are there, it and those after it are discarded, and the error is raised.
+    At the end, the files are committed in the order in which they were opened. S3 publishes one object at a time. So
+    where a commit fails, the files before it are published. That file and the ones after it are discarded, and the
+    error is raised.
     """
 
     files: deque[Any]
 
     def complete(self, commit: bool = True) -> None:
-        """Commit or discard every file; the filesystem is out of the transaction afterwards, whatever happens."""
+        """Commit or discard every file. End the filesystem's transaction in any case, also after an error."""
         files, self.files = self.files, deque()
         self.fs._intrans = False
         self.fs._transaction = None

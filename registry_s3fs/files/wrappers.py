@@ -1,10 +1,10 @@
-"""Text and compression on top of a file open for writing, such that an exception still discards it.
+"""Text and compression layers above a file open for writing. An exception in the block still discards the file.
 
-Both stdlib layers leave a ``with`` block through C code that only calls ``close()``; these
-have an ``__exit__`` in Python, which `abandonment` can see.
+Both layers of the standard library leave a ``with`` block through C code that only calls ``close()``. The layers here
+have an ``__exit__`` in Python, which `threads.call_stack` can see.
 
-Where one is collected that nobody closed, the file below is told first, and takes what the layer still writes for
-nothing.
+A layer may be garbage-collected although nobody closed it. Then the file below is told first, and ignores the bytes
+that the layer still writes.
 """
 
 from __future__ import annotations
@@ -18,14 +18,14 @@ from registry_s3fs.threads import call_stack
 
 
 class TextFile(io.TextIOWrapper):
-    """`io.TextIOWrapper` that discards what it wraps when an exception leaves its block."""
+    """An `io.TextIOWrapper` that discards the file below it when an exception leaves its block."""
 
     def __exit__(self, *exc_info: object) -> None:
         self.close()
 
 
 class CompressedWriter(io.BufferedIOBase):
-    """A compressor and the file below it, closed in that order; the compressors alone leave the file open."""
+    """A compressor and the file below it, closed in that order. The compressors alone would leave the file open."""
 
     def __init__(self, raw: Any, compression: str, mode: str) -> None:
         self._raw = raw
@@ -34,29 +34,32 @@ class CompressedWriter(io.BufferedIOBase):
         self._compressor = compr[compression](raw, mode=mode[0])
 
     def writable(self) -> bool:
+        """Return True, and note the caller for `seekable`."""
         self._asked_writable = call_stack.instruction_of_caller()
         return True
 
     def seekable(self) -> bool:
-        """As of `writer.WriteFile`."""
+        """Return the same as `WriteFile.seekable`."""
         asked, self._asked_writable = self._asked_writable, None
         return asked is not None and asked == call_stack.instruction_of_caller()
 
     def write(self, data: Any) -> int:
+        """Compress and write bytes. Return their number before compression."""
         taken = int(self._compressor.write(data))
         self._written += taken
         return taken
 
     def flush(self) -> None:
+        """Flush the compressor, unless the file is closed."""
         if not self.closed:
             self._compressor.flush()
 
     def tell(self) -> int:
-        """Bytes written so far, before their compression. (Not all compressors tell.)"""
+        """Return the number of bytes written so far, before compression. Not all compressors tell it."""
         return self._written
 
     def close(self) -> None:
-        """Finish the compressed stream, then close the file; where the first fails, discard it."""
+        """Finish the compressed stream, then close the file. Where the first step fails, discard the file."""
         if self.closed:
             return
         if self.__dict__.get("_finalizing"):  # set by the finaliser of `io`'s classes, which calls this
@@ -73,5 +76,8 @@ class CompressedWriter(io.BufferedIOBase):
         self.close()
 
     def _dealloc_warn(self, source: object) -> None:
-        """Python's `io` calls this of what a collected layer wraps, as `io.FileIO` has it, before ``close()``."""
+        """Tell the file below that this layer is being garbage-collected.
+
+        Python's `io` calls this on what a collected layer wraps, as on an `io.FileIO`, before it calls ``close()``.
+        """
         self._raw._dealloc_warn(source)

@@ -1,4 +1,4 @@
-"""The file open for writing: chunks gathered and sent in the background, the object published at the end or never."""
+"""The file open for writing. It sends its parts in the background, and publishes the object at the end or never."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ logger = logging.getLogger("registry_s3fs")
 
 
 class State(enum.Enum):
-    """Of a file open for writing."""
+    """The states of a file open for writing."""
 
     OPEN = "open"
     HELD = "closed, waiting for commit or discard"
@@ -47,11 +47,13 @@ AFTER = {
     (State.HELD, "collect"): State.COLLECTED,
     (State.HELD, "end"): State.ENDED,
 }
-"""What an event leads to; one that is not listed changes nothing."""
+"""The state that follows from a state and an event. An event that is not listed changes nothing."""
 
 CLOSED_LATER = (State.COLLECTED, State.ENDED)
-"""Not closed before somebody closes it: layers above say nothing to a file that is closed, and would lose in silence
-what they hold, or complain of it."""
+"""The states in which the file is not `closed` until somebody closes it.
+
+A layer above writes nothing to a file that is closed. It would silently lose what it holds, or complain.
+"""
 
 
 _open_files: weakref.WeakSet[WriteFile] = weakref.WeakSet()
@@ -60,17 +62,17 @@ _open_files: weakref.WeakSet[WriteFile] = weakref.WeakSet()
 class WriteFile(AbstractBufferedFile):
     """A file open for writing, in mode ``wb``, ``xb`` or ``ab``.
 
-    The object appears, whole, when the file is closed (or committed, with ``autocommit=False``),
-    and never otherwise. `blocksize` is the chunk size in bytes: up to it one PutObject, beyond it a
-    multipart upload whose parts go up while the caller writes. At most 128 MiB of chunks (never
-    fewer than two) are in memory.
+    The whole object appears when the file is closed, or when it is committed, with ``autocommit=False``. Otherwise it
+    never appears. `blocksize` is the part size in bytes. A file of at most this size is one PutObject request. A larger
+    file is a multipart upload, whose parts are sent while the caller writes. The buffers in memory have at most 128 MiB
+    together, but two are allowed whatever their size.
     """
 
     closed: bool
     _asked_writable: call_stack.Instruction | None = None
-    """Where `writable` was asked for last."""
+    """The place of the code that called `writable` last."""
     published: Callable[[], object] = staticmethod(lambda: None)
-    """Called once the object is there."""
+    """A function that is called once the object is published."""
     _state = State.DISCARDED  # until it is known that the file can be opened
 
     def __init__(
@@ -91,7 +93,7 @@ class WriteFile(AbstractBufferedFile):
         self._upload: MultipartUpload | None = None
         self._chunk = bytearray()
         self._filled = 0
-        """Of the chunk."""
+        """The number of bytes that the buffer holds."""
         self._buffers = ReusedBuffers()
         self._handled_at_open = call_stack.being_handled()
         background.start()
@@ -101,7 +103,19 @@ class WriteFile(AbstractBufferedFile):
             self._discarding_on_error(self._begin_with_committed)
 
     def write(self, data: Any) -> int:
-        """Take bytes; raises the error of an earlier chunk's upload, after which the file is discarded."""
+        """Write bytes.
+
+        Args:
+            data: Any object with the buffer interface.
+
+        Returns:
+            The number of bytes, which is always that of `data`.
+
+        Raises:
+            ValueError: The file is closed or discarded.
+            OSError: The upload of an earlier part failed, and the file is discarded. Or (EBADF) the file was open when
+                the interpreter ended.
+        """
         view = memoryview(data).cast("B")
         at = 0 if self._takes_bytes() else len(view)
         while at < len(view) and self._has_room():
@@ -110,11 +124,14 @@ class WriteFile(AbstractBufferedFile):
         return len(view)
 
     def _takes_bytes(self) -> bool:
-        """False for a file that was collected: the finalisers of layers above still write, and nobody hears an error.
+        """Return whether the file still takes bytes.
+
+        A file that was garbage-collected does not. The finalisers of the layers above still write to it, and nobody
+        would see an error.
 
         Raises:
-            ValueError: the file is not open.
-            OSError: it was open when the interpreter's end discarded it.
+            ValueError: The file is not open.
+            OSError: The file was open when the interpreter ended, which discarded it.
         """
         if self._state is State.ENDED:
             raise self._too_late()
@@ -127,7 +144,10 @@ class WriteFile(AbstractBufferedFile):
         return OSError(errno.EBADF, text, self.path)
 
     def _has_room(self) -> bool:
-        """Send the chunk where it is full. A finaliser must not wait for that: there, the file is discarded."""
+        """Send the buffer if it is full. Return whether the file is still open.
+
+        A finaliser must not wait for that. Where one runs, the file is discarded instead.
+        """
         if self._filled == self._chunk_bytes:
             if call_stack.by_finaliser():
                 self._collect()
@@ -136,27 +156,40 @@ class WriteFile(AbstractBufferedFile):
         return self._state is State.OPEN
 
     def writable(self) -> bool:
-        """True, until it is closed."""
+        """Return whether the file is open."""
         self._asked_writable = call_stack.instruction_of_caller()
         return not self.closed
 
     def seekable(self) -> bool:
-        """False: what was written stays where it is.
+        """Return False: the bytes stay where they were written.
 
-        True to `io.TextIOWrapper`, which asks this and `writable` when it is made, by one instruction of Python's. Of
-        what is not seekable it never asks for the position, and so writes no byte order mark, or one too many.
+        To `io.TextIOWrapper`, return True. When it is made, it calls `writable` and this method by one instruction of
+        Python's code. It never asks for the position of a file that is not seekable. So it would write no byte order
+        mark, or one too many.
         """
         asked, self._asked_writable = self._asked_writable, None
         return asked is not None and asked == call_stack.instruction_of_caller()
 
     def flush(self, force: bool = False) -> None:
-        """Nothing: S3 has no object that grows. What is written appears at the close."""
+        """Do nothing: S3 has no object that grows. The bytes appear when the file is closed.
+
+        Raises:
+            ValueError: The file is closed.
+        """
         if self.closed:
             raise ValueError("I/O operation on closed file")
 
     def close(self) -> None:
-        """Publish the object, or discard it where an exception is leaving the block or a finaliser closes it; see
-        `abandonment`."""
+        """Publish the object. With ``autocommit=False``, keep it for `commit` or `discard`.
+
+        Discard it instead where an exception is leaving the block, or where a finaliser closes the file.
+        `threads.call_stack` tells how this is known.
+
+        Raises:
+            FileExistsError: In mode ``xb``, the object exists.
+            OSError: The object could not be stored, and is discarded. Or (EBADF) the file was open when the interpreter
+                ended.
+        """
         if self.closed:
             return
         if self._state is State.ENDED:
@@ -171,13 +204,19 @@ class WriteFile(AbstractBufferedFile):
         self.closed = True
 
     def commit(self) -> None:
-        """Publish what was written. After a discard: nothing."""
+        """Publish what was written. After a discard, do nothing.
+
+        Raises:
+            FileExistsError: In mode ``xb``, the object exists.
+            OSError: The object could not be stored, and is discarded. Or (EBADF) the file was open when the interpreter
+                ended.
+        """
         if self._state is State.ENDED:
             raise self._too_late()
         self._do("commit")
 
     def discard(self) -> None:
-        """Forget what was written; no object appears, and the parts sent are thrown away."""
+        """Discard what was written. No object appears, and the parts that were sent are deleted."""
         self._do("discard")
 
     def __exit__(self, kind: object, error: object, traceback: object) -> None:
@@ -192,17 +231,24 @@ class WriteFile(AbstractBufferedFile):
         self._collect()
 
     def _dealloc_warn(self, source: object) -> None:
-        """Discard, since a layer of Python's `io` above is collected that nobody closed: before it closes what it
-        wraps, it calls this, as `io.FileIO` has it."""
+        """Discard the file, since nobody closed the layer of Python's `io` above it, which is being garbage-collected.
+
+        Such a layer calls this before it closes what it wraps, as on an `io.FileIO`.
+        """
         self._collect()
 
     def _collect(self) -> None:
-        """Discard what nobody published. This may be at any point of any thread: nothing waits, or takes a lock."""
+        """Discard the file if nobody published it.
+
+        This may run at any point of any thread. So nothing here waits, or takes a lock.
+        """
         self._lose("collect", lambda text: background.later(partial(logger.warning, "%s", text)))
 
     def discard_at_exit(self) -> None:
-        """Discard what nobody published, where the interpreter's end would leave its upload behind. A file without
-        one may still be closed, in a handler of that end that runs later."""
+        """Discard the file if nobody published it and the interpreter's end would leave its multipart upload behind.
+
+        A file without a multipart upload may still be closed, by a handler of that end that runs later.
+        """
         if self._upload is not None:
             self._lose("end", partial(logger.warning, "%s"))
 
@@ -214,14 +260,14 @@ class WriteFile(AbstractBufferedFile):
             call_stack.warn(text, self)
 
     def disown(self) -> None:
-        """Forget an upload that is another process's."""
+        """Forget an upload that belongs to another process."""
         self._state, self._upload = State.DISCARDED, None
         self._forget()
 
     # How it is done
 
     def _do(self, event: str) -> bool:
-        """Carry out an event; gives whether it changed anything."""
+        """Carry out an event. Return whether it changed the state."""
         after = AFTER.get((self._state, event), self._state)
         if after is self._state:
             return False
@@ -287,7 +333,7 @@ class WriteFile(AbstractBufferedFile):
         return self._upload
 
     def _take(self, view: memoryview) -> int:
-        """Put what fits into the chunk, which grows up to its size; gives how much that was."""
+        """Put as many bytes as fit into the buffer, which grows up to the part size. Return their number."""
         end = min(self._filled + len(view), self._chunk_bytes)
         if end > len(self._chunk):
             grown = min(max(end, 2 * len(self._chunk)), self._chunk_bytes)
@@ -312,7 +358,7 @@ class WriteFile(AbstractBufferedFile):
             self._chunk.extend(memory(count))
 
     def _begin_with_committed(self) -> None:
-        """Append: the object as it stands goes first, copied by the server where S3 allows such a part."""
+        """Start an append with the existing object. The server copies it where S3 allows a part of its size."""
         try:
             committed = self.fs.bucket.head(self._key, explain=False)
         except FileNotFoundError:
@@ -332,7 +378,7 @@ class WriteFile(AbstractBufferedFile):
 
 @atexit.register
 def _end_open_files() -> None:
-    """At the interpreter's end, while requests can still be sent."""
+    """Discard open files when the interpreter ends, while requests can still be sent."""
     cancellation.end()
     for file in list(_open_files):
         file.discard_at_exit()
@@ -340,6 +386,6 @@ def _end_open_files() -> None:
 
 @fork.in_child
 def _disown_open_files() -> None:
-    """A forked child must not abort its parent's uploads."""
+    """Forget the open files in a forked child, which must not abort its parent's uploads."""
     for file in list(_open_files):
         file.disown()

@@ -1,4 +1,4 @@
-"""`RegistryS3FileSystem`: fsspec's interface on a bucket, and the parts that it is made of."""
+"""`RegistryS3FileSystem`, which is fsspec's interface to a bucket, and the classes that it is made of."""
 
 from registry_s3fs.filesystem.core import RegistryS3FileSystem
 

@@ -1,4 +1,4 @@
-"""Calls on many paths: which they are, which source goes to which target, and all of them side by side."""
+"""Calls on many paths: which paths are meant, which source goes to which target, and all calls side by side."""
 
 from __future__ import annotations
 
@@ -35,31 +35,34 @@ class Paired(NamedTuple):
     files: list[Pair]
     directories: list[Pair]
     is_pattern: bool = False
-    """Whether a pattern was given."""
+    """True if a pattern was given."""
 
 
 class TransferProgress:
-    """What a callback of a call on many files is told: of files, and its branches of bytes. Of one file that was named
-    it is told of bytes itself, as users who give a bar want to see it move."""
+    """The progress that a callback receives from a call on many files.
+
+    The callback counts files, and its branches count bytes. If one file was named, the callback counts its bytes, as
+    users who pass a progress bar want to see it move.
+    """
 
     def __init__(self, callback: Any, *, is_one: bool) -> None:
         self._callback = callback
         self._is_one = is_one
 
     def begin(self, files: int) -> None:
-        """So many files are to be done."""
+        """Tell the callback how many files there are."""
         if not self._is_one:
             self._callback.set_size(files)
 
     def of(self, pair: Pair) -> AbstractContextManager[Any]:
-        """Return what is told of the bytes of one file."""
+        """Return a context manager that gives the callback for the bytes of one file."""
         found: AbstractContextManager[Any] = (
             nullcontext(self._callback) if self._is_one else self._callback.branched(*pair)
         )
         return found
 
     def done(self) -> None:
-        """One more file is done."""
+        """Tell the callback that one more file is done."""
         if not self._is_one:
             self._callback.relative_update(1)
 
@@ -77,12 +80,19 @@ class ManyPaths(OnBucket):
         version_id: str = "",
         **headers: Any,
     ) -> None:
-        """Copy within the bucket; `version_id` and `headers` as of `cp_file`.
+        """Copy files within the bucket.
 
-        `on_error`: ``"raise"``, or ``"ignore"`` what is missing (the default when recursive).
+        Args:
+            path1: A path, a pattern or a list of them.
+            path2: The target, or a list of targets.
+            recursive: Copy all that lies below directories.
+            maxdepth: How many levels of directories to copy, by default all.
+            on_error: ``"raise"``, or ``"ignore"`` for missing files, which is the default with `recursive`.
+            version_id: The object version to copy, as in `cp_file`.
+            **headers: Object headers to change, as in `cp_file`.
 
         Raises:
-            BulkError: some of several failed; all others are copied.
+            BulkError: Some of several files failed. All others are copied.
         """
         if on_error not in (None, "raise", "ignore"):
             raise ValueError(f"on_error: {on_error!r} is neither 'raise' nor 'ignore'")
@@ -100,12 +110,14 @@ class ManyPaths(OnBucket):
         many_calls.do_all(self.pool, "copy", copy_one, pairs)
 
     def mv(self, path1: Any, path2: Any, recursive: bool = False, maxdepth: int | None = None, **headers: Any) -> None:
-        """Copy, then delete the sources once every copy is confirmed. Onto itself: nothing.
+        """Copy files, then delete the sources once every copy is confirmed.
 
-        Keys that stand for the directories of a tree go along.
+        A directory that is moved onto itself stays as it is. The directory markers of a tree are moved, too.
 
         Raises:
-            BulkError: some of several could not be copied, and no source is deleted; or not be deleted.
+            BulkError: Some of several files could not be copied, and no source is deleted. Or some could not be
+                deleted.
+            IsADirectoryError: Only a directory was named, without `recursive`.
         """
         request_fields(headers)  # checks them, before the first request
         if recursive and not isinstance(path1, (list, tuple)) and self._is_itself(path1, path2):
@@ -121,11 +133,12 @@ class ManyPaths(OnBucket):
         self._delete(sorted(left - {target for _, target in markers}))
 
     def rm(self, path: Any, recursive: bool = False, maxdepth: int | None = None) -> None:
-        """Delete a file; a list or pattern of files; with `recursive`, all below a directory.
+        """Delete a file, the files of a list or pattern, or with `recursive` all that lies below a directory.
 
         Raises:
-            FileNotFoundError: a path or pattern names nothing (in a list of files, S3 is not asked).
-            BulkError: some could not be deleted.
+            FileNotFoundError: A path or pattern names nothing. (S3 is not asked about each file of a list.)
+            IsADirectoryError: The path names a directory, without `recursive`.
+            BulkError: Some files could not be deleted.
         """
         path = as_text(path)
         is_single, each_given = isinstance(path, str), as_list(path)
@@ -144,20 +157,21 @@ class ManyPaths(OnBucket):
         self._delete(keys)
 
     def _rm_files(self, paths: Iterable[Any]) -> None:
-        """Delete files by their very names, without asking whether they are there."""
+        """Delete files by their exact names, without a check that they exist."""
         self._delete([self._key(path) for path in paths])
 
     def _rm_below(self, path: Any) -> None:
-        """Delete all below a directory of this very name, if there is anything."""
+        """Delete all that lies below the directory of this exact name, if there is anything."""
         with suppress(FileNotFoundError):
             self._delete(self._keys_below(path, None))
 
     def expand_path(self, path: Any, recursive: bool = False, maxdepth: int | None = None) -> list[str]:
-        """Return the paths that a path, pattern or list of them stands for. A name with ``*``, ``?`` or ``[`` is a
-        pattern where there is no file or directory of that very name.
+        """Return the paths that a path, a pattern or a list of them stands for.
+
+        A name with ``*``, ``?`` or ``[`` is a pattern, unless a file or directory of this exact name exists.
 
         Raises:
-            FileNotFoundError: it stands for nothing.
+            FileNotFoundError: It stands for nothing.
         """
         directory.check_depth(maxdepth)
         path = as_text(path)
@@ -165,7 +179,7 @@ class ManyPaths(OnBucket):
         return list(expand(self, path, recursive, maxdepth).kinds)
 
     def _keys_matched(self, pattern: Any, recursive: bool, maxdepth: int | None) -> list[str]:
-        """The keys of files that a pattern matches; with `recursive`, all below what it matches."""
+        """Return the keys of files that a pattern matches. With `recursive`, add all keys below its matches."""
         found = _kinds(self.glob(pattern, maxdepth=maxdepth, detail=True))
         if not found:
             raise directory.missing(str(pattern))
@@ -179,7 +193,7 @@ class ManyPaths(OnBucket):
         return keys
 
     def _directories_beside(self, files: Sequence[str]) -> set[str]:
-        """Those files beside which a directory of the same name stands, which a glob does not show."""
+        """Return the files that have a directory of the same name beside them, which a glob does not show."""
         listed = self.pool.map(partial(directory.children, self.bucket), {parent(path) for path in files})
         return {info["name"] for infos in listed for info in infos or () if info["type"] == "directory"} & set(files)
 
@@ -190,10 +204,10 @@ class ManyPaths(OnBucket):
         return self.bucket.space.key(found["name"])
 
     def _keys_below(self, path: Any, maxdepth: int | None) -> list[str]:
-        """All keys below a directory, and that of a file of its name.
+        """Return all keys below a directory, and the key of a file of its name.
 
         Raises:
-            FileNotFoundError: there is neither.
+            FileNotFoundError: There is neither.
         """
         path = self._path(path)
         keys = self._keys_in(path, maxdepth)
@@ -204,7 +218,10 @@ class ManyPaths(OnBucket):
         return keys
 
     def _keys_in(self, path: str, maxdepth: int | None) -> list[str]:
-        """All keys below a directory, also markers and keys that no path can name; with `maxdepth`, those of files."""
+        """Return all keys below a directory, with directory markers and keys that no path can name.
+
+        With `maxdepth`, return the keys of files only.
+        """
         space = self.bucket.space
         if path == "/" and not space.prefix("/"):
             raise ValueError("rm: '/' is the whole bucket, as rootdirectory is empty; name what to delete")
@@ -213,11 +230,11 @@ class ManyPaths(OnBucket):
         return [space.key(name) for name in self.find(path, maxdepth=maxdepth)]
 
     def _is_itself(self, path: Any, target: Any) -> bool:
-        """Whether a directory should move onto itself, where fsspec's rules would put it inside itself."""
+        """Return whether a directory is moved onto itself. By fsspec's rules it would end inside itself."""
         return not isinstance(target, (list, tuple)) and self._path(path) == self._path(target) and self.isdir(path)
 
     def _markers(self, moved: Mapping[str, str]) -> list[tuple[ObjectInfo, str]]:
-        """The markers of directories that move, and the keys that they move to."""
+        """Return the directory markers that move, and the keys that they move to."""
         space = self.bucket.space
         trees = [path for path in moved if path == "/" or parent(path) not in moved]
         found = [item for path in trees for page in self.bucket.list(space.prefix(path)) for item in page.objects]
@@ -229,7 +246,7 @@ class ManyPaths(OnBucket):
         return [(marker, target) for marker, target in pairs if marker.key != target]
 
     def _check(self, path: Any) -> None:
-        """Refuse bad paths and foreign buckets before the first of many requests."""
+        """Raise the error of a bad path or foreign bucket before the first of many requests."""
         for each in as_list(path):
             self._path(each)
 
@@ -240,7 +257,7 @@ class ManyPaths(OnBucket):
             self.invalidate_cache()
 
     def _target(self, path: Any) -> Any:
-        """A target as a path of this bucket; a trailing slash, which asks for a directory, is kept."""
+        """Return a target as a path of this bucket. Keep a trailing slash, which asks for a directory."""
         path = as_text(path)
         if isinstance(path, list):
             return [self._path(each) for each in path]
@@ -255,19 +272,19 @@ class ManyPaths(OnBucket):
 
 
 class Expanded(NamedTuple):
-    """What a path, pattern or list of them stands for."""
+    """What a path, a pattern or a list of them stands for."""
 
     kinds: dict[str, str]
-    """Path -> ``"file"``, ``"directory"`` or ``""`` (not asked), by path."""
+    """The kind of each path: ``"file"``, ``"directory"`` or ``""`` (not asked). They are sorted by path."""
     patterns: frozenset[str]
     """The names that were taken as patterns."""
 
 
 def expand(fs: AbstractFileSystem, path: Any, recursive: bool, maxdepth: int | None) -> Expanded:
-    """Return what a path, pattern or list of them stands for, in our filesystem or a local one.
+    """Return what a path, a pattern or a list of them stands for, in our filesystem or a local one.
 
     Raises:
-        FileNotFoundError: nothing.
+        FileNotFoundError: It stands for nothing.
     """
     each_given = as_list(path)
     names = [fs._strip_protocol(each) for each in each_given]
@@ -286,15 +303,14 @@ def expand(fs: AbstractFileSystem, path: Any, recursive: bool, maxdepth: int | N
 
 
 def _patterns_among(fs: AbstractFileSystem, names: Iterable[str]) -> frozenset[str]:
-    """Return those names that are patterns: which have ``*``, ``?`` or ``[`` in them, where no file or directory of
-    that very name exists."""
+    """Return the names that are patterns: ones with ``*``, ``?`` or ``[``, unless a path of this exact name exists."""
     asked = list(dict.fromkeys(name for name in names if has_magic(name)))
     exist = fs.pool.map(fs.exists, asked) if isinstance(fs, ManyPaths) else map(fs.exists, asked)
     return frozenset(name for name, exists in zip(asked, exist, strict=True) if not exists)
 
 
 def _matches(fs: AbstractFileSystem, pattern: Any, recursive: bool, maxdepth: int | None) -> dict[str, str]:
-    """Return what a pattern matches; with `recursive`, what lies below that, too."""
+    """Return what a pattern matches. With `recursive`, add what lies below its matches."""
     matches = _kinds(fs.glob(pattern, maxdepth=maxdepth, detail=True))
     found = dict(matches)
     if recursive and maxdepth != 1:
@@ -308,7 +324,7 @@ def _below(fs: AbstractFileSystem, path: str, maxdepth: int | None) -> dict[str,
 
 
 def as_list(path: Any) -> list[Any]:
-    """Return one path, or those of a sequence, as a list."""
+    """Return one path, or the paths of a sequence, as a list."""
     return [path] if isinstance(path, (str, os.PathLike)) else list(path)
 
 
@@ -317,13 +333,13 @@ def _kinds(infos: dict[str, dict[str, Any]]) -> dict[str, str]:
 
 
 def as_text(path: Any) -> Any:
-    """Return a path of any kind, or each of an iterable of them, as text: fsspec's rules for names are about that."""
+    """Return a path of any kind, or each path of an iterable, as text, which fsspec's rules for names are about."""
     text = stringify_path(path)
     return text if isinstance(text, str) else [stringify_path(each) for each in path]
 
 
 def local_path(path: Any) -> Any:
-    """As `as_text`, of local paths, with slashes."""
+    """Return the same as `as_text` for local paths, with slashes."""
     path = as_text(path)
     return make_path_posix(path) if isinstance(path, str) else path
 
@@ -336,8 +352,11 @@ def pair_up(
     maxdepth: int | None,
     target_is_dir: Callable[[], bool],
 ) -> Paired:
-    """What `source` stands for in `fs`, and where it goes, by fsspec's rules
-    (https://filesystem-spec.readthedocs.io/en/latest/copying.html). Two sequences pair as they stand."""
+    """Return what `source` stands for in `fs`, and the target of each path, by fsspec's rules.
+
+    The rules are at https://filesystem-spec.readthedocs.io/en/latest/copying.html. Two sequences are paired as they
+    stand.
+    """
     if isinstance(source, str) and isinstance(target, (list, tuple)):
         source = [source]
     if isinstance(source, (list, tuple)) and isinstance(target, (list, tuple)):
@@ -358,18 +377,19 @@ def pair_up(
 
 
 def warn_of_directory(path: Any) -> None:
-    """Say that a directory was named where files are done alone."""
+    """Log a warning that a directory was named where only files are handled."""
     logger.warning("%s is a directory; nothing is done without recursive=True", path)
 
 
 def is_one_file(source: Any, recursive: bool, paired: Paired) -> bool:
-    """Return whether one file was named, and is what there is to do."""
+    """Return whether one file was named, and is all there is to do."""
     return isinstance(source, str) and not paired.is_pattern and not recursive and len(paired.files) == 1
 
 
 def check_apart(pairs: Sequence[Pair]) -> None:
-    """Refuse pairs that go wrong side by side, before the first is begun: a file that is read and, from another
-    one, written; or two that go to one target.
+    """Raise `OSError` where pairs would disturb each other side by side, before the first one begins.
+
+    A file may not be read and also be written from another one. Two files may not go to one target.
 
     >>> check_apart([("/a/x", "/b/x"), ("/a/y", "/a/y")])
     >>> check_apart([("/a", "/a/b"), ("/a/b", "/a/b/b")])
@@ -377,7 +397,7 @@ def check_apart(pairs: Sequence[Pair]) -> None:
     OSError: [Errno 22] it would be overwritten from '/a' while it is itself copied or moved: '/a/b'
 
     Raises:
-        OSError: EINVAL, with the path that would be written.
+        OSError: (EINVAL) Such a pair. `filename` is the path that would be written.
     """
     sources = {source for source, _ in pairs}
     for source, target in pairs:
@@ -388,14 +408,14 @@ def check_apart(pairs: Sequence[Pair]) -> None:
 
 
 def check_targets(pairs: Sequence[Pair]) -> None:
-    """Refuse two sources that go to one target, before the first is begun.
+    """Raise `OSError` where two sources go to one target, before the first one begins.
 
     >>> check_targets([("/a/x", "/x"), ("/b/x", "/x")])
     Traceback (most recent call last):
     OSError: [Errno 22] both '/a/x' and '/b/x' would go there: '/x'
 
     Raises:
-        OSError: EINVAL, with the target.
+        OSError: (EINVAL) Two such sources. `filename` is the target.
     """
     written: dict[str, str] = {}
     for source, target in pairs:
@@ -410,7 +430,7 @@ def _is_directory(fs: AbstractFileSystem, name: str, kind: str) -> bool:
 def _targets(
     sources: Sequence[str], source: Any, is_pattern: bool, target: Any, target_is_dir: Callable[[], bool]
 ) -> list[str]:
-    """Return where each of the paths goes that `source` was expanded to."""
+    """Return the target of each path that `source` was expanded to."""
     if not isinstance(source, str):
         return list(other_paths(sources, target, exists=False, flatten=True))
     into_directory = not trailing_sep(source) and (trailing_sep(target) or target_is_dir())

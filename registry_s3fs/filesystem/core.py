@@ -1,4 +1,4 @@
-"""`RegistryS3FileSystem`: fsspec's interface on a registry's bucket. Each method says what, its parts say how."""
+"""`RegistryS3FileSystem`: fsspec's interface to a registry's bucket. Its methods tell what, and its parts tell how."""
 
 from __future__ import annotations
 
@@ -46,28 +46,26 @@ elif TYPE_CHECKING:
     from typing_extensions import Unpack
 
 FSSPEC_OPTIONS = storage_options.BESIDE_THE_TABLE.keys() - {"config", "skip_instance_cache"}
-"""Storage options that are fsspec's own, as far as it hands them on."""
+"""Storage options that belong to fsspec, as far as it passes them on."""
 
 
 class RegistryS3FileSystem(Downloads, Uploads, ManyPaths, Searching, Attributes):
     """A Docker/OCI registry's S3 storage, or any prefix of a bucket, as a filesystem.
 
-    Storage options are the registry's own S3 driver parameters, see `DriverParameters` and
-    docs/parameters.md; `config`, the path of a registry's ``config.yml`` to take them from; and
-    fsspec's `use_listings_cache` (off by default, since others write to the bucket),
-    `listings_expiry_time`, `max_paths`, `skip_instance_cache`.
+    Storage options are the registry's own S3 driver parameters, see `DriverParameters` and docs/parameters.md. `config`
+    is the path of a registry's ``config.yml`` to take them from. fsspec's own are `use_listings_cache` (off by default,
+    since others write to the bucket), `listings_expiry_time`, `max_paths` and `skip_instance_cache`.
 
-    Paths are absolute registry paths below `rootdirectory`; URLs are ``registrys3://BUCKET/path``.
-    Making an instance sends no request. Instances may be shared between threads, pickled, and used
-    after a fork.
+    Paths are absolute registry paths below `rootdirectory`. URLs are ``registrys3://BUCKET/path``. Making an instance
+    sends no request. Instances may be shared between threads, pickled, and used after a fork.
 
     >>> fs = RegistryS3FileSystem(bucket="demo", region="us-east-1", rootdirectory="/registry")
     >>> fs.unstrip_protocol("/docker/registry/v2")
     'registrys3://demo/docker/registry/v2'
 
     Raises:
-        TypeError: an unknown option; names the closest one.
-        ValueError: a bad value; names the parameter.
+        TypeError: An option is unknown. The message names the closest one.
+        ValueError: A value is bad. The message names the parameter.
     """
 
     __module__ = "registry_s3fs.filesystem"  # as pickles and `to_json` name it
@@ -100,40 +98,44 @@ class RegistryS3FileSystem(Downloads, Uploads, ManyPaths, Searching, Attributes)
 
     @classmethod
     def from_config(cls, path: str | os.PathLike[str], **storage_options: Any) -> RegistryS3FileSystem:
-        """The filesystem of a registry, from its ``config.yml``; further options override it."""
+        """Return the filesystem of a registry, made from its ``config.yml``. Further options override its values."""
         return cls(config=os.fspath(path), **storage_options)
 
     @property
     def storage_options(self) -> dict[str, Any]:
-        """What the filesystem was made with."""
+        """Return the options that the filesystem was made with."""
         return self._storage_options
 
     @storage_options.setter
     def storage_options(self, options: dict[str, Any]) -> None:
-        """fsspec sets it, once the filesystem is made. The bucket is a plain `str` from then on, and a region that was
-        found in the environment is among the options: elsewhere there may be another one."""
+        """Set the options. fsspec does so once the filesystem is made.
+
+        The bucket becomes a plain `str`. A region that was found in the environment is added to the options, because
+        elsewhere the environment may name another one.
+        """
         self._storage_options = {
             name: str(value) if isinstance(value, paths.UrlBucket) else value for name, value in options.items()
         } | self._surrounding
 
     @property
     def pool(self) -> Pool:
-        """The process's threads for this many requests at once."""
+        """Return the process's threads for `max_concurrency` requests at once."""
         return pool(self.parameters.max_concurrency)
 
     @property
     def fsid(self) -> str:
+        """Return an id of the bucket at its endpoint."""
         return f"{self.protocol}_{tokenize(self.parameters.endpoint_url, self.parameters.bucket)}"
 
     def __repr__(self) -> str:
         return f"RegistryS3FileSystem({self.parameters!r})"
 
     def _repr_html_(self) -> str:
-        """A table of what differs from the defaults, for notebooks; without secrets."""
+        """Return a table, for notebooks, of the parameters that differ from the defaults, without secrets."""
         return storage_options.as_html(self.unstrip_protocol("/"), self.parameters.given())
 
     def to_dict(self, *, include_password: bool = True) -> dict[str, Any]:
-        """As fsspec's; without passwords, no credential of any name is in it."""
+        """Return the same dict as fsspec does. Without passwords, it has no credential of any name."""
         found: dict[str, Any] = super().to_dict(include_password=include_password)
         hidden = () if include_password else (*SECRETS, "config_kwargs")
         return {name: value for name, value in found.items() if name not in hidden}
@@ -157,17 +159,17 @@ class RegistryS3FileSystem(Downloads, Uploads, ManyPaths, Searching, Attributes)
         return {"bucket": paths.UrlBucket(bucket)} if bucket else {}
 
     def unstrip_protocol(self, name: str) -> str:
-        """The full URL of a path, with the bucket; the root's ends in none, as others put a ``/`` behind it."""
+        """Return the full URL of a path. The root's URL has no ``/`` at its end, because callers append one."""
         return f"{self.protocol}://{self.parameters.bucket}{self._path(name)}".rstrip("/")
 
     def _path(self, path: Any) -> str:
-        """A path that is valid and of this bucket; every public method begins here."""
+        """Return a path that is valid and of this bucket. Every public method begins with this call."""
         stripped: RegistryPath = self._strip_protocol(path)
         paths.check_bucket(stripped, self.parameters.bucket)
         return str(stripped)
 
     def _key(self, path: Any) -> str:
-        """The key of a file's path; the root is no file."""
+        """Return the key of a file's path. Raise `IsADirectoryError` for the root, which is not a file."""
         path = self._path(path)
         if path == "/":
             raise IsADirectoryError(errno.EISDIR, "the root is a directory", path)
@@ -176,8 +178,11 @@ class RegistryS3FileSystem(Downloads, Uploads, ManyPaths, Searching, Attributes)
     # Looking
 
     def info(self, path: Any, version_id: str = "", refresh: bool = False) -> Info:
-        """Name, size, type; of a file what a HEAD tells. A file wins over a directory of its name. It is always asked
-        for, with `refresh` or without."""
+        """Return the name, size and type of a path, and of a file also what a HEAD response tells.
+
+        A file wins over a directory of its name. S3 is always asked, with `refresh` or without. Raise
+        `FileNotFoundError` where there is neither.
+        """
         path = self._path(path)
         if version_id:
             return self.file_info(path, version_id=version_id)
@@ -191,12 +196,14 @@ class RegistryS3FileSystem(Downloads, Uploads, ManyPaths, Searching, Attributes)
         raise directory.missing(path)
 
     def file_info(self, path: str, **how: Any) -> Info:
-        """`info` of a file by one HEAD, where a directory would be of no use; `how` as of `Bucket.head`."""
+        """Return the `info` of a file by one HEAD request, where only a file is of use. `how` is as in `file_head`."""
         return directory.file(path, self.file_head(path, **how))
 
     def file_head(self, path: str, *, explain: bool = True, version_id: str = "", checksum: bool = False) -> ObjectInfo:
-        """What a HEAD tells of a file; with `explain`, a second look tells a directory or a missing bucket from a
-        missing file. `checksum` as of `Bucket.head`."""
+        """Return what a HEAD response tells about a file. `checksum` is as in `Bucket.head`.
+
+        With `explain`, a second request tells a directory or a missing bucket from a missing file.
+        """
         key = self._key(path)
         if version_id:
             return self.bucket.head(key, version_id=version_id, explain=explain, checksum=checksum)
@@ -208,7 +215,7 @@ class RegistryS3FileSystem(Downloads, Uploads, ManyPaths, Searching, Attributes)
             raise self._told_apart(path, error) from error.__cause__
 
     def _told_apart(self, path: str, error: Exception) -> Exception:
-        """Return the error of a read; where the file is missing, a plainer one of a directory or a missing bucket."""
+        """Return the error of a read. For a missing file, return a plainer one if there is a directory or no bucket."""
         if not isinstance(error, FileNotFoundError) or isinstance(error, BucketNotFoundError):
             return error
         try:
@@ -221,19 +228,19 @@ class RegistryS3FileSystem(Downloads, Uploads, ManyPaths, Searching, Attributes)
         return error
 
     def exists(self, path: Any, version_id: str = "") -> bool:
-        """False only for what is missing: a request that is denied or fails raises."""
+        """Return whether a path exists. Raise an error where a request is denied or fails."""
         return self._type(path, version_id) is not None
 
     def lexists(self, path: Any, version_id: str = "") -> bool:
-        """As `exists`."""
+        """Return the same as `exists`."""
         return self.exists(path, version_id)
 
     def isfile(self, path: Any, version_id: str = "") -> bool:
-        """As `exists`, for files."""
+        """Return whether a path is a file. Raise errors as `exists` does."""
         return bool(self._type(path, version_id) == "file")
 
     def isdir(self, path: Any, version_id: str = "") -> bool:
-        """As `exists`, for directories: prefixes that keys lie below. They have no versions."""
+        """Return whether a path is a directory: a prefix of keys, which has no versions. Raise errors as `exists`."""
         return bool(self._type(path, version_id) == "directory")
 
     def _type(self, path: Any, version_id: str = "") -> Any:
@@ -252,7 +259,7 @@ class RegistryS3FileSystem(Downloads, Uploads, ManyPaths, Searching, Attributes)
     def ls(self, path: Any, detail: bool, refresh: bool = False) -> list[Info] | list[str]: ...
 
     def ls(self, path: Any, detail: bool = True, refresh: bool = False) -> list[Info] | list[str]:
-        """What lies directly in a directory, by name; of a file, itself."""
+        """Return what lies directly in a directory, by name. For a file, return the file itself."""
         path = self._path(path)
         found = None if refresh else self.dircache.get(path)
         if found is None:
@@ -271,12 +278,12 @@ class RegistryS3FileSystem(Downloads, Uploads, ManyPaths, Searching, Attributes)
         create: bool = False,
         missing_exceptions: tuple[type[Exception], ...] | None = None,
     ) -> Mapper:
-        """A directory as a mutable mapping of keys to bytes, as fsspec's; its keys are names, never patterns."""
+        """Return a directory as a mutable mapping of keys to bytes, as fsspec does. Keys are names, never patterns."""
         self._path(root)
         return Mapper(stringify_path(root), self, check, create, missing_exceptions)
 
     def tree(self, path: Any = "/", *args: Any, **kwargs: Any) -> str:
-        """A directory's names as a drawing, as fsspec's."""
+        """Return a directory's names as a drawing, as fsspec does."""
         return str(super().tree(self._path(path), *args, **kwargs))
 
     # Files
@@ -299,17 +306,20 @@ class RegistryS3FileSystem(Downloads, Uploads, ManyPaths, Searching, Attributes)
         compression: str | None = None,
         **kwargs: Any,
     ) -> Any:
-        """A file; text, compression and transactions as in fsspec, `cache_type` (one of fsspec's, or ``"prefetch"``,
-        which reads ahead and is the default), `version_id` and `size` for reading. For writing, `content_type`,
-        `metadata` and S3's own names (``CacheControl=``, ...) are what the object says of itself.
+        """Open a file. Text, compression and transactions are as in fsspec.
 
-        Modes ``r``, ``w``, ``x`` (the object must not exist, checked at the open and, atomically, when it
-        is published) and ``a``. For writing, see `writer.WriteFile`; `block_size` stands in for
-        `chunksize` for this one file, with the same bounds.
+        The modes are ``r``, ``w``, ``x`` and ``a``. For reading, `cache_type` is one of fsspec's, or the default
+        ``"prefetch"``, which reads ahead. `version_id` and `size` are for reading, too. For writing, see `WriteFile`.
+        `block_size` replaces `chunksize` for this file, with the same bounds. `content_type`, `metadata` and S3's own
+        names (``CacheControl=``, ...) are the object headers.
 
-        For reading, ``verify=True`` (`verify_digests` of the filesystem by default) compares a registry's blob with
-        the digest in its path, when it has been read from its start to its end, in order: the read that
-        reaches the end raises `DigestMismatchError`. Of a path that is no blob it is a ValueError.
+        Raises:
+            FileExistsError: In mode ``x``, the object exists. The open checks it, and the publishing does so
+                atomically.
+            DigestMismatchError: With ``verify=True`` (by default the filesystem's `verify_digests`), a registry's blob
+                does not have the digest of its path. It must be read from its start to its end, in order. The last read
+                raises this.
+            ValueError: ``verify=True`` is given for a path that is no blob, or for writing. Or the mode is unknown.
         """
         if "b" not in mode:
             given = {name: kwargs.pop(name, None) for name in ("encoding", "errors", "newline")}
@@ -373,7 +383,7 @@ class RegistryS3FileSystem(Downloads, Uploads, ManyPaths, Searching, Attributes)
     def cp_file(self, path1: Any, path2: Any, version_id: str = "", **headers: Any) -> None:
         """Copy one file within the bucket, in the server.
 
-        What the object says of itself is kept, but for what `headers` say, as of `pipe_file`.
+        The object headers are kept, but for those in `headers`, which are as in `pipe_file`.
         """
         source, target = self._path(path1), self._key(path2)
         changed = request_fields(headers)
@@ -386,20 +396,23 @@ class RegistryS3FileSystem(Downloads, Uploads, ManyPaths, Searching, Attributes)
         self.invalidate_cache(path2)
 
     def rm_file(self, path: Any) -> None:
-        """Delete one file."""
+        """Delete one file. Raise `FileNotFoundError` where it is missing."""
         path = self._path(path)
         self.file_info(path)
         self.bucket.delete(self._key(path))
         self.invalidate_cache(path)
 
     def invalidate_cache(self, path: Any = None) -> None:
-        """Forget cached listings: all, or those of a path, of what is below it and of its parents."""
+        """Forget all cached listings, or those of a path, of what lies below it, and of its parents."""
         super().invalidate_cache(path)
         listings_caches.forget(self.parameters, "/" if path is None else self._path(path))
 
     def touch(self, path: Any, truncate: bool = True, data: Any = None, **headers: Any) -> None:
-        """An empty file, or one of these `data`; with ``truncate=False`` an existing one keeps its bytes and gets a new
-        LastModified, and a directory, of which S3 keeps no time, stays as it is. `headers` as of `pipe_file`."""
+        """Store an empty file, or one of these `data`. The `headers` are as in `pipe_file`.
+
+        With ``truncate=False``, an existing file keeps its bytes and gets a new LastModified. A directory stays as it
+        is, because S3 keeps no time for it.
+        """
         if not truncate and data is not None:
             raise ValueError("data: replaces the file's bytes; leave out truncate=False")
         kind = None if truncate else self._type(path)
@@ -409,17 +422,17 @@ class RegistryS3FileSystem(Downloads, Uploads, ManyPaths, Searching, Attributes)
             self.cp_file(path, path, **headers)
 
     def mkdir(self, path: Any, create_parents: bool = True, *, mode: int = 0o777) -> None:
-        """Nothing: a directory is there when a key lies below it. (universal_pathlib gives a `mode`.)"""
+        """Do nothing, because a directory exists when a key lies below it. universal_pathlib passes a `mode`."""
         self._path(path)
 
     def makedirs(self, path: Any, exist_ok: bool = False) -> None:
-        """Nothing, but `FileExistsError` where the path exists and may not."""
+        """Do nothing. Raise `FileExistsError` where the path exists and `exist_ok` is false."""
         path = self._path(path)
         if not exist_ok and self.exists(path):
             raise FileExistsError(errno.EEXIST, "the file exists", path)
 
     def rmdir(self, path: Any) -> None:
-        """Remove a directory's marker, if a tool left one; `OSError` (ENOTEMPTY) where anything lies below."""
+        """Delete the directory marker, if a tool left one. Raise `OSError` (ENOTEMPTY) where anything lies below."""
         path = self._path(path)
         marker = self.bucket.space.prefix(path)
         keys = [item.key for page in self.bucket.list(marker, limit=2) for item in page.objects]

@@ -1,4 +1,4 @@
-"""Many keys deleted: 1,000 a request, requests side by side, and one by one where it cannot be otherwise."""
+"""The deletion of many keys: 1,000 a request and requests side by side, or one by one where there is no other way."""
 
 from __future__ import annotations
 
@@ -14,16 +14,19 @@ from registry_s3fs.threads import cancellation, many_calls
 from registry_s3fs.threads.pool import Pool
 
 PASSING = (errno.EBUSY, errno.EREMOTEIO)
-"""What S3 may say of single keys of a DeleteObjects request (SlowDown, InternalError)."""
+"""The errors that S3 may send for single keys of a DeleteObjects request (SlowDown, InternalError)."""
 LONGEST_PAUSES_S = (1.0, 2.0, 4.0)
-"""Before such keys are asked for again: three times, and by chance a part of these, as boto3's standard mode does."""
+"""The longest pauses in seconds before such keys are sent again, which happens three times.
+
+Each pause is a random fraction of these, as in boto3's standard mode.
+"""
 
 
 def delete(bucket: Bucket, pool: Pool, keys: Iterable[str]) -> None:
     """Delete keys, 1,000 a request and requests side by side.
 
     Raises:
-        BulkError: some could not be deleted; names each of them. All others are deleted.
+        BulkError: Some keys could not be deleted, and each of them is named. All others are deleted.
     """
     singly: list[str] = []
     together: list[str] = []
@@ -49,7 +52,7 @@ def _delete_one(bucket: Bucket, key: str) -> None:
 
 
 def _delete_together(bucket: Bucket, keys: list[str]) -> tuple[dict[str, Exception], list[str]]:
-    """Return the keys that failed, and those that are left to be deleted one at a time: the store cannot otherwise."""
+    """Return the errors of keys that failed, and the keys to delete one at a time, if the store knows no other way."""
     try:
         failed = bucket.delete_many(keys)
     except OSError as error:
@@ -58,7 +61,10 @@ def _delete_together(bucket: Bucket, keys: list[str]) -> tuple[dict[str, Excepti
 
 
 def _tried_again(bucket: Bucket, failed: dict[str, Exception]) -> tuple[dict[str, Exception], list[str]]:
-    """Ask again for keys for which S3 was busy or failed, as boto3 does; return those that failed still."""
+    """Delete again the keys for which S3 was busy or failed, as boto3 does. Return those that fail, and those left.
+
+    Keys are left where the store refuses requests for many keys. They are to be deleted one at a time.
+    """
     for pause_s in LONGEST_PAUSES_S:
         again = [key for key, error in failed.items() if _passes(error)]
         if not again:

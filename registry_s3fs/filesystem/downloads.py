@@ -1,4 +1,4 @@
-"""What is read whole or in ranges, one or many: `cat`, `cat_ranges`, `get` and their kin, all by one thread."""
+"""Reads of whole files and of byte ranges, one or many: `cat`, `cat_ranges`, `get` and their kin, all by one thread."""
 
 from __future__ import annotations
 
@@ -38,7 +38,19 @@ class Downloads(OnBucket):
         version_id: str = "",
         verify: bool | None = None,
     ) -> bytes:
-        """The bytes of a file, or of a Python slice of them; of a whole blob, `verify` as in `open`."""
+        """Return the bytes of a file, or of a slice of it.
+
+        Args:
+            path: The file's path.
+            start: The first byte of the slice, as in Python. A negative number counts from the end.
+            end: The end of the slice, as in Python.
+            version_id: The object version to read.
+            verify: Compare a whole blob with its digest, as in `open`.
+
+        Raises:
+            FileNotFoundError: There is no file.
+            IsADirectoryError: The path is a directory.
+        """
         path = self._path(path)
         try:
             return self._content(path, start, end, version_id, verify)
@@ -46,7 +58,7 @@ class Downloads(OnBucket):
             raise self._told_apart(path, error) from error.__cause__
 
     def _content(self, path: Any, *how: Any) -> bytes:
-        """As `cat_file`, but a directory is a missing file, which is one request less; `how` as of `_read`."""
+        """Return the same as `cat_file`. A directory is a missing file here, which saves a request."""
         target = IntoMemory()
         carry_out_one(self.bucket, self.pool, self._read(path, target, *how))
         return target.data()
@@ -97,9 +109,19 @@ class Downloads(OnBucket):
         version_id: str = "",
         verify: bool | None = None,
     ) -> Any:
-        """The bytes of a file; of several, or a pattern or directory, ``{path: bytes}``, read side by side.
+        """Return the bytes of a file, or of several files that are read side by side.
 
-        `on_error`: ``"raise"``, ``"omit"``, or ``"return"`` exceptions as values. Further options are `cat_file`'s.
+        Args:
+            path: A path, a pattern or a list of them.
+            recursive: Read all files below directories.
+            on_error: ``"raise"``, ``"omit"``, or ``"return"`` for exceptions in place of bytes.
+            start: As in `cat_file`.
+            end: As in `cat_file`.
+            version_id: As in `cat_file`.
+            verify: As in `cat_file`.
+
+        Returns:
+            The bytes of the one file that was named. For a list, a pattern or a directory, ``{path: bytes}``.
         """
         _check_on_error(on_error, "raise", "omit", "return")
         path = bulk.as_text(path)
@@ -118,7 +140,10 @@ class Downloads(OnBucket):
     def _cat_files(
         self, paths: Sequence[str], *how: Any, raises: bool = False, explains: bool = False
     ) -> dict[str, Any]:
-        """The bytes of files by their very names, or the error of each, where it is not raised; `how` as of `_read`."""
+        """Return the bytes of files by their exact names, or their errors. With `raises`, raise an error instead.
+
+        `how` is as in `_read`.
+        """
         contents = self._contents(lambda name, target: self._read(name, target, *how), paths, raises, explains)
         return dict(zip(paths, contents, strict=True))
 
@@ -154,8 +179,16 @@ class Downloads(OnBucket):
         on_error: str = "return",
         version_id: str = "",
     ) -> list[Any]:
-        """The bytes of many ranges, fetched side by side; ranges of one file at most `max_gap` bytes apart
-        come in one request."""
+        """Return the bytes of many byte ranges, which are read side by side.
+
+        Args:
+            paths: The path of each range.
+            starts: The start of each range, as in `cat_file`, or one for all.
+            ends: The end of each range, as in `cat_file`, or one for all.
+            max_gap: Ranges of one file at most so many bytes apart are read by one request.
+            on_error: ``"raise"``, or ``"return"`` for exceptions in place of bytes.
+            version_id: The object version to read.
+        """
         if not isinstance(paths, list):
             raise TypeError("paths must be a list")
         _check_on_error(on_error, "raise", "return")
@@ -177,18 +210,18 @@ class Downloads(OnBucket):
     def read_block(
         self, fn: Any, offset: int, length: int | None, delimiter: bytes | None = None, version_id: str = ""
     ) -> bytes:
-        """Bytes from `offset`, as fsspec's; with a `delimiter`, from one of them to another."""
+        """Return bytes from `offset` on, as fsspec does. With a `delimiter`, return those from one to another."""
         with self.open(fn, version_id=version_id) as file:
             size = cast(Any, file).size
             end = size if length is None else min(offset + length, size)
             return bytes(read_block(file, offset, end - offset, delimiter))
 
     def head(self, path: Any, size: int = 1024, version_id: str = "") -> bytes:
-        """The first `size` bytes."""
+        """Return the first `size` bytes."""
         return self.cat_file(path, 0, size, version_id)
 
     def tail(self, path: Any, size: int = 1024, version_id: str = "") -> bytes:
-        """The last `size` bytes."""
+        """Return the last `size` bytes."""
         return self.cat_file(path, -size, None, version_id) if size else b""
 
     def get_file(
@@ -200,9 +233,18 @@ class Downloads(OnBucket):
         version_id: str = "",
         verify: bool | None = None,
     ) -> None:
-        """Fetch a file to a local one, which appears when it is whole (see `local_target.opened`), or into a file
-        object. `verify` as in `open`: a blob with another digest does not appear, but its bytes may be in the file
-        object."""
+        """Fetch a file to a local one, or into a file object.
+
+        A local file appears when it is whole (see `local_target.opened`).
+
+        Args:
+            rpath: The file's path.
+            lpath: The local path, or a file object.
+            callback: An fsspec callback, which counts bytes.
+            outfile: A file object to write to.
+            version_id: The object version to fetch.
+            verify: As in `open`. A blob with another digest does not appear. A file object may have received its bytes.
+        """
         outfile = lpath if outfile is None and isfilelike(lpath) else outfile
         target: Target
         if outfile is not None:
@@ -234,11 +276,20 @@ class Downloads(OnBucket):
         version_id: str = "",
         verify: bool | None = None,
     ) -> None:
-        """Fetch files to local ones. The callback counts files, its branches bytes; of one named file it counts bytes.
-        Further options are `get_file`'s.
+        """Fetch files to local ones.
+
+        Args:
+            rpath: A path, a pattern or a list of them.
+            lpath: The local target, or a list of targets.
+            recursive: Fetch all that lies below directories.
+            callback: An fsspec callback. It counts files, and its branches count bytes. For one named file it counts
+                bytes.
+            maxdepth: How many levels of directories to fetch, by default all.
+            version_id: As in `get_file`.
+            verify: As in `get_file`.
 
         Raises:
-            BulkError: some of several failed; all others are fetched.
+            BulkError: Some of several files failed. All others are fetched.
         """
         rpath, lpath = bulk.as_text(rpath), bulk.local_path(lpath)
         self._check(rpath)
@@ -256,7 +307,7 @@ class Downloads(OnBucket):
         version_id: str = "",
         verify: bool | None = None,
     ) -> Download:
-        """The download of a file or of a slice of it."""
+        """Return the download of a file or of a slice of it."""
         path, whole = self._path(path), not start and end is None
         check = blob_digests.check(path, verify, by_default=self.parameters.verify_digests, whole=whole)
         key, version = self._key(path), ObjectVersion(version_id=version_id)
@@ -268,7 +319,10 @@ class Downloads(OnBucket):
     def _contents(
         self, begin: Callable[[T, Target], Download], wanted: Sequence[T], raises: bool, explains: bool
     ) -> list[Any]:
-        """The bytes of each, or its error, where it is not raised; `explains` tells directories from missing files."""
+        """Return the bytes of each, or its error. With `raises`, raise an error instead.
+
+        With `explains`, the errors tell directories from missing files.
+        """
         found: list[Any] = [None] * len(wanted)
         coming: dict[Download, tuple[int, IntoMemory]] = {}
         last = many_calls.LastWord()
@@ -318,7 +372,7 @@ def _into_file(lpath: Any, callback: Any) -> IntoFile:
 
 
 class _Fetching:
-    """Files on their way to local ones, each whole or not at all, whatever becomes of the others."""
+    """Files on their way to local ones. Each file appears whole or not at all, whatever happens to the others."""
 
     def __init__(self, fs: Downloads, progress: bulk.TransferProgress, options: dict[str, Any]) -> None:
         self._fs = fs
@@ -327,14 +381,14 @@ class _Fetching:
         self._failed: dict[str, Exception] = {}
         self._coming: dict[Download, tuple[Pair, Any]] = {}
         self._missing: dict[Pair, Exception] = {}
-        """What was not there as a file, and may be a directory."""
+        """The pairs whose source was no file, and may be a directory."""
         self._last = many_calls.LastWord()
 
     def fetch(self, pairs: Sequence[Pair]) -> None:
-        """Fetch each.
+        """Fetch each file.
 
         Raises:
-            BulkError: some failed. Of one pair alone, its error is raised as it is.
+            BulkError: Some files failed. The error of a single pair is raised as it is.
         """
         self._progress.begin(len(pairs))
         with closing(carry_out(self._fs.bucket, self._fs.pool, self._downloads(pairs))) as ended:
@@ -372,7 +426,7 @@ class _Fetching:
             self._progress.done()
 
     def _make_directories(self) -> None:
-        """Make a local directory of each that was not there as a file, but is a directory; and say so."""
+        """Make a local directory for each source that is no file but a directory, and log a warning."""
 
         def make(pair: Pair) -> None:
             if not self._fs.isdir(pair[0]):

@@ -1,6 +1,7 @@
 """fsspec's cache of listings, one for all filesystems of a process that have the same parameters.
 
-fsspec keeps filesystems by thread, so that each thread would have a cache of its own, and not see what another wrote.
+fsspec makes a filesystem for each thread. So each thread would have its own cache, and would not see what another one
+wrote.
 """
 
 from __future__ import annotations
@@ -27,8 +28,10 @@ def shared(parameters: DriverParameters, cache: DirCache) -> DirCache:
 
 
 def forget(parameters: DriverParameters, path: str) -> None:
-    """Take out what a change at a path makes untrue, of the caches of all filesystems with these parameters: listings
-    of the path, of what is below it, and of its parents."""
+    """Drop the listings that a change at a path makes untrue, from the caches of all filesystems with these parameters.
+
+    These are the listings of the path, of what lies below it, and of its parents.
+    """
     if not _caches:
         return
     with _guard.lock:
@@ -43,17 +46,20 @@ def forget(parameters: DriverParameters, path: str) -> None:
 
 
 def last_change(cache: DirCache) -> object:
-    """Return what is another object once something has changed that a cache may hold."""
+    """Return an object that is another one once something has changed that a cache may hold."""
     return getattr(cache, "last_change", None)
 
 
 def note_change(cache: DirCache) -> None:
-    """Note that something changed; what the cache has of it is taken out afterwards."""
+    """Note that something changed. The cached listings of it are dropped afterwards."""
     cache.last_change = object()
 
 
 def keep(cache: DirCache, path: str, infos: list[Any], before: object) -> None:
-    """Keep a listing, but for one that was asked for `before` something changed: it may not show that."""
+    """Keep a listing, unless something changed since it was requested. It may not show that change.
+
+    `before` is the `last_change` at the time of the request.
+    """
     cache[path] = infos
     if last_change(cache) is not before:  # after it was put in, so that a change either shows here or takes it out
         with suppress(KeyError):

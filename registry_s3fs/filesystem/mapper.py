@@ -9,7 +9,7 @@ from fsspec.mapping import FSMap
 
 
 class Mapper(FSMap):
-    """fsspec's mapping, with calls on single files in place of those that take patterns.
+    """fsspec's mapping, with calls on single files in place of calls that take patterns.
 
     >>> from registry_s3fs import RegistryS3FileSystem
     >>> RegistryS3FileSystem(bucket="demo", region="us-east-1").get_mapper("/data").root
@@ -28,9 +28,12 @@ class Mapper(FSMap):
         return data
 
     def getitems(self, keys: Iterable[str], on_error: str = "raise") -> dict[str, Any]:
-        """Return the values of several keys, read side by side.
+        """Return the values of several keys, which are read side by side.
 
-        `on_error`: ``"raise"``, ``"omit"``, or ``"return"`` exceptions as values; of a missing key, a `KeyError`.
+        Args:
+            keys: The keys.
+            on_error: ``"raise"``, ``"omit"``, or ``"return"`` for exceptions in place of values. A missing key is a
+                `KeyError`.
         """
         names = {key: self._key_to_str(key) for key in keys}
         found = self.fs._cat_files(list(names.values()))
@@ -52,14 +55,14 @@ class Mapper(FSMap):
             raise KeyError(key) from error
 
     def delitems(self, keys: Iterable[str]) -> None:
-        """Delete several keys, without asking whether they are there."""
+        """Delete several keys, without a check that they exist."""
         self.fs._rm_files([self._key_to_str(key) for key in keys])
 
     def clear(self) -> None:
         """Delete all keys.
 
         Raises:
-            OSError: that fails. (fsspec's mapping says nothing.)
+            OSError: The deletion failed. (fsspec's mapping ignores that.)
         """
         self.fs._rm_below(self.root)
 

@@ -1,6 +1,6 @@
-"""What S3 keeps beside an object's bytes: metadata, tags, versions; and the uploads that never became an object.
+"""What S3 keeps beside an object's bytes: metadata, tags and versions, and the uploads that never became an object.
 
-The names are s3fs's, which users of S3 through fsspec know.
+The names are those of s3fs, which users of S3 through fsspec know.
 """
 
 from __future__ import annotations
@@ -25,20 +25,24 @@ logger = logging.getLogger("registry_s3fs")
 
 
 class Attributes(OnBucket):
-    """The methods of a filesystem on S3 that others have no use for."""
+    """The methods that only a filesystem on S3 has a use for."""
 
     # What one HEAD tells
 
     def size(self, path: Any, version_id: str = "") -> int:
-        """Bytes of a file; of a directory 0."""
+        """Return the size of a file in bytes. The size of a directory is 0."""
         return int(self.info(path, version_id)["size"])
 
     def created(self, path: Any, version_id: str = "") -> datetime:
-        """When the object was last written: S3 keeps no other time."""
+        """Return when the object was last written, because S3 keeps no other time."""
         return self.modified(path, version_id)
 
     def modified(self, path: Any, version_id: str = "") -> datetime:
-        """When the object was last written, with its time zone. Directories have no time."""
+        """Return when the object was last written, with its time zone.
+
+        Raises:
+            IsADirectoryError: The path is a directory, for which S3 keeps no time.
+        """
         info = self.info(path, version_id)
         if info["type"] == "directory":
             raise IsADirectoryError(errno.EISDIR, "S3 keeps no time for a directory", info["name"])
@@ -46,11 +50,11 @@ class Attributes(OnBucket):
         return when
 
     def checksum(self, path: Any, version_id: str = "") -> int:
-        """A number that changes when the contents do: from size and ETag."""
+        """Return a number that changes when the contents do. It is made from size and ETag."""
         return int(self.ukey(path, version_id), 16)
 
     def ukey(self, path: Any, version_id: str = "") -> str:
-        """A word that changes when the contents do: from size and ETag."""
+        """Return a word that changes when the contents do. It is made from size and ETag."""
         info = self.info(path, version_id)
         return str(tokenize(info["name"], info["size"], info.get("ETag")))
 
@@ -62,10 +66,14 @@ class Attributes(OnBucket):
         version_id: str = "",
         **kwargs: Any,
     ) -> str:
-        """A presigned URL, good for `expiration` seconds; `redirectendpoint` is its host where given.
+        """Return a presigned URL. Its host is `redirectendpoint`, where that is given.
 
-        Further arguments are fields of the request, such as `ResponseContentType`; the path alone says which object it
-        is, and `version_id` which version of it.
+        Args:
+            path: The file's path, which alone tells the object.
+            expiration: The seconds for which the URL is valid.
+            client_method: boto3's name of the request.
+            version_id: The object version, and the only argument that tells it.
+            **kwargs: Further fields of the request, such as `ResponseContentType`.
         """
         check_fields(kwargs)
         kwargs |= {"VersionId": version_id} if version_id else {}
@@ -79,24 +87,28 @@ class Attributes(OnBucket):
         version_id: str = "",
         **kwargs: Any,
     ) -> str:
-        """As `sign`, by s3fs's name, for an hour."""
+        """Return the same as `sign`, by s3fs's name for it. By default the URL is valid for an hour."""
         return self.sign(path, expires, client_method, version_id, **kwargs)
 
     # Metadata
 
     def metadata(self, path: Any, version_id: str = "") -> dict[str, str]:
-        """The user metadata of a file, its ``x-amz-meta-`` headers; names with hyphens, as headers have them."""
+        """Return the user metadata of a file, from its ``x-amz-meta-`` headers. Names have hyphens, as in headers."""
         return _hyphened(self.bucket.head(self._key(path), version_id=version_id).head.get("Metadata", {}))
 
     def getxattr(self, path: Any, attr_name: str, version_id: str = "") -> str | None:
-        """One value of `metadata`; None where there is none of that name."""
+        """Return one value of `metadata`, or None where there is none of that name."""
         return self.metadata(path, version_id).get(attr_name.replace("_", "-"))
 
     def setxattr(self, path: Any, copy_kwargs: Mapping[str, Any] | None = None, **attributes: str | None) -> None:
-        """Change user metadata; None removes a name, and what is not named stays.
+        """Change the user metadata of a file.
 
-        S3 has no call for it: the object is copied onto itself, in the server. `copy_kwargs` are further
-        fields that the object says of itself, such as ``{"ContentType": "text/csv"}``.
+        S3 has no request for this. So the object is copied onto itself, in the server.
+
+        Args:
+            path: The file's path.
+            copy_kwargs: Further object headers, such as ``{"ContentType": "text/csv"}``.
+            **attributes: The names and values to change. None removes a name. Names that are not given stay.
         """
         check_fields(copy_kwargs or {})
         changed = request_fields(copy_kwargs or {})
@@ -112,11 +124,17 @@ class Attributes(OnBucket):
     # Tags
 
     def get_tags(self, path: Any, version_id: str = "") -> dict[str, str]:
-        """The tags of a file."""
+        """Return the tags of a file."""
         return self.bucket.tags(self._key(path), version_id)
 
     def put_tags(self, path: Any, tags: Mapping[str, str], mode: str = "o") -> None:
-        """Set the tags of a file: these alone (mode ``"o"``), or merged into those that it has (``"m"``)."""
+        """Set the tags of a file.
+
+        Args:
+            path: The file's path.
+            tags: The tags.
+            mode: ``"o"`` replaces all tags of the file. ``"m"`` merges the new tags into them.
+        """
         if mode not in ("o", "m"):
             raise ValueError(f"mode: {mode!r} is neither 'o' (overwrite) nor 'm' (merge)")
         kept = self.get_tags(path) if mode == "m" else {}
@@ -125,10 +143,10 @@ class Attributes(OnBucket):
     # Versions
 
     def object_version_info(self, path: Any) -> list[dict[str, Any]]:
-        """An info for each version of a file, newest first, with `VersionId` and `IsLatest`.
+        """Return an info for each version of a file, newest first, with `VersionId` and `IsLatest`.
 
-        A `VersionId` goes to `open`, `cat_file`, `get_file` or `info` as ``version_id=``. In a bucket without
-        versions there is one, ``"null"``; of a missing file there is none.
+        A `VersionId` can be given to `open`, `cat_file`, `get_file` or `info` as ``version_id=``. In a bucket without
+        versions, a file has one version, ``"null"``. A missing file has none.
         """
         path = self._path(path)
         return [
@@ -139,20 +157,24 @@ class Attributes(OnBucket):
     # Unfinished uploads
 
     def list_multipart_uploads(self, prefix: Any = "/") -> list[dict[str, Any]]:
-        """Uploads that were begun and neither completed nor aborted: no listing shows them, but their parts
-        cost money.
+        """Return the uploads that were begun and neither completed nor aborted.
 
-        Each has `name` (the path of the file it would become), `UploadId` and `Initiated` (an aware datetime; None
-        where a store does not tell).
-        A registry's own pushes in progress are among them.
+        No listing shows them, but their parts cost money. A registry's own pushes in progress are among them.
+
+        Returns:
+            For each upload, `name` (the path of the file that it would become), `UploadId` and `Initiated` (an aware
+            datetime, or None where a store does not tell it).
         """
         return [info for info, _ in self._uploads(prefix)]
 
     def clear_multipart_uploads(self, prefix: Any = "/", *, older_than: timedelta) -> list[dict[str, Any]]:
-        """Abort the unfinished uploads begun longer ago than `older_than`; gives what was aborted.
+        """Abort the unfinished uploads that were begun longer ago than `older_than`.
 
-        A push that a registry still works on fails when its upload is aborted, so there is no default age. Uploads of
-        which a store does not tell when they were begun stay, and a warning names each.
+        A push that a registry still works on fails when its upload is aborted. So there is no default age. Uploads stay
+        where the store does not tell when they were begun, and a warning names each.
+
+        Returns:
+            What was aborted, as in `list_multipart_uploads`.
         """
         limit = datetime.now(timezone.utc) - older_than
         found = []

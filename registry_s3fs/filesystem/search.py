@@ -1,4 +1,4 @@
-"""What lies below a path: `find`, `walk`, `glob` and `du`, from as few listings as will do."""
+"""Searches below a path: `find`, `walk`, `glob` and `du`, with as few listings as possible."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from registry_s3fs.model.paths import ListedName
 
 
 class Searching(OnBucket):
-    """fsspec's `find`, `walk`, `glob` and `du`, on listings in parallel."""
+    """fsspec's `find`, `walk`, `glob` and `du`, with listings in parallel."""
 
     @overload
     def find(
@@ -75,10 +75,18 @@ class Searching(OnBucket):
         prefix: str = "",
         refresh: bool = False,
     ) -> Any:
-        """All files below a path, by name, and itself where it is a file; none where there is nothing.
+        """Return all files below a path, by name. Where the path is a file, return it, too.
 
-        With `prefix`, those whose names below the path begin with it; without `maxdepth` and `withdirs`, only these are
-        listed. It is always asked for, with `refresh` or without.
+        S3 is always asked, with `refresh` or without. Where there is nothing, the result is empty.
+
+        Args:
+            path: The path.
+            maxdepth: How many levels below the path to search, by default all.
+            withdirs: Return directories, too.
+            detail: Return infos by name in place of names.
+            prefix: Only names that begin with it below the path. Without `maxdepth` and `withdirs`, only these are
+                listed.
+            refresh: Has no effect.
         """
         directory.check_depth(maxdepth)
         path = self._path(path)
@@ -97,12 +105,10 @@ class Searching(OnBucket):
         return {name: infos[name] for name in names} if detail else names
 
     def iter_find(self, path: Any) -> Iterator[list[Info]]:
-        """Infos of all files below a path, and of itself where it is a file: a list for each page of the listing, as
-        the pages arrive.
+        """Yield the infos of all files below a path, as a list for each page of the listing, as the pages arrive.
 
-        A listing of a million files needs no memory for all of their names (but for a number each, where a store does
-        not list in order). The infos are in the order of keys, but for
-        the path's own, which comes last.
+        The infos are in the order of keys. Where the path is a file, its info comes last. A listing of a million files
+        needs no memory for all of their names. (Where a store does not list in order, it needs a number for each.)
         """
         path = self._path(path)
         for page in directory.pages(self.bucket, self.bucket.space.prefix(path)):
@@ -123,7 +129,7 @@ class Searching(OnBucket):
             pass
 
     def _within(self, path: str, maxdepth: int | None) -> dict[str, Info]:
-        """Files and directories at most so many levels below."""
+        """Return the files and directories at most `maxdepth` levels below a path."""
         if maxdepth == 1:
             infos = sorted(directory.children(self.bucket, path) or [], key=itemgetter("type"))  # a file stays
             return {info["name"]: info for info in infos}
@@ -181,9 +187,9 @@ class Searching(OnBucket):
         withdirs: bool = True,
         refresh: bool = False,
     ) -> Any:
-        """Paths that match a pattern, as fsspec's; only what can match is listed.
+        """Return the paths that match a pattern, as fsspec does. Only what can match is listed.
 
-        Of `**`, `maxdepth` is how many levels it may mean, where it is the first.
+        `maxdepth` is how many levels the first `**` may stand for.
         """
         directory.check_depth(maxdepth)
         found = self._matches(stringify_path(path), maxdepth)
@@ -205,7 +211,7 @@ class Searching(OnBucket):
         return {name: info for name, info in infos.items() if pattern.matches(info)}
 
     def _named(self, path: str) -> dict[str, Info]:
-        """Return what a pattern without a star means: the one path, where it exists."""
+        """Return the match of a pattern without special characters: the one path, if it exists."""
         try:
             return {path: self.info(path)}
         except FileNotFoundError:
@@ -254,7 +260,7 @@ class Searching(OnBucket):
         detail: bool = False,
         refresh: bool = False,
     ) -> Iterator[tuple[str, Any, Any]]:
-        """Directory by directory, as fsspec's and `os.walk`, from one listing that goes on with the walk."""
+        """Return an iterator over directories, as fsspec's and `os.walk`. One listing advances with the walk."""
         directory.check_depth(maxdepth)
         path = self._path(path)
         if refresh:
@@ -322,7 +328,7 @@ class Searching(OnBucket):
         withdirs: bool = False,
         refresh: bool = False,
     ) -> Any:
-        """Bytes below a path, from one listing; with ``total=False`` of each file."""
+        """Return the number of bytes below a path, from one listing. With ``total=False``, return that of each file."""
         found = self.find(path, maxdepth=maxdepth, withdirs=withdirs, detail=True)
         sizes = {name: info["size"] for name, info in found.items()}
         return sum(sizes.values()) if total else sizes

@@ -1,4 +1,4 @@
-"""What is stored whole, one or many: `pipe`, `put` and their kin."""
+"""Files that are stored whole, one or many: `pipe`, `put` and their kin."""
 
 from __future__ import annotations
 
@@ -22,16 +22,24 @@ from registry_s3fs.transfer import local_source, upload
 
 T = TypeVar("T")
 HOW = ("mode", "block_size")
-"""Keyword arguments that say how a file is written; others say what the object says of itself."""
+"""The keyword arguments that tell how a file is written. Others are object headers."""
 
 
 class Uploads(OnBucket):
     """fsspec's `pipe_file`, `pipe`, `put_file` and `put`."""
 
     def pipe_file(self, path: Any, value: Any, mode: str = "overwrite", **kwargs: Any) -> None:
-        """Store bytes; with ``mode="create"`` an existing file is a `FileExistsError`, atomically.
+        """Store bytes as a file.
 
-        `content_type`, `metadata` and S3's own names (``CacheControl=``, ...) are what the object says of itself.
+        Args:
+            path: The file's path.
+            value: The bytes.
+            mode: ``"overwrite"``, or ``"create"`` for a file that must not exist.
+            **kwargs: The object headers: `content_type`, `metadata` and S3's own names (``CacheControl=``, ...). And
+                `block_size`, which replaces `chunksize` for this file.
+
+        Raises:
+            FileExistsError: With ``mode="create"``, the file exists. This is checked atomically.
         """
         self._pipe_one((path, value), mode=mode, **kwargs)
 
@@ -41,7 +49,7 @@ class Uploads(OnBucket):
         self._upload(path, lambda chunk_bytes: upload.chunks_of(view, chunk_bytes), **how)
 
     def pipe(self, path: Any, value: Any = None, **kwargs: Any) -> None:
-        """Store bytes at a path, or each of ``{path: bytes}``, side by side; `BulkError` as of `put`."""
+        """Store bytes at a path, or each of ``{path: bytes}``, side by side. Raise `BulkError` as `put` does."""
         pairs = list((path if isinstance(path, Mapping) else {path: value}).items())
         keys = {each: self._key(each) for each, _ in pairs}  # all of them, before the first request
         if len(set(keys.values())) < len(keys):
@@ -57,8 +65,11 @@ class Uploads(OnBucket):
     def _errors_of(
         self, store: Callable[..., None], pairs: Sequence[Any], size_of: Callable[[Any], int], **how: Any
     ) -> dict[str, Exception]:
-        """Store each of several: what takes one request by a thread; what is larger a few at a time, whose parts go
-        side by side. Return the errors of those that failed."""
+        """Store each of several files. Return the errors of those that failed.
+
+        A file that takes one request is stored by one thread. Larger files are stored a few at a time, with their parts
+        side by side.
+        """
         small, large = _divided(pairs, size_of, self.parameters.chunksize) if len(pairs) > 1 else (pairs, [])
         failed = many_calls.errors_of(self.pool, store, small, **how)
         some = partial(store, side_by_side=min(len(large), pool.COORDINATORS))
@@ -67,7 +78,7 @@ class Uploads(OnBucket):
     def _pipe_small(
         self, pairs: Sequence[tuple[Any, Any]], keys: Mapping[Any, str], headers: ObjectHeaders
     ) -> dict[str, Exception]:
-        """Store small files by one thread; gives the errors of those that failed."""
+        """Store small files by one thread. Return the errors of those that failed."""
         failed: dict[str, Exception] = {}
         last = many_calls.LastWord()
 
@@ -90,10 +101,12 @@ class Uploads(OnBucket):
     def put_file(
         self, lpath: Any, rpath: Any, callback: Any = DEFAULT_CALLBACK, mode: str = "overwrite", **kwargs: Any
     ) -> None:
-        """Store a local file, its parts side by side. A local directory: nothing to store.
+        """Store a local file, its parts side by side. For a local directory, store nothing.
 
-        What is no regular file, or says that its size is 0, is read to its end. A file that changes meanwhile is
-        an `OSError`, and is not stored.
+        A file that is not regular, or whose size is given as 0, is read to its end.
+
+        Raises:
+            OSError: The local file changed meanwhile, and is not stored.
         """
         self._put_one(lpath, rpath, callback, mode=mode, **kwargs)
 
@@ -115,14 +128,21 @@ class Uploads(OnBucket):
         maxdepth: int | None = None,
         **kwargs: Any,
     ) -> None:
-        """Store local files. The callback counts files, its branches bytes; of one named file it counts bytes.
+        """Store local files.
 
-        Bytes count when the server has them.
+        FIFOs, sockets and devices are read if they are named. They are left out if they are found in a directory.
 
-        FIFOs, sockets and devices are read where they are named, and left out where they are found in a directory.
+        Args:
+            lpath: A local path, a pattern or a list of them.
+            rpath: The target, or a list of targets.
+            recursive: Store all that lies below directories.
+            callback: An fsspec callback. It counts files, and its branches count bytes. For one named file it counts
+                bytes. Bytes count when the server has them.
+            maxdepth: How many levels of directories to store, by default all.
+            **kwargs: As in `put_file`.
 
         Raises:
-            BulkError: some of several failed, which are named by their targets; all others are stored.
+            BulkError: Some of several files failed, and are named by their targets. All others are stored.
         """
         lpath, rpath = bulk.local_path(lpath), self._target(rpath)
         paired = bulk.pair_up(LocalFileSystem(), lpath, rpath, recursive, maxdepth, lambda: self.isdir(rpath))
@@ -171,22 +191,22 @@ class Uploads(OnBucket):
 
 
 class _CountedLater:
-    """Counts bytes for a callback that is not told of them yet."""
+    """A counter of bytes that a callback is not told of yet."""
 
     def __init__(self, callback: Any) -> None:
         self._callback = callback
         self._bytes = 0
 
     def set_size(self, size: int | None) -> None:
-        """As fsspec's."""
+        """Do the same as fsspec's callback."""
         self._callback.set_size(size)
 
     def relative_update(self, count: int = 1) -> None:
-        """As fsspec's."""
+        """Count bytes, as fsspec's callback does."""
         self._bytes += count
 
     def tell(self) -> None:
-        """Tell the callback of all of them."""
+        """Tell the callback the count of all bytes."""
         self._callback.relative_update(self._bytes)
 
 
@@ -195,7 +215,7 @@ def _size_of(value: Any) -> int:
 
 
 def _divided(items: Sequence[T], size_of: Callable[[T], int], most_bytes: int) -> tuple[list[T], list[T]]:
-    """Those up to a size, and those above it."""
+    """Return the items up to a size, and the items above it."""
     parts: tuple[list[T], list[T]] = [], []
     for item in items:
         parts[size_of(item) > most_bytes].append(item)

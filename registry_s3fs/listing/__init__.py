@@ -1,1 +1,1 @@
-"""Keys as a tree: directories, walks, patterns, and one key space listed in parallel parts."""
+"""Keys as a tree: directories, walks and patterns, and listings that are split into key ranges."""

@@ -1,4 +1,4 @@
-"""A walk's directories by a request each: the more of them at once, the longer it visits them in their order."""
+"""The directories of a walk, by one request each. The longer it visits them in order, the more are listed at once."""
 
 from __future__ import annotations
 
@@ -11,13 +11,16 @@ from registry_s3fs.s3.bucket import Bucket
 from registry_s3fs.threads.pool import pool
 
 MOST_AT_ONCE = 64
-"""So many are listed for nothing at most, where the walk leaves them out."""
+"""The most directories listed at once.
+
+Where the walk leaves them out, at most so many requests were for nothing.
+"""
 GROWTH = 4
 
 
 @dataclass
 class _Level:
-    """What is known of the directories that lie equally deep."""
+    """What is known about the directories of one depth."""
 
     waiting: deque[str] = field(default_factory=deque)
     listed: dict[str, list[Info] | OSError | None] = field(default_factory=dict)
@@ -25,7 +28,7 @@ class _Level:
 
 
 class ChildrenAhead:
-    """The listings of a walk that goes no deeper than `depth` levels, the directory itself being the first."""
+    """The listings of a walk that goes at most `depth` levels deep. The directory itself is the first level."""
 
     def __init__(self, bucket: Bucket, path: str, depth: int) -> None:
         self._bucket = bucket
@@ -34,7 +37,7 @@ class ChildrenAhead:
         self._levels: defaultdict[int, _Level] = defaultdict(_Level)
 
     def children(self, path: str) -> list[Info] | None:
-        """As `directory.children`."""
+        """Return the same as `directory.children`."""
         number = path.rstrip("/").count("/") - self._above
         level = self._levels[number]
         if path not in level.listed:
@@ -45,7 +48,7 @@ class ChildrenAhead:
         return infos
 
     def _list(self, path: str, number: int) -> None:
-        """One that is asked for, with some that follow it."""
+        """List a directory that is asked for, and some that follow it."""
         level = self._levels[number]
         level.at_once = 1 if level.listed else min(GROWTH * level.at_once, MOST_AT_ONCE)
         level.listed.clear()

@@ -1,4 +1,4 @@
-"""Keys as a tree: what lies directly in a directory, and what lies anywhere below it, as fsspec's info dicts."""
+"""Keys as a tree, in fsspec's info dicts: the children of a directory, and all that lies below it."""
 
 from __future__ import annotations
 
@@ -22,16 +22,16 @@ Info = dict[str, Any]
 _Timed = tuple[Page | None, float, float]
 
 TOLD = ("ContentType", "ServerSideEncryption", "SSEKMSKeyId")
-"""Fields of a HEAD's answer that an info has, under S3's names; beside them `metadata`."""
+"""The fields of a HEAD response that an info has, under S3's names. It has the user metadata as `metadata`."""
 
 
 def directory(path: str) -> Info:
-    """The info of a directory."""
+    """Return the info of a directory."""
     return {"name": path, "size": 0, "type": "directory"}
 
 
 def file(path: str, found: ObjectInfo) -> Info:
-    """The info of a file: `size` in bytes, `ETag` with its quotes, `LastModified` with its time zone."""
+    """Return the info of a file: `size` in bytes, `ETag` with its quotes, `LastModified` with its time zone."""
     info: Info = {
         "name": path,
         "size": found.size,
@@ -49,8 +49,11 @@ def file(path: str, found: ObjectInfo) -> Info:
 
 
 def pages(bucket: Bucket, prefix: str, delimiter: str = "", start_after: str = "") -> Iterator[Page]:
-    """What lies below a prefix and behind `start_after`, in the order of keys, listed in parallel parts once the first
-    page shows that it is more than that. How, how many requests and how much memory: see `splits`."""
+    """Yield the pages of keys below a prefix and after `start_after`, in the order of keys.
+
+    Where the first page is not the only one, key ranges are listed in parallel. `listing.partition` tells how, and how
+    many requests and how much memory that takes.
+    """
     taken = start_after
     try:
         for page in _in_parts(bucket, prefix, delimiter, start_after):
@@ -99,7 +102,7 @@ def _behind(key: str) -> dict[str, Any]:
 
 
 def _timed(pages: Iterator[Page]) -> _Timed:
-    """The next page, if there is one, how long it was waited for, and how long it took to read; in seconds."""
+    """Return the next page, or None, with the seconds spent waiting for it and the seconds spent reading it."""
     began, worked = time.perf_counter(), time.thread_time()
     page = next(pages, None)
     worked = max(time.thread_time() - worked, 1e-6)
@@ -107,7 +110,7 @@ def _timed(pages: Iterator[Page]) -> _Timed:
 
 
 def children(bucket: Bucket, path: str) -> list[Info] | None:
-    """What lies directly in a directory, by name; None where no key lies below it, not even its own marker."""
+    """Return the infos of a directory's children, by name, or None where no key lies below it, not even its marker."""
     prefix = bucket.space.prefix(path)
     found: list[Info] = []
     exists = False
@@ -124,35 +127,37 @@ name_of = itemgetter("name")
 
 
 def missing(path: str) -> FileNotFoundError:
-    """Return the error of a path with nothing at it."""
+    """Return the error for a path with nothing at it."""
     return FileNotFoundError(errno.ENOENT, "no such file or directory", path)
 
 
 def check_depth(maxdepth: int | None) -> None:
-    """Raise `ValueError` where `maxdepth` is no number of levels."""
+    """Raise `ValueError` where `maxdepth` is not a number of levels."""
     if maxdepth is not None and maxdepth < 1:
         raise ValueError("maxdepth must be at least 1")
 
 
 def exists_below(bucket: Bucket, path: str) -> bool:
-    """Whether any key lies below a directory; its own marker counts.
+    """Return whether any key lies below a directory. Its own marker counts.
 
     Raises:
-        BucketNotFoundError: the bucket is missing.
+        BucketNotFoundError: The bucket is missing.
     """
     return any(page.objects or page.prefixes for page in bucket.list(bucket.space.prefix(path), limit=1))
 
 
 def files(bucket: Bucket, path: str, begin: str = "") -> Iterator[tuple[str, ObjectInfo]]:
-    """Path and object of each file below a directory, in the order of keys, from one flat listing; `begin` is what
-    their names below it begin with."""
+    """Yield the path and object of each file below a directory, in the order of keys, from one flat listing.
+
+    Only files whose names below the directory start with `begin` are given.
+    """
     for below, item in named(bucket, path, pages(bucket, bucket.space.prefix(path) + begin)):
         if below is not None and item.key[-1] != "/":
             yield below, item
 
 
 def descendants(bucket: Bucket, path: str) -> dict[str, Info]:
-    """Every file and directory below a directory, from one flat listing."""
+    """Return every file and directory below a directory, from one flat listing."""
     found: dict[str, Info] = {}
     above: dict[str, Info] = {}
     for below, item in objects(bucket, path):
@@ -168,12 +173,15 @@ def descendants(bucket: Bucket, path: str) -> dict[str, Info]:
 
 
 def objects(bucket: Bucket, path: str) -> Iterator[tuple[str | None, ObjectInfo]]:
-    """Path (None where none can name it) and object of each key below a directory, in the keys' order."""
+    """Yield the path and object of each key below a directory, in the order of keys.
+
+    The path is None where no path can name the key.
+    """
     return named(bucket, path, pages(bucket, bucket.space.prefix(path)))
 
 
 def named(bucket: Bucket, path: str, listed: Iterable[Page]) -> Iterator[tuple[str | None, ObjectInfo]]:
-    """As `objects`, from pages that are there already."""
+    """Yield the same as `objects`, from pages that are already there."""
     prefix, path_of = bucket.space.prefix(path), bucket.space.path
     for page in listed:
         for item in page.objects:
@@ -182,7 +190,7 @@ def named(bucket: Bucket, path: str, listed: Iterable[Page]) -> Iterator[tuple[s
 
 
 def directory_above(bucket: Bucket, key: str) -> str:
-    """The deepest directory above a key, or of a marker, that a path can name."""
+    """Return the deepest directory above a key that a path can name. For a directory marker, it may be its own."""
     while key := key.rpartition("/")[0]:
         path = bucket.space.path(key + "/")
         if path is not None:
@@ -191,12 +199,15 @@ def directory_above(bucket: Bucket, key: str) -> str:
 
 
 def keys(bucket: Bucket, path: str) -> Iterator[str]:
-    """Each key below a directory, also markers, its own one, and those that no path can name."""
+    """Return an iterator over all keys below a directory.
+
+    These include directory markers, the directory's own one among them, and keys that no path can name.
+    """
     return (item.key for page in pages(bucket, bucket.space.prefix(path)) for item in page.objects)
 
 
 def nameable(bucket: Bucket, key: str) -> str | None:
-    """The path of a key or prefix; None, and a debug line, where no path can name it."""
+    """Return the path of a key or prefix. Where no path can name it, return None and log a debug line."""
     path = bucket.space.path(key)
     if path is None:
         logger.debug("not listed: key %r has a '.', '..' or empty component, so no path can name it", key)

@@ -1,4 +1,4 @@
-"""A pattern's matches, from listings of those prefixes alone that can hold some."""
+"""The matches of a pattern, from listings of only those prefixes that can hold some."""
 
 from __future__ import annotations
 
@@ -42,21 +42,21 @@ class Pattern:
         self._above = self._end.rstrip("/") + "/" if literal_end else ""
 
     def matches(self, info: Info) -> bool:
-        """Whether it means this file or directory."""
+        """Return whether the pattern matches this file or directory."""
         return self.means(info["name"], is_directory=info["type"] == "directory")
 
     def means(self, path: str, *, is_directory: bool) -> bool:
-        """As `matches`, of a path."""
+        """Return whether the pattern matches this path."""
         name = path + self._slash if is_directory else path
         return name.endswith(self._end) and self._glob.matches(name)
 
     def may_mean_above(self, path: str) -> bool:
-        """False where none of the directories that a path lies in can be meant, without a look at each."""
+        """Return False where the pattern can match none of the directories above a path, without a check of each."""
         return self._above in path
 
 
 class Search:
-    """The matches of one pattern in one bucket."""
+    """The search for the matches of one pattern in one bucket."""
 
     def __init__(self, bucket: Bucket, threads: Pool, pattern: Pattern) -> None:
         self._bucket = bucket
@@ -64,13 +64,13 @@ class Search:
         self._pattern = pattern
 
     def matches(self) -> dict[str, Info]:
-        """Files and directories by name. A file of a directory's name is the one that is meant."""
+        """Return the files and directories that match, by name. A file wins over a directory of its name."""
         found = self._from(self._pattern.base, self._pattern.parts)
         infos = {info["name"]: info for info in sorted(found, key=itemgetter("type"))}
         return {name: infos[name] for name in sorted(infos) if self._pattern.matches(infos[name])}
 
     def _below(self, path: str, parts: list[str]) -> list[Info]:
-        """What may match below a directory, of the pattern's last components."""
+        """Return what may match below a directory. `parts` are the last components of the pattern."""
         part, *rest = parts
         if part == "**":
             return self._flat(path, directory.pages(self._bucket, self._bucket.space.prefix(path)))
@@ -82,12 +82,15 @@ class Search:
         return self._level(path, part, rest)
 
     def _from(self, path: str, parts: list[str]) -> list[Info]:
-        """`_below` a directory that no listing has told of, so that it may be a file, too."""
+        """Return the same as `_below`, for a directory that no listing has shown. It may be a file, too."""
         found = self._below(path, parts)
         return [*found, *self._named(path)] if set(parts) == {"**"} and path != "/" and found else found
 
     def _level(self, path: str, part: str, rest: list[str]) -> list[Info]:
-        """Below those children that match: each by itself, or all at once where that takes fewer requests."""
+        """Return what may match below the children that match.
+
+        List each of these children by itself, or all of them at once where that takes fewer requests.
+        """
         pages = directory.pages(self._bucket, self._bucket.space.prefix(path))
         first = next(pages, NOTHING)
         if first.last:
@@ -102,12 +105,12 @@ class Search:
         return [*(info for info in wanted if info["type"] == "file"), *chain(*below)]
 
     def _count_children(self, path: str, page: Page) -> int:
-        """How many children of a directory a page has something of."""
+        """Return how many children of a directory have keys on a page."""
         at = len(self._bucket.space.prefix(path))
         return len({item.key[at:].partition("/")[0] for item in page.objects})
 
     def _named(self, path: str) -> list[Info]:
-        """A file or directory that a pattern ends with by its name; as listings tell it, not a HEAD."""
+        """Return the file or directory that a pattern ends with by its name. The info is a listing's, not a HEAD's."""
         key, prefix = self._bucket.space.key(path), self._bucket.space.prefix(path)
         found = [item for page in self._bucket.list(key, limit=1) for item in page.objects]
         if found and found[0].key == key:
@@ -116,7 +119,7 @@ class Search:
         return [directory.directory(path)] if below else []
 
     def _flat(self, path: str, pages: Iterable[Page]) -> list[Info]:
-        """Of all that lies below a directory what matches, and itself; infos are made for few."""
+        """Return what matches of a directory and of all that lies below it. Make infos only for the matches."""
         means, tells_apart = self._pattern.means, self._pattern.tells_directories_apart
         files: dict[str, Info] = {}
         others: set[str] = set()

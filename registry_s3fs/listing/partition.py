@@ -1,17 +1,20 @@
-"""How one listing is split into ranges of keys that are listed side by side. Pure: no requests.
+"""The division of one listing into key ranges that are listed side by side. Pure: no requests.
 
-A listing is a row of parts, each a range of keys that is paged through on its own, from S3's StartAfter on.
-Where a range is cut matters for speed only: any string will do, whether or not a key is there, since the left
-part takes the keys up to it and the right one those after it. So every key is listed once, whatever is added or
-deleted meanwhile; and no request is spent on finding out where to cut, because a page is of use wherever it
-begins. Where the keys lie is guessed from a sample of those received, at each level where they differ,
-``blobs`` and ``repositories``, ``0`` to ``5``, with as much to come as there was:
+A listing is a row of key ranges. Each one is a `Part`, and is paged through on its own, from S3's StartAfter on. The
+place of a cut matters for speed only. Any string will do, whether or not there is such a key: the left range takes the
+keys up to it, and the right range takes the keys after it. So every key is listed once, whatever is added or deleted
+meanwhile. No request is spent on finding the place, because a page is of use wherever it begins.
 
-- Behind all that begins as they do.
-- Among the letters or digits that may follow what they share: ``0`` to ``5`` are done, ``6`` to ``f`` may come.
+The place is guessed from a sample of the keys received. The guess goes through the levels at which they differ, such as
+``blobs`` and ``repositories``, or ``0`` to ``5``. It assumes that as many keys are to come as there were. A cut is
+made:
 
-A part costs at most one request more than none: its last page may hold keys of the next one. So parts are bought with
-pages received, and a listing takes at most `MOST_MORE` more requests than the fewest possible.
+- After all keys that begin like the ones received.
+- Among the letters or digits that may follow the beginning that these share: ``0`` to ``5`` are done, ``6`` to ``f``
+  may come.
+
+A key range costs at most one request more than without it, as its last page may hold keys of the next range. So ranges
+are paid for with pages received. A listing takes at most `MOST_MORE` more requests than the fewest possible.
 """
 
 from __future__ import annotations
@@ -29,19 +32,21 @@ from typing import NamedTuple
 from registry_s3fs.model.objects import Page
 
 MOST_MORE = Fraction(3, 10)
-"""Requests beyond the fewest possible, as a part of those."""
+"""The most requests beyond the fewest possible, as a fraction of those."""
 STREAMS = 12
-"""Parts that are listed side by side at most, where requests spend their time waiting; without that, one
-interpreter is busy with one."""
+"""The most key ranges listed side by side.
+
+So many are of use where requests spend their time waiting. Otherwise one range keeps the interpreter busy.
+"""
 PART_AHEAD_PAGES = 16
-"""Pages of one part that wait to be taken."""
+"""The most pages of one key range that wait to be taken."""
 AHEAD_PAGES = 128
-"""Pages of all parts that wait to be taken or are on their way: about 40 MB of records."""
+"""The most pages of all key ranges that wait to be taken or are being requested. They take about 40 MB."""
 WORTH_PAGES = 2
-"""Pages that a part should bring."""
+"""The number of pages that a new key range should bring."""
 SAMPLE_KEYS = 64
 DENSE = 0.25
-"""So many of the characters between the first and the last one seen must have been seen, to guess at more."""
+"""The fraction of the characters from the first to the last one seen that must be seen, to guess at others."""
 ALPHABETS = tuple(map(frozenset, (string.digits, string.ascii_lowercase, string.ascii_uppercase)))
 HEX_DIGITS = frozenset(string.digits + "abcdef")
 
@@ -49,32 +54,35 @@ _key = attrgetter("key")
 
 
 class OutOfOrderError(Exception):
-    """The server gave keys in another order than that of their UTF-8 bytes, or from before StartAfter."""
+    """The server listed keys in another order than that of their UTF-8 bytes, or keys from before StartAfter."""
 
 
 class Cut(NamedTuple):
-    """A place to cut a part, and how many keys are thought to lie behind it."""
+    """A place to cut a key range, and the estimated number of keys after it."""
 
     keys: float
     at: str
 
 
 class Sample(NamedTuple):
-    """Every so many of the keys received, in order."""
+    """Every n-th of the keys received, in order."""
 
     keys: list[str]
     every: int
 
     def with_page(self, names: Sequence[str]) -> Sample:
-        """The sample with those of one more page, thinned where it has grown."""
+        """Return the sample with keys of one more page. Thin it out where it has grown too large."""
         keys, every = [*self.keys, *names[:: self.every]], self.every
         while len(keys) > SAMPLE_KEYS:
             keys, every = keys[::2], every * 2
         return Sample(keys, every)
 
     def cut(self, last: str, upto: str | None, prefix: str, worth: float) -> Cut | None:
-        """Where to cut the keys after `last` and up to `upto` (None: to the end) of those below `prefix`, such that
-        `worth` keys may be to come; at the first level that allows it."""
+        """Return where to cut a key range such that an estimated `worth` keys lie after the cut.
+
+        The range holds the keys below `prefix`, after `last` and up to `upto` (None: to the end). The cut is at the
+        first level that allows one. Return None where no level does.
+        """
         seen = self.keys
         while seen and seen[0] < last:
             shared, keys = beginning(seen[0], last), float(len(seen) * self.every)
@@ -91,7 +99,7 @@ class Sample(NamedTuple):
 
 
 def following(shared: str, seen: Sequence[str], last: str, upto: str | None) -> tuple[int, list[str]]:
-    """Of the characters that may follow what is shared: how many are done, and which may come.
+    """Return how many of the characters that may follow the shared beginning are done, and which ones may come.
 
     >>> following("sha256/", ["sha256/00", "sha256/1b", "sha256/2c"], "sha256/36", None)
     (4, ['4', '5', '6', '7', '8', '9'])
@@ -110,7 +118,7 @@ def following(shared: str, seen: Sequence[str], last: str, upto: str | None) -> 
 
 
 def beginning(one: str, other: str) -> str:
-    """What both begin with.
+    """Return the beginning that both strings share.
 
     >>> beginning("sha256/0a", "sha256/0b"), beginning("a", "a/b")
     ('sha256/0', 'a')
@@ -120,9 +128,9 @@ def beginning(one: str, other: str) -> str:
 
 
 def successor(text: str) -> str:
-    """The first string behind all that begin with `text`; ``""`` where there is none that may be sent.
+    r"""Return the first string after all that begin with `text`, or ``""`` where there is none that may be sent.
 
-    >>> successor("blobs/"), successor("sha256/0"), successor("a\\x7f")
+    >>> successor("blobs/"), successor("sha256/0"), successor("a\x7f")
     ('blobs0', 'sha256/1', '')
     """
     behind = chr(ord(text[-1]) + 1) if text and text[-1] < "\\U0010ffff" else ""
@@ -135,24 +143,24 @@ EMPTY = Sample([], 16)
 
 @dataclass(eq=False, slots=True)
 class Part:
-    """The keys after one and up to another (None: to the end), and those of its pages that wait to be taken."""
+    """The keys after one key and up to another (None: to the end), with the pages of them that wait to be taken."""
 
     after: str
     upto: str | None = None
     last: str = ""
     """The last key received."""
     sample: Sample = EMPTY
-    """Of this part, and of those to its left before it was cut off from them."""
+    """A sample of the keys in this range, and in the ranges to its left before it was cut off from them."""
     pages: deque[Page] = field(default_factory=deque)
     running: bool = False
     done: bool = False
 
 
 class Plan:
-    """The parts of one listing, in the order of their keys, and which requests are due.
+    """The key ranges of one listing, in the order of their keys, and the requests that are due.
 
-    Whoever acts on it starts a request for each part that `due` gives, hands in what came with
-    `received`, and takes pages in the order of their keys with `take`, until it is `finished`.
+    The caller starts a request for each range that `due` gives. It hands in each response with `received`, and takes
+    the pages with `take`, in the order of their keys. It does so until the plan is `finished`.
     """
 
     def __init__(self, prefix: str, delimiter: str = "", start_after: str = "") -> None:
@@ -168,11 +176,11 @@ class Plan:
 
     @property
     def finished(self) -> bool:
-        """Whether all pages have been taken."""
+        """Return whether all pages have been taken."""
         return not self._parts
 
     def take(self) -> Page | None:
-        """The next page in order, where it has come; it may be shorter than the server's."""
+        """Return the next page in order, or None if it has not come yet. It may be shorter than the server's page."""
         while self._parts:
             head = self._parts[0]
             if head.pages:
@@ -184,12 +192,15 @@ class Plan:
 
     @property
     def _streams(self) -> int:
-        """While a request waits for the server, so many others can be worked on. The least times count: they
-        are the ones that nothing else has lengthened."""
+        """Return how many key ranges to list at once.
+
+        While a request waits for the server, the interpreter can work on so many others. The least times count, as they
+        are the ones that nothing else has lengthened.
+        """
         return 1 + round(min(self._waited_s / self._worked_s, STREAMS - 1))
 
     def due(self) -> Iterator[Part]:
-        """The parts whose next page is to be requested now; each counts as running until it is received."""
+        """Yield the key ranges whose next page is to be requested now. Each is running until its page is received."""
         while self._parts and sum(part.running for part in self._parts) < self._streams:
             part = next(self._waiting(), None) or self._cut()
             if part is None:
@@ -201,7 +212,10 @@ class Plan:
         return sum(len(part.pages) + part.running for part in self._parts) < AHEAD_PAGES
 
     def _waiting(self) -> Iterator[Part]:
-        """Parts that may go on: the first one always, so that memory is bounded but nothing stands still."""
+        """Yield the key ranges that may continue.
+
+        The first one always may. So the memory is bounded, but the listing never stands still.
+        """
         room = self._room()
         for part in self._parts[:STREAMS]:
             within = part is self._parts[0] or (room and len(part.pages) < PART_AHEAD_PAGES)
@@ -209,7 +223,7 @@ class Plan:
                 yield part
 
     def _cut(self) -> Part | None:
-        """Cut where most is to come, if it may cost a request and there is room; gives the right part."""
+        """Cut the key range with the most keys to come, if there is room and a request to spare. Return the new one."""
         if not (self._ordered and self._room() and self._affordable()):
             return None
         worth = float(WORTH_PAGES * self._page_keys)
@@ -228,8 +242,11 @@ class Plan:
         return right
 
     def _affordable(self) -> bool:
-        """Whether one more part keeps the requests within their bound, even where the last page of each
-        is of no use. One of those has a key, unless the end has been seen."""
+        """Return whether one more key range keeps the number of requests within its bound.
+
+        This must hold even if the last page of each range is of no use. One of these pages has a key, unless the end
+        has been seen.
+        """
         wasted = self._requests - Fraction(self._keys, self._page_keys)
         at_worst = wasted + 1 + sum(not part.done for part in self._parts)
         more = math.floor(at_worst) if self._ended else math.ceil(at_worst) - 1
@@ -238,12 +255,16 @@ class Plan:
         return more <= MOST_MORE * fewest
 
     def received(self, part: Part, page: Page | None, waited_s: float = 1, worked_s: float = 1e-3) -> None:
-        """Take in the page that was requested for a part; None where none followed.
+        """Take in the page that was requested for a key range.
 
-        The request waited so long for the server, and kept the interpreter busy so long.
+        Args:
+            part: The key range.
+            page: The page, or None where no further one followed.
+            waited_s: The seconds for which the request waited for the server.
+            worked_s: The seconds for which the request kept the interpreter busy.
 
         Raises:
-            OutOfOrderError: the server cannot list parts. The pages taken so far are right.
+            OutOfOrderError: The server cannot list key ranges. The pages taken so far are right.
         """
         part.running = False
         if page is None or page.last:

@@ -1,4 +1,4 @@
-"""A walk's directories from one flat listing that goes along with it, instead of one request each."""
+"""The directories of a walk, from one flat listing that advances with it instead of one request each."""
 
 from __future__ import annotations
 
@@ -14,37 +14,40 @@ from registry_s3fs.model.objects import ObjectInfo, Page
 from registry_s3fs.s3.bucket import Bucket
 
 LOOK_AHEAD_KEYS = 4000
-"""Below one directory; where there are more, its children are asked for, and the walk need not wait for them all."""
+"""The most keys below one directory that are read ahead.
+
+Where there are more, the directory's children are listed by a request, and the walk need not wait for all keys.
+"""
 
 FULL_PAGE_KEYS = 1000
 REQUESTS_AT_ONCE = 16
-"""Of a walk by directory, on an average."""
+"""The average number of requests at once of a walk by directory."""
 REQUEST_S = 0.0003
-"""What a request costs the client, beside the wait for its answer and the reading of its keys."""
+"""The seconds that a request costs the client, without the wait for the response and the reading of its keys."""
 
 
 class WalkAhead:
-    """The keys below a directory between where the walk is and where its listing has got to.
+    """The keys below a directory, between the position of the walk and the position of its listing.
 
-    A walk goes on in the order of names, or leaves directories out, where the keys are in an order of
-    their own (``app-2/`` before ``app/``): what lies elsewhere starts the listing anew from there.
+    A walk goes in the order of names, or leaves directories out. The keys have an order of their own (``app-2/`` before
+    ``app/``). Where the walk asks for keys that lie elsewhere, the listing starts anew from there.
     """
 
     def __init__(self, bucket: Bucket, path: str, depth: int | None = None) -> None:
-        """Of a walk that visits so many levels of directories, all by default."""
+        """Start a walk. `depth` is how many levels of directories it visits, by default all."""
         self._bucket = bucket
         self._path = path
         self._top = bucket.space.prefix(path)
         self._undecided = depth
-        """Whether to go by directory is not known before the first page."""
+        """The depth, until the first page shows whether to walk by directory. Then None."""
         self._by_directory: ChildrenAhead | None = None
         self._shallow_was_long = False
         self._is_ordered = True
-        """Whether the server's keys have come in their order so far. (Storj's do not.)"""
+        """True while all keys of the server came in order. Those of Storj do not."""
         self._start_at("")
 
     def _start_at(self, key: str) -> None:
-        """Know nothing, but of the keys after this one soon."""
+        """Forget all keys, and list those after this one."""
         self._after = key
         self._objects: list[ObjectInfo] = []
         self._keys: list[str] = []
@@ -52,7 +55,7 @@ class WalkAhead:
         self._pages: Iterator[Page] = directory.pages(self._bucket, self._top, start_after=key)
 
     def children(self, path: str, *, shallow: bool = False) -> list[Info] | None:
-        """As `directory.children`; `shallow` where nothing further down will be asked for."""
+        """Return the same as `directory.children`. With `shallow`, nothing further down will be asked for."""
         if self._is_ordered:
             try:
                 return self._children(path, shallow=shallow)
@@ -74,7 +77,7 @@ class WalkAhead:
         return self._level(prefix, start, stop) if stop > start else None
 
     def _decide(self, depth: int) -> None:
-        """Whether the walk goes by directory or by key, now that a first page can tell which is quicker."""
+        """Decide whether to walk by directory or by key. The first page shows which is quicker."""
         began, worked = time.perf_counter(), time.thread_time()
         self._read()
         worked = time.thread_time() - worked
@@ -85,7 +88,10 @@ class WalkAhead:
         self._undecided = None
 
     def _extent(self, prefix: str, look_ahead: int) -> tuple[int, int] | None:
-        """Where the keys below a prefix are among those known, if it took no more than that to know them all."""
+        """Return where the keys below a prefix begin and end among the known keys.
+
+        Read further pages as needed. Return None where more than `look_ahead` keys would have to be read.
+        """
         if prefix < self._after:
             self._start_at(prefix)
         behind = _behind(prefix)
@@ -118,7 +124,7 @@ class WalkAhead:
             self._keys += keys
 
     def _forget(self, key: str) -> None:
-        """Of what lies before a key, most has been walked through."""
+        """Forget the keys before this one, which the walk has passed, once many keys are held."""
         if len(self._keys) > 2 * LOOK_AHEAD_KEYS:
             walked = bisect_left(self._keys, key)
             del self._keys[:walked], self._objects[:walked]
@@ -137,20 +143,30 @@ class WalkAhead:
 
 
 def _behind(prefix: str) -> str:
-    """The first key after all that begin with a prefix, which ends in a slash or is the whole bucket's."""
+    """Return the first string after all that begin with a prefix, which ends in a slash.
+
+    For the empty prefix, which is the whole bucket's, return ``""``.
+    """
     return prefix[:-1] + chr(ord("/") + 1) if prefix else ""
 
 
 def by_directory(keys: Sequence[str], top: str, depth: int, waited_s: float, worked_s: float) -> bool:
-    """Whether a request for each directory of so many levels is quicker than one listing of all.
+    """Return whether one request for each directory is quicker than one listing of all keys.
 
-    That goes by its first page: the keys, how long they were waited for, and how long they took to read.
+    It is estimated from the first page of that listing.
 
     >>> keys = [f"repository-{number // 100}/layers/{number}" for number in range(1000)]
     >>> by_directory(keys, "", 2, waited_s=0.0, worked_s=0.005)
     True
     >>> by_directory(keys, "", 2, waited_s=0.03, worked_s=0.005)
     False
+
+    Args:
+        keys: The keys of the page.
+        top: The prefix of the walk's directory.
+        depth: The number of levels of directories that the walk visits.
+        waited_s: The seconds for which the page was waited for.
+        worked_s: The seconds that it took to read the page.
     """
     visited = [_visited(key[len(top) :], depth) for key in keys]
     begun = max(1, len(set().union(*visited)) - len(visited[0]))  # on this page; those of its first key were before
@@ -158,6 +174,6 @@ def by_directory(keys: Sequence[str], top: str, depth: int, waited_s: float, wor
 
 
 def _visited(name: str, depth: int) -> set[str]:
-    """The directories above a key that a walk of so many levels visits."""
+    """Return the directories above a key that are visited by a walk of so many levels."""
     parts = name.split("/")[:-1]
     return {"/".join(parts[:level]) for level in range(1, min(len(parts) + 1, depth))}

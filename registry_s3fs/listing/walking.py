@@ -1,4 +1,7 @@
-"""A tree in the order of its keys, from one flat listing: directories inferred, subtrees left out."""
+"""The walk through a tree in the order of keys, from one flat listing. Directories are inferred from the keys.
+
+What lies below a path can be left out.
+"""
 
 from __future__ import annotations
 
@@ -9,16 +12,17 @@ from registry_s3fs.model.paths import parent
 from registry_s3fs.s3.bucket import Bucket
 
 LAST = "\U0010ffff"
-"""In UTF-8 it follows every character that a key is likely to hold."""
+"""A character that comes, in UTF-8, after every character that a key is likely to hold."""
 
 Entry = tuple[str, ObjectInfo | None]
-"""A path and its object; of a directory, None."""
+"""A path and its object. The object of a directory is None."""
 
 
 class Walk:
-    """What lies below a directory, each directory before what lies in it; with the keys after `start_after` only.
+    """What lies below a directory, in the order of keys. Each directory comes before what lies in it.
 
-    `skip` leaves out what lies below a path that was just given; pages that hold nothing else are not asked for.
+    Only keys after `start_after` are given. `skip` leaves out what lies below a path that was just given. Pages that
+    hold nothing else are not requested.
     """
 
     def __init__(self, bucket: Bucket, path: str, start_after: str = "") -> None:
@@ -28,7 +32,7 @@ class Walk:
         self._previous = path.rstrip("/") + "/"
         self._skipped = ""
         self.found = False
-        """Whether any key was listed, be it one that no path can name."""
+        """True once any key was listed, even one that no path can name."""
 
     def skip(self, path: str) -> None:
         """Leave out what lies below a path."""
@@ -63,7 +67,7 @@ class Walk:
 
 
 def entered(previous: str, current: str) -> list[str]:
-    """The directories that hold the path `current` and not `previous`, outermost first.
+    """Return the directories that hold the path `current` and not `previous`, outermost first.
 
     A directory's own path ends in ``/``.
 
