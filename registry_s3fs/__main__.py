@@ -1,4 +1,4 @@
-"""``python -m registry_s3fs``."""
+"""The command ``python -m registry_s3fs``."""
 
 import sys
 

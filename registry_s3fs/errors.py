@@ -1,6 +1,6 @@
-"""Every error this package raises, and the one place where boto3's become them.
+"""The errors that this package raises, and the one place where boto3's errors become them.
 
-What callers may catch::
+Callers may catch::
 
     OSError
     ├── FileNotFoundError
@@ -12,7 +12,7 @@ What callers may catch::
     ├── TimeoutError                 it was reached and did not answer in time
     ├── FileExpired                  the object was replaced while it was being read
     ├── DigestMismatchError          a registry's blob that was read has another digest than its path says
-    ├── InvalidResponseError         an answer that is none of S3's, such as a proxy's page
+    ├── InvalidResponseError         a response that is none of S3's, such as a proxy's page
     ├── BulkError                    some keys of a call on many failed: ``.errors`` has each
     ├── RefusedParameterError        the server refused a parameter (is a ValueError too)
     └── StorageDriverError           (storage driver) any other failure; ``__cause__`` is one of the above
@@ -21,8 +21,8 @@ What callers may catch::
     ├── InvalidOffsetError           (storage driver) a negative offset
     └── ForeignBucketError           a URL that names another bucket than the instance's
 
-An ``OSError`` has an ``errno``, the registry path in ``filename`` and, where there
-was one, the SDK's exception in ``__cause__``.
+An ``OSError`` has an ``errno``, the registry path in ``filename`` and, where there was one, the SDK's exception in
+``__cause__``.
 """
 
 from __future__ import annotations
@@ -38,33 +38,33 @@ from registry_s3fs import shortages
 from registry_s3fs.redaction import MASK, redact, scrub
 
 DRIVER_NAME = "s3aws"
-"""The Go driver's name (``storagedriver.Name``); the storage driver's errors begin with it, as there."""
+"""The Go driver's name (``storagedriver.Name``). The storage driver's errors begin with it, as in Go."""
 
 
 class BucketNotFoundError(FileNotFoundError):
-    """The bucket does not exist. This package never creates one."""
+    """An error for a bucket that does not exist. This package never creates one."""
 
 
 class FileExpired(OSError):  # noqa: N818  # the name s3fs gave it, which users catch
-    """The object was replaced while it was being read; its first version's ETag no longer answers."""
+    """An error for an object that was replaced while it was read; its first object version's ETag no longer answers."""
 
 
 class DigestMismatchError(OSError):
-    """The bytes of a registry's blob, read with ``verify``, have another digest than its path says."""
+    """An error for a registry's blob, read with ``verify``, whose bytes have another digest than its path says."""
 
 
 DigestMismatch = DigestMismatchError
-"""Its name before."""
+"""The former name of `DigestMismatchError`."""
 
 
 class InvalidResponseError(OSError):
-    """An answer that is none of S3's: it lacks what S3 always sends, or says what S3 never says."""
+    """An error for a response that is none of S3's: it lacks what S3 always sends, or says what S3 never says."""
 
 
 class BulkError(OSError):
-    """Part of a call on many keys failed.
+    """An error for a call on many keys, of which some failed.
 
-    ``errors`` maps each registry path that failed to its exception; whatever is not in it was done.
+    ``errors`` maps each registry path that failed to its exception. Whatever is not in it was done.
     """
 
     def __init__(self, what: str, errors: Mapping[str, Exception]) -> None:
@@ -86,39 +86,39 @@ def _bulk_error(number: int, text: str, errors: Mapping[str, Exception]) -> Bulk
 
 
 class RefusedParameterError(OSError, ValueError):
-    """The server refused a parameter that looked good from here, such as the bucket's region."""
+    """An error for a parameter that the server refused though it looked good from here, such as the bucket's region."""
 
 
 class InvalidPathError(ValueError):
-    """A path with a ``.``, ``..`` or empty component, or one that no S3 key can hold."""
+    """An error for a path with a ``.``, ``..`` or empty component, or one that no S3 key can hold."""
 
 
 class ForeignBucketError(ValueError):
-    """A URL that names another bucket than the filesystem's own."""
+    """An error for a URL that names another bucket than the filesystem's own."""
 
 
 class PathNotFoundError(FileNotFoundError):
-    """The storage driver has no file or directory at a path (Go: ``storagedriver.PathNotFoundError``)."""
+    """The storage driver's error for a path without a file or directory (Go: ``storagedriver.PathNotFoundError``)."""
 
 
 class InvalidOffsetError(ValueError):
-    """The storage driver was asked to read from a negative offset (Go: ``storagedriver.InvalidOffsetError``)."""
+    """The storage driver's error for a read from a negative offset (Go: ``storagedriver.InvalidOffsetError``)."""
 
 
 class SkipDir(Exception):  # noqa: N818  # no error, but a signal: the Go driver's ``ErrSkipDir``
-    """Raised by the function that a walk calls: leave out what lies below this path."""
+    """A signal from the function that a walk calls: leave out what lies below this path."""
 
 
 class FilledBuffer(Exception):  # noqa: N818  # no error either: ``ErrFilledBuffer``
-    """Raised by the function that a walk calls: that was enough, end the walk."""
+    """A signal from the function that a walk calls: that was enough, end the walk."""
 
 
 class StorageDriverError(OSError):
-    """Any other failure of the storage driver (Go: ``storagedriver.Error``); what failed is in ``__cause__``."""
+    """The storage driver's error for any other failure, which is in ``__cause__`` (Go: ``storagedriver.Error``)."""
 
 
 class Meaning(NamedTuple):
-    """What an error of S3 or of botocore means here: class, errno, and what to do about it."""
+    """The meaning of an error of S3 or of botocore: class, errno, and what to do about it."""
 
     kind: type[OSError]
     number: int
@@ -211,7 +211,7 @@ _INVALID = Meaning(
 _SDK = Meaning(OSError, errno.EIO, "boto3 could not carry out the request")
 
 MAX_SKEW = timedelta(minutes=15)
-"""https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html, RequestTimeTooSkewed"""
+"""S3's clock skew limit (RequestTimeTooSkewed, https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html)."""
 
 _CODES_BY_MEANING = (
     (_MISSING, "NoSuchKey NoSuchVersion NotFound 404"),
@@ -273,9 +273,9 @@ _CODES_BY_MEANING = (
 )
 
 S3_CODES = {code: meaning for meaning, codes in _CODES_BY_MEANING for code in codes.split()}
-"""Error code of S3 -> meaning (https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html).
+"""S3's error codes and their meanings (https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html).
 
-A HEAD's answer has no body, so its code is the bare status.
+A HEAD's response has no body, so its code is the bare status.
 """
 
 _SDK_ERRORS_BY_MEANING = (
@@ -301,18 +301,18 @@ _SDK_ERRORS_BY_MEANING = (
 )
 
 _QUOTE_CREDENTIALS = (_BAD_KEY, _BAD_SECRET, _EXPIRED_TOKEN)
-"""What a server says of these may quote the access key, the signature or the token."""
+"""The meanings for which the server's message may quote the access key, the signature or the token."""
 
 SDK_ERRORS = {name: meaning for meaning, names in _SDK_ERRORS_BY_MEANING for name in names.split()}
-"""Name of a botocore exception -> meaning. A class without a row has the one of its nearest base."""
+"""The names of botocore's exceptions and their meanings. A class without a row has the one of its nearest base."""
 
 
 def translate(error: Exception, path: str, *, precondition: type[OSError] = FileExistsError) -> Exception:
-    """The exception a caller should see instead of boto3's `error`.
+    """Return the exception that a caller should see instead of boto3's `error`.
 
-    `path` is the registry path at hand. `precondition` tells what a failed If-Match or
-    If-None-Match means here: `FileExistsError` when creating, `FileExpired` when reading.
-    An exception that is neither botocore's nor urllib3's is given back as it is.
+    `path` is the registry path at hand. `precondition` tells what a failed If-Match or If-None-Match means:
+    `FileExistsError` when creating, `FileExpired` when reading. An exception that is neither botocore's nor urllib3's
+    is returned unchanged.
     """
     response = getattr(error, "response", None)
     if isinstance(response, dict) and "Error" in response:
@@ -354,7 +354,7 @@ def _from_answer(error: Exception, response: dict[str, Any], path: str, precondi
 
 
 def _is_skewed(headers: Mapping[str, str]) -> bool:
-    """Whether the server's clock is as far from ours as S3 refuses; a HEAD's answer has no body that says so."""
+    """Return whether the clocks differ so far that S3 refuses a request; a HEAD's response has no body to say so."""
     try:
         when = parsedate_to_datetime(headers["date"])
         return abs(datetime.now(timezone.utc) - when) > MAX_SKEW
@@ -365,7 +365,7 @@ def _is_skewed(headers: Mapping[str, str]) -> bool:
 def from_code(
     code: str, message: str, path: str, status: str = "", precondition: type[OSError] = FileExistsError
 ) -> OSError:
-    """The exception for an error code of S3; one that is not known counts as its HTTP `status`."""
+    """Return the exception for an error code of S3; one that is not known counts as its HTTP `status`."""
     meaning = S3_CODES.get(code) or (_BAD_PARAMETER if status == "400" else S3_CODES.get(status)) or _SERVER
     if meaning is _EXISTS and precondition is FileExpired:
         meaning = _REPLACED
@@ -379,12 +379,12 @@ def _exception(meaning: Meaning, said: str, path: str) -> OSError:
 
 
 def replaced(path: str) -> OSError:
-    """For bytes that are of another version of an object than those before."""
+    """Return the error for bytes that are of another object version than those before."""
     return _REPLACED.kind(_REPLACED.number, _REPLACED.text, path)
 
 
 def copied_nothing(path: str) -> OSError:
-    """For a server that says yes to UploadPartCopy and does not do it, which its answer or ListParts shows."""
+    """Return the error for an UploadPartCopy that succeeds and copies nothing, as its response or ListParts shows."""
     text = (
         "the server's UploadPartCopy stored nothing; set multipartcopythresholdsize above the size of what is "
         "copied, and write files whole instead of appending to large ones"
@@ -393,34 +393,34 @@ def copied_nothing(path: str) -> OSError:
 
 
 def invalid_response(operation: str, what: str, path: str) -> InvalidResponseError:
-    """For an answer that is none of S3's; `what` tells by which field that shows."""
+    """Return the error for a response that is none of S3's; `what` tells which field shows it."""
     text = f"the answer to {operation} is none of S3's: {redact(what)}; a proxy, gateway or cache may have given it"
     return InvalidResponseError(errno.EPROTO, text, path)
 
 
 def ignores_range(path: str) -> OSError:
-    """For a server that answers with a whole object where a part of it was asked for."""
+    """Return the error for a server that answers with a whole object where a byte range of it was requested."""
     return OSError(errno.ENOTSUP, "the server ignores the Range header, so parts of files cannot be read", path)
 
 
 def stored_too_little(operation: str, stored_bytes: int, size: int, path: str) -> OSError:
-    """For a server that says yes to a copy and does not do it, which the copy's size shows."""
+    """Return the error for a server that reports a copy as done and does not do it, as the copy's size shows."""
     text = f"the server's {operation} stored {stored_bytes} bytes of {size}; a source elsewhere is as it was"
     return OSError(errno.ENOTSUP, text, path)
 
 
 def not_supported(what: str, path: str) -> OSError:
-    """For what a store cannot do, and what cannot be done by other means."""
+    """Return the error for what a store cannot do and what cannot be done by other means."""
     return OSError(errno.ENOTSUP, f"the server has no {what}", path)
 
 
 def damaged(what: str, path: str) -> OSError:
-    """For bytes that do not have the checksum that they should have; `what` tells both."""
+    """Return the error for bytes that do not have the checksum that they should have; `what` tells both."""
     return _exception(_CORRUPT, what, path)
 
 
 def uncertain(error: OSError, path: str) -> OSError:
-    """For a write whose answer was lost, where what is at the path does not tell whether it was done."""
+    """Return the error for a write whose response was lost, where the object at the path leaves open if it was done."""
     kind = type(error) if isinstance(error, (ConnectionError, TimeoutError)) else OSError
     text = (
         "the server's answer was lost, and whether the file was written cannot be told; look at it, and write it "
@@ -431,10 +431,10 @@ def uncertain(error: OSError, path: str) -> OSError:
 
 @contextmanager
 def as_driver(path: str, missing: type[OSError] = PathNotFoundError) -> Iterator[None]:
-    """Run the body with the filesystem's errors replaced by the storage driver's (Go: ``base.setDriverName``).
+    """Run the body; replace the filesystem's errors by the storage driver's (Go: ``base.setDriverName``).
 
-    `missing` is what stands for a missing key, and so for a directory where a file is asked for; a missing bucket is
-    always a `StorageDriverError`.
+    `missing` stands for a missing key, and so for a directory where a file is asked for. A missing bucket is always a
+    `StorageDriverError`.
     """
     try:
         yield

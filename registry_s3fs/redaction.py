@@ -1,4 +1,4 @@
-"""Keeps signatures, tokens and keys out of text: log lines and exception messages."""
+"""The redaction of signatures, tokens and keys in log lines and exception messages."""
 
 from __future__ import annotations
 
@@ -33,19 +33,22 @@ _ACCESS_KEYS = re.compile(
     re.VERBOSE | re.IGNORECASE,
 )
 _SHOWN = 4
-"""Last characters of an access key, to tell which it is; nothing of one shorter than `_LONG`."""
+"""The number of last characters of an access key that are shown, to tell which key it is.
+
+Nothing is shown of a key shorter than `_LONG`.
+"""
 _LONG = 16
 
 _MOST_KNOWN = 64
 _known: dict[str, None] = {}
-"""Secrets that are in use, the newest last."""
+"""The secrets that are in use, the newest last."""
 
 LOGGERS = ("botocore", "boto3", "urllib3", "s3transfer", "registry_s3fs")
-"""Whoever logs below these names may log a signed request."""
+"""The loggers below which a signed request may be logged."""
 
 
 def know(*secrets: str) -> None:
-    """Mask these wherever they stand, too: a server may repeat one without a name beside it."""
+    """Mask these secrets wherever they stand, as a server may repeat one without a name beside it."""
     for secret in secrets:
         if len(secret) >= _LONG:
             _known.pop(secret, None)  # so that it is the newest
@@ -55,7 +58,9 @@ def know(*secrets: str) -> None:
 
 
 def redact(text: str) -> str:
-    """`text` with whatever could sign or replay a request masked, and access keys but for their ends.
+    """Return `text` with its secrets masked.
+
+    Whatever could sign or replay a request is masked, and access keys are masked except for their ends.
 
     >>> redact("GET /b/k?X-Amz-Signature=0af3&x=1")
     'GET /b/k?X-Amz-Signature=***&x=1'
@@ -75,13 +80,13 @@ def _end(key: str) -> str:
 
 
 def scrub(error: BaseException) -> None:
-    """Redact the texts of an exception and of those that led to it, in place: tracebacks show them all."""
+    """Redact the texts of an exception and of those that led to it, in place, as tracebacks show them all."""
     for each in chain(error):
         each.args = tuple(redact(arg) if isinstance(arg, str) else arg for arg in each.args)
 
 
 def chain(error: BaseException, until: BaseException | None = None) -> Iterator[BaseException]:
-    """An exception, and all that led to it, but for `until` and what led to that."""
+    """Yield an exception and all that led to it, except for `until` and what led to that."""
     found = [error]
     for each in found:
         yield each
@@ -90,9 +95,10 @@ def chain(error: BaseException, until: BaseException | None = None) -> Iterator[
 
 
 class RedactingFilter(logging.Filter):
-    """Masks secrets in every record of the loggers it is put on, and in its traceback; drops none."""
+    """A filter that masks secrets in every record of its loggers, and in the record's traceback; it drops none."""
 
     def filter(self, record: logging.LogRecord) -> bool:
+        """Mask the secrets of a record, and return True."""
         record.msg, record.args = redact(record.getMessage()), ()
         if record.exc_info and record.exc_info[1] is not None:
             scrub(record.exc_info[1])
@@ -103,7 +109,7 @@ _FILTER = RedactingFilter()
 
 
 def show_log(logger: logging.Logger) -> None:
-    """Have a logger speak at DEBUG: on standard error, where the program has no handler for it."""
+    """Have a logger log at DEBUG, to standard error where the program has no handler for it."""
     logger.setLevel(logging.DEBUG)
     if not logger.hasHandlers():
         handler = logging.StreamHandler()
@@ -115,8 +121,8 @@ def show_log(logger: logging.Logger) -> None:
 def guard_loggers() -> None:
     """Put the filter on each logger that may log a signed request.
 
-    A filter holds for its own logger only, not for those below it, so each one that
-    exists is visited; doing it again is harmless.
+    A filter holds for its own logger only, not for those below it. So each logger that exists is visited. Doing it
+    again is harmless.
     """
     for name in list(logging.root.manager.loggerDict):
         if name.split(".")[0] in LOGGERS:

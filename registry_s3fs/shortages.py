@@ -13,11 +13,11 @@ TEXTS = {
     errno.ENOBUFS: "the system has no memory left for connections; lower max_concurrency",
     errno.EAGAIN: "no thread can be started; raise the limit (ulimit -u, or the pids limit of the container)",
 }
-"""errno -> what is lacking, and what to do."""
+"""A mapping from each errno to what is lacking, and what to do."""
 
 
 def of(error: BaseException) -> int | None:
-    """Return the errno of the lack that led to an error; None where there was none.
+    """Return the errno of the lack that led to an error, or None where there was none.
 
     >>> of(ConnectionError("no answer")), of(OSError(errno.EMFILE, "Too many open files")) == errno.EMFILE
     (None, True)
@@ -33,7 +33,7 @@ def of(error: BaseException) -> int | None:
 
 
 def _all_behind(error: BaseException) -> Iterator[BaseException]:
-    """An error and what led to it, botocore's and urllib3's own ways of keeping that included."""
+    """Yield an error and what led to it, including what botocore and urllib3 keep in their own ways."""
     found = [error]
     for each in found:
         yield each
@@ -44,7 +44,10 @@ def _all_behind(error: BaseException) -> Iterator[BaseException]:
 
 
 def _of_lookup(error: BaseException) -> int | None:
-    """A name cannot be looked up without a descriptor, and the resolver does not say why."""
+    """Return the errno of the lack of descriptors that made the look-up of a name fail, or None.
+
+    A name cannot be looked up without a descriptor, and the resolver does not say why.
+    """
     if type(error).__name__ not in ("EndpointConnectionError", "gaierror"):
         return None
     try:

@@ -1,4 +1,4 @@
-"""`UPath("registrys3://...")`: universal_pathlib finds the class of our paths here, through an entry point."""
+"""The class of `UPath("registrys3://...")`, which universal_pathlib finds through an entry point."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ WITHOUT_BUCKET = f"{PROTOCOL}:///"
 
 
 class RegistryS3Path(UPath):
-    """A path in a registry's S3 storage, with pathlib's methods. Storage options are the filesystem's.
+    """A path in a registry's S3 storage, with pathlib's methods. Its storage options are the filesystem's.
 
     >>> path = UPath("registrys3://demo/docker", region="eu-central-1") / "registry" / "v2"
     >>> str(path), path.path, path.name
@@ -33,7 +33,7 @@ class RegistryS3Path(UPath):
         return f"{type(self).__name__}({str(self)!r})"
 
     def unlink(self, missing_ok: bool = False) -> None:
-        """Delete the file of this very name."""
+        """Delete the file of exactly this name."""
         try:
             self.fs.rm_file(self.path)
         except FileNotFoundError:
@@ -43,14 +43,17 @@ class RegistryS3Path(UPath):
     def glob(
         self, pattern: str, *, case_sensitive: bool | None = None, recurse_symlinks: bool = False
     ) -> Iterator[RegistryS3Path]:
-        """As pathlib's; ``*``, ``?`` and ``[`` are a pattern in `pattern`, and none in this path."""
+        """Match as pathlib's `glob` does.
+
+        In `pattern`, ``*``, ``?`` and ``[`` have their special meaning. In this path they stand for themselves.
+        """
         how: Any = {"case_sensitive": case_sensitive, "recurse_symlinks": recurse_symlinks}
         return self._below(pattern) if has_magic(self.path) else super().glob(pattern, **how)
 
     def rglob(
         self, pattern: str, *, case_sensitive: bool | None = None, recurse_symlinks: bool = False
     ) -> Iterator[RegistryS3Path]:
-        """As `glob`, at any depth."""
+        """Match as `glob` does, at any depth."""
         how: Any = {"case_sensitive": case_sensitive, "recurse_symlinks": recurse_symlinks}
         return self._below(f"**/{pattern}") if has_magic(self.path) else super().rglob(pattern, **how)
 
@@ -60,13 +63,19 @@ class RegistryS3Path(UPath):
             yield self / name[len(path) + 1 :]
 
     def rename(self, target: Any, **kwargs: Any) -> RegistryS3Path:
-        """Move the file or directory of this very name; of a missing one, fsspec's ``mv`` would take a pattern."""
+        """Move the file or directory of exactly this name.
+
+        For a missing one, fsspec's ``mv`` would take the name as a pattern.
+        """
         if not self.exists():
             raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(self))
         return super().rename(target, **kwargs)
 
     def __str__(self) -> str:
-        """The URL with its bucket, which is no part of `path`; ``registrys3:///...`` where a config names it."""
+        """Return the URL with its bucket, or ``registrys3:///...`` where a config names the bucket.
+
+        The bucket is no part of `path`.
+        """
         text = super().__str__()
         if not text.startswith(WITHOUT_BUCKET):
             return text  # a relative path

@@ -1,4 +1,4 @@
-"""The command ``registry-s3fs``: look into a registry's bucket from the shell."""
+"""The command ``registry-s3fs``, which looks into a registry's bucket from the shell."""
 
 from __future__ import annotations
 
@@ -16,9 +16,10 @@ from registry_s3fs.filesystem.core import RegistryS3FileSystem
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run the command; gives the exit status: 0, or 1 with a message on standard error, or 130 if interrupted.
+    """Run the command, and return the exit status.
 
-    SIGTERM and SIGHUP are as Ctrl-C: what is half done is cleaned up.
+    The status is 0, or 1 with a message on standard error, or 130 if interrupted. SIGTERM and SIGHUP act as Ctrl-C
+    does: what is half done is cleaned up.
     """
     arguments = _parser().parse_args(argv)
     try:
@@ -38,10 +39,10 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 @contextmanager
 def _interrupted_by_signals() -> Iterator[None]:
-    """In the block, SIGTERM and SIGHUP raise `KeyboardInterrupt`, once.
+    """Run the body; in it, SIGTERM and SIGHUP raise `KeyboardInterrupt`, once.
 
-    Further ones (timeout(1) sends two) are ignored until the process, which cleans up, has ended. A signal that was
-    ignored from the start, as nohup(1) has it, stays so.
+    Further signals (timeout(1) sends two) are ignored until the process, which cleans up, has ended. A signal that was
+    ignored from the start, as under nohup(1), stays ignored.
     """
     if threading.current_thread() is not threading.main_thread():  # no other may set handlers
         yield

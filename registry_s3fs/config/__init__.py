@@ -1,1 +1,1 @@
-"""What a filesystem is made from: parameters, checked once at the door, and where they come from."""
+"""What a filesystem is made from: parameters, which are checked once, and the places that they come from."""

@@ -1,4 +1,4 @@
-"""What is taken from the surroundings when a filesystem is made: a region, and whether a profile is there."""
+"""What a new filesystem takes from the environment: a region, and whether a profile exists."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 REGION_VARIABLES = ("AWS_REGION", "AWS_DEFAULT_REGION")
-"""In the order in which they count. boto3 reads the second alone."""
+"""The variables that name a region, in the order in which they count. boto3 reads only the second."""
 CONFIGURATION = (
     *REGION_VARIABLES,
     "AWS_PROFILE",
@@ -15,14 +15,14 @@ CONFIGURATION = (
     "AWS_CONFIG_FILE",
     "AWS_SHARED_CREDENTIALS_FILE",
 )
-"""Variables that decide the region."""
+"""The variables that decide the region."""
 
 
 def region_needed(options: Mapping[str, Any]) -> dict[str, Any]:
     """Return the region of the environment or the profile, where none is given and one is needed.
 
     Raises:
-        ValueError: there is no such profile.
+        ValueError: There is no such profile.
     """
     if options.get("profile"):
         check_profile(str(options["profile"]))
@@ -33,7 +33,7 @@ def region_needed(options: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def region(profile: str) -> str:
-    """Return the region of the environment, or of a profile (``""``: the usual one); "" where there is none."""
+    """Return the region of the environment or of a profile (``""``: the usual one), or "" where there is none."""
     for variable in REGION_VARIABLES:
         if os.environ.get(variable):
             return os.environ[variable]

@@ -1,6 +1,6 @@
 """The names by which users of s3fs, obstore, boto3 and pyarrow know our parameters. Pure.
 
-Likeness would lead astray: s3fs's `key` looks like `keyid`, and is an access key.
+Names that look alike would mislead. s3fs's `key` looks like `keyid`, and is an access key.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ _SAME = {
     "max_concurrency": "max_pool_connections max_connections concurrency batch_size max_workers",
     "requester_pays": "request_payer requestpayer",
 }
-"""Ours -> what others call it."""
+"""A mapping from each of our names to what others call it."""
 _SENTENCES = {
     "client_kwargs": "what it held are options of their own here: region_name is region, endpoint_url is "
     "regionendpoint, verify=False is skipverify=True",
@@ -58,7 +58,7 @@ _SENTENCES = {
     "hf": "Hugging Face's load_dataset put it into the dictionary that it was given: give it one of its own",
     "role_arn": "leave it out: boto3's own chain takes roles from profiles and web identities",
 }
-"""Name -> what to do in place of it."""
+"""A mapping from each name to what to do in place of it."""
 OF_CONFIG = frozenset(
     (
         *(
@@ -74,14 +74,14 @@ OF_CONFIG = frozenset(
         *("sigv4a_signing_region_set", "tcp_keepalive", "user_agent_appid"),
     )
 )
-"""Names of `botocore.config.Config` that are nobody else's."""
+"""The names of `botocore.config.Config` that no other package has."""
 _OURS = {other: name for name, others in _SAME.items() for other in others.split()}
 _INVERTED = ("verify", "verify_ssl", "ssl_verify", "virtual_hosted_style_request", "force_virtual_addressing")
-"""Those that are true where ours is false."""
+"""The names that are true where ours is false."""
 
 
 def counterpart(name: str) -> str:
-    """Return what to give in place of a name that is another package's; "" where it is none that is known.
+    """Return what to give in place of another package's name, or "" for a name that is not known.
 
     >>> counterpart("key"), counterpart("verify")
     ("it is 'accesskey' here", "it is 'skipverify' here, which is true where that was false")

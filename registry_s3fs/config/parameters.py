@@ -1,8 +1,8 @@
-"""The S3 driver's parameters: parsed and checked once, at the door. Pure.
+"""The S3 driver's parameters, parsed and checked once. Pure.
 
-One field a parameter, named as in the registry's ``config.yml``; its parser, bounds and
-meaning stand in the field's own row. Past this module there are types, never strings.
-Names, defaults and bounds follow the Go driver (``s3-aws/s3.go``, ``FromParameters``).
+There is one field for each parameter, named as in the registry's ``config.yml``. The field's own row holds its parser,
+bounds and meaning. The rest of the package sees types, never strings. Names, defaults and bounds follow the Go driver
+(``s3-aws/s3.go``, ``FromParameters``).
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ STORAGE_CLASSES = (
     *("NONE", "STANDARD", "REDUCED_REDUNDANCY", "STANDARD_IA", "ONEZONE_IA", "INTELLIGENT_TIERING"),
     *("OUTPOSTS", "GLACIER_IR", "EXPRESS_ONEZONE"),
 )
-"""Those that can be read at once (Go: ``s3StorageClasses``)."""
+"""The storage classes whose objects can be read at once (Go: ``s3StorageClasses``)."""
 OBJECT_ACLS = (
     *("", "private", "public-read", "public-read-write", "authenticated-read"),
     *("aws-exec-read", "bucket-owner-read", "bucket-owner-full-control"),
@@ -54,8 +54,8 @@ _PART = parsers.integer(MIN_PART_BYTES, MAX_PART_BYTES, unit="bytes")
 class DriverParameters:
     """The registry's S3 driver parameters, and this package's few more.
 
-    Values may be strings, as YAML, INI files and environment variables give them; None means
-    not given. An instance holds only good values, whoever made it:
+    Values may be strings, as YAML, INI files and environment variables give them. None means not given. An instance
+    holds only good values, whoever made it:
 
     >>> DriverParameters(bucket="demo", region="eu-central-1", encrypt="true", chunksize="5242880")
     DriverParameters(region='eu-central-1', bucket='demo', encrypt=True, chunksize=5242880)
@@ -64,7 +64,7 @@ class DriverParameters:
     ValueError: v4auth: false asks for signature version 2, but region eu-central-1 takes only version 4; leave it out
 
     Raises:
-        ValueError: a value that is not good, or two that do not go together; names the parameter.
+        ValueError: A value is not good, or two do not go together. The message names the parameter.
     """
 
     accesskey: str = _row("", parsers.text(), "access key id; empty: boto3's own chain", secret=True)
@@ -120,11 +120,11 @@ class DriverParameters:
 
     @classmethod
     def from_mapping(cls, mapping: Mapping[str, Any]) -> DriverParameters:
-        """Parameters from a mapping, such as a registry's ``storage: s3:`` block.
+        """Return parameters from a mapping, such as a registry's ``storage: s3:`` block.
 
         Raises:
-            TypeError: a name that is no parameter; tells the closest one.
-            ValueError: as the class.
+            TypeError: A name is no parameter. The message tells the closest one.
+            ValueError: A value is not good, as for the class.
         """
         for name in mapping:
             if name not in NAMES:
@@ -133,31 +133,35 @@ class DriverParameters:
 
     @classmethod
     def from_config(cls, path: str | os.PathLike[str], environ: Mapping[str, str] = os.environ) -> DriverParameters:
-        """Parameters from a registry's ``config.yml`` and its ``REGISTRY_STORAGE_S3_*`` variables.
+        """Return parameters from a registry's ``config.yml`` and its ``REGISTRY_STORAGE_S3_*`` variables.
 
         Raises:
-            FileNotFoundError: no such file.
-            TypeError, ValueError: as `from_mapping`, or the file is no registry configuration for S3.
+            FileNotFoundError: There is no such file.
+            TypeError: A name is no parameter, as for `from_mapping`.
+            ValueError: A value is not good, as for `from_mapping`, or the file is no registry configuration for S3.
         """
         return cls.from_mapping(read_config(path, environ))
 
     @property
     def endpoint_url(self) -> str | None:
-        """`regionendpoint` with a scheme; None for AWS's own endpoints."""
+        """Return `regionendpoint` with a scheme, or None for AWS's own endpoints."""
         if not self.regionendpoint or "://" in self.regionendpoint:
             return self.regionendpoint or None
         return f"{'https' if self.secure else 'http'}://{self.regionendpoint}"
 
     @property
     def variant(self) -> EndpointVariant:
-        """Which of AWS's own endpoints is meant; none of them with `regionendpoint`."""
+        """Return which of AWS's own endpoints is meant; with `regionendpoint` none of them is."""
         own = not self.regionendpoint
         return EndpointVariant(own and self.usedualstack, own and self.accelerate, own and self.usefipsendpoint)
 
     @property
     def is_directory_bucket(self) -> bool:
-        """Whether it is one of S3 Express: its listings have no order and start after no key, prefixes end in a slash,
-        and ETags are no MD5s (https://docs.aws.amazon.com/AmazonS3/latest/userguide/s3-express-differences.html)."""
+        """Return whether the bucket is a directory bucket of S3 Express.
+
+        Its listings have no order and cannot start after a key. Its prefixes end in a slash. Its ETags are no MD5s. See
+        https://docs.aws.amazon.com/AmazonS3/latest/userguide/s3-express-differences.html.
+        """
         return self.bucket.endswith("--x-s3")
 
     def __repr__(self) -> str:
@@ -165,7 +169,7 @@ class DriverParameters:
         return f"DriverParameters({shown})"
 
     def given(self) -> dict[str, Any]:
-        """Return those that differ from their defaults, secrets masked."""
+        """Return the parameters that differ from their defaults, with secrets masked."""
         return {name: value for name, value in self._masked().items() if value != _default(name)}
 
     def _masked(self) -> dict[str, Any]:
@@ -212,14 +216,14 @@ class DriverParameters:
 
 
 def read_config(path: str | os.PathLike[str], environ: Mapping[str, str] = os.environ) -> dict[str, Any]:
-    """The mapping of `DriverParameters.from_config`, not yet parsed."""
+    """Return the mapping that `DriverParameters.from_config` reads, not yet parsed."""
     from registry_s3fs.config import registry_yml  # needs PyYAML, which most instances do without
 
     return registry_yml.read(path, environ, NAMES, NUMBERS)
 
 
 def unknown(name: str, names: frozenset[str]) -> str:
-    """The message for a name that is no parameter."""
+    """Return the message for a name that is no parameter."""
     known = foreign_names.counterpart(str(name))
     return f"{name!r} is no parameter of registrys3{f'; {known}' if known else _closest(name, names)}"
 

@@ -1,4 +1,7 @@
-"""One parser a kind of parameter value: ``parse(name, value)`` gives the typed value or a `ValueError`. Pure."""
+"""Parsers of parameter values, one for each kind of value. Pure.
+
+``parse(name, value)`` returns the typed value or raises `ValueError`.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +17,7 @@ _FALSE = ("0", "f", "F", "FALSE", "false", "False")
 
 
 def boolean(name: str, value: object) -> bool:
-    """What Go's ``strconv.ParseBool`` takes, and booleans themselves.
+    """Return the boolean of what Go's ``strconv.ParseBool`` takes, or of a boolean itself.
 
     >>> boolean("encrypt", "T"), boolean("encrypt", "0"), boolean("encrypt", False)
     (True, False, False)
@@ -28,7 +31,7 @@ def boolean(name: str, value: object) -> bool:
 
 
 def integer(least: int, most: int | None, *, unit: str = "") -> Callable[[str, object], int]:
-    """A parser of whole numbers from `least` to `most`, decimal digits where it is a string.
+    """Return a parser of whole numbers from `least` to `most`; a string must hold decimal digits.
 
     >>> integer(1, 9)("n", "7")
     7
@@ -52,7 +55,10 @@ def integer(least: int, most: int | None, *, unit: str = "") -> Callable[[str, o
 
 
 def _plain(name: str, value: object) -> str:
-    """Text that may stand in a header or URL. The value is not shown: it may be a secret."""
+    """Return text that may stand in a header or URL.
+
+    An error does not show the value, as it may be a secret.
+    """
     if isinstance(value, bool) or not isinstance(value, (str, int)):
         raise ValueError(f"{name}: takes text, not {type(value).__name__}")
     word = str(value)
@@ -62,12 +68,12 @@ def _plain(name: str, value: object) -> str:
 
 
 def text() -> Callable[[str, object], str]:
-    """A parser of text without control characters or white space at its ends."""
+    """Return a parser of text without control characters and without white space at its ends."""
     return _plain
 
 
 def ascii_text(name: str, value: object) -> str:
-    """Text that a header can hold."""
+    """Return text that a header can hold."""
     word = _plain(name, value)
     if not word.isascii():
         raise ValueError(f"{name}: {word!r} has characters beyond ASCII, which no header can hold")
@@ -75,7 +81,7 @@ def ascii_text(name: str, value: object) -> str:
 
 
 def matching(pattern: str, what: str) -> Callable[[str, object], str]:
-    """A parser of text that matches a whole regular expression."""
+    """Return a parser of text that a regular expression matches as a whole."""
 
     def parse(name: str, value: object) -> str:
         word = _plain(name, value)
@@ -87,7 +93,7 @@ def matching(pattern: str, what: str) -> Callable[[str, object], str]:
 
 
 def choice(words: Sequence[str], normal: Callable[[object], str] = str) -> Callable[[str, object], str]:
-    """A parser of one of a few words, after `normal` has been applied.
+    """Return a parser of one of a few words, which `normal` is applied to first.
 
     >>> choice(("NONE", "STANDARD"), upper)("storageclass", "standard")
     'STANDARD'
@@ -103,17 +109,23 @@ def choice(words: Sequence[str], normal: Callable[[object], str] = str) -> Calla
 
 
 def upper(value: object) -> str:
-    """A word in upper case, as the Go driver takes storage classes."""
+    """Return a word in upper case, as the Go driver takes storage classes."""
     return str(value).upper()
 
 
 def log_level(value: object) -> str:
-    """A word in lower case; YAML reads a bare ``off`` as false, and so does the Go driver."""
+    """Return a word in lower case, and "off" for false.
+
+    YAML reads a bare ``off`` as false, and so does the Go driver.
+    """
     return "off" if value is False else str(value).lower()
 
 
 def bucket(name: str, value: object) -> str:
-    """A bucket's name: S3's rules, widened by the upper case and underscores of other and older stores."""
+    """Return a bucket's name.
+
+    The rules are S3's, but upper case and underscores are allowed, as other and older stores have them.
+    """
     word = _plain(name, value)
     if word and not (re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{1,254}", word) and ".." not in word):
         raise ValueError(f"{name}: {word!r} is no bucket name; letters, digits, '.', '-' and '_' make one")
@@ -123,7 +135,7 @@ def bucket(name: str, value: object) -> str:
 
 
 def rootdirectory(name: str, value: object) -> str:
-    """A prefix of keys. The empty components that the Go driver would write are refused."""
+    """Return a prefix of keys; refuse the empty components that the Go driver would write."""
     word = _plain(name, value)
     inner = word.strip("/")
     if inner and any(component in ("", ".", "..") for component in inner.split("/")):
@@ -132,7 +144,9 @@ def rootdirectory(name: str, value: object) -> str:
 
 
 def endpoint(*, host_only: bool) -> Callable[[str, object], str]:
-    """A parser of endpoints: ``[scheme://]host[:port]``; with `host_only`, a scheme and no path.
+    """Return a parser of endpoints: ``[scheme://]host[:port]``.
+
+    With `host_only`, an endpoint must have a scheme and may not have a path.
 
     >>> endpoint(host_only=False)("regionendpoint", "localhost:9000")
     'localhost:9000'
@@ -171,14 +185,14 @@ def _url(name: str, word: str) -> SplitResult:
 
 
 def mapping(name: str, value: object) -> dict[str, Any]:
-    """A mapping with names as keys, copied so that the caller's later changes do not matter."""
+    """Return a mapping with names as keys, copied so that the caller's later changes do not matter."""
     if not isinstance(value, Mapping) or not all(isinstance(key, str) for key in value):
         raise ValueError(f"{name}: takes a mapping of names to values")
     return copy.deepcopy(dict(value))
 
 
 def listings_cache(options: Mapping[str, Any]) -> dict[str, Any]:
-    """fsspec's options of its cache of listings, typed; the cache is off unless asked for.
+    """Return fsspec's options of its cache of listings, typed; the cache is off by default.
 
     >>> listings_cache({"use_listings_cache": "true", "listings_expiry_time": "2.5", "bucket": "demo"})
     {'use_listings_cache': True, 'listings_expiry_time': 2.5}
@@ -201,7 +215,7 @@ def _seconds(name: str, value: object) -> float:
 
 
 def text_options(options: Mapping[str, Any]) -> dict[str, str]:
-    """Return how text files are decoded and encoded where `open` is not told, as given to the filesystem.
+    """Return the filesystem's options for text files, which `open` uses where it is given none.
 
     >>> text_options({"encoding": "latin-1", "errors": None, "bucket": "demo"})
     {'encoding': 'latin-1'}

@@ -9,7 +9,7 @@ from typing import Any
 
 @lru_cache(maxsize=1)
 def _signatures() -> dict[str, tuple[str, ...]]:
-    """Region -> signature versions of S3 there (``s3``: version 2, ``s3v4``: version 4)."""
+    """Return each region's signature versions for S3 (``s3``: version 2, ``s3v4``: version 4)."""
     from botocore.loaders import Loader
 
     found: dict[str, tuple[str, ...]] = {}
@@ -23,13 +23,15 @@ def _signatures() -> dict[str, tuple[str, ...]]:
 
 
 def known() -> frozenset[str]:
-    """The names of all AWS regions, of every partition."""
+    """Return the names of all AWS regions, of every partition."""
     return frozenset(_signatures())
 
 
 def as_host_label(region: str) -> str:
-    """A region that botocore makes a client for. It takes no other names than AWS could have; those of other stores,
-    which are only words to sign with, are put into the signatures.
+    """Return a region that botocore makes a client for.
+
+    botocore takes only names that AWS could have. Other stores' names are only words to sign with. They are put into
+    the signatures.
 
     >>> as_host_label("auto"), as_host_label("zg_x"), as_host_label("eu.dc1")
     ('auto', 'us-east-1', 'us-east-1')
@@ -38,7 +40,7 @@ def as_host_label(region: str) -> str:
 
 
 def takes_only_v4(region: str) -> bool:
-    """Whether S3 refuses signature version 2 there; False for a name that is no AWS region.
+    """Return whether S3 refuses signature version 2 in a region; False for a name that is no AWS region.
 
     >>> takes_only_v4("eu-central-1"), takes_only_v4("us-east-1"), takes_only_v4("minio")
     (True, False, False)

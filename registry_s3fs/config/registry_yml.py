@@ -1,7 +1,7 @@
 """A registry's own configuration as driver parameters: its ``config.yml`` and ``REGISTRY_STORAGE_S3_*`` variables.
 
-The registry reads ``storage: s3:`` (or ``s3aws:``) and lets variables named after the path of a
-key override it (https://distribution.github.io/distribution/about/configuration/).
+The registry reads ``storage: s3:`` (or ``s3aws:``). A variable named after the path of a key overrides that key
+(https://distribution.github.io/distribution/about/configuration/).
 """
 
 from __future__ import annotations
@@ -15,23 +15,23 @@ import yaml
 
 DRIVERS = ("s3", "s3aws")
 MOST_VALUES = 1000
-"""Of config_kwargs."""
+"""The most values that config_kwargs may hold."""
 _NAME = re.compile(r"[\w.-]{1,20}")
 BESIDE_THE_DRIVER = frozenset(("cache", "delete", "maintenance", "redirect", "tag"))
-"""Keys of ``storage:`` that configure no driver."""
+"""The keys of ``storage:`` that configure no driver."""
 
 
 def read(
     path: str | os.PathLike[str], environ: Mapping[str, str], names: Collection[str], numbers: Container[str]
 ) -> dict[str, Any]:
-    """The S3 driver's parameters of a registry whose configuration file is `path`.
+    """Return the S3 driver's parameters of a registry whose configuration file is `path`.
 
-    `names` are those that a variable may override, `numbers` the ones among them that are numbers. Other
-    variables are ignored: Kubernetes makes some that look alike.
+    `names` are the parameters that a variable may override. `numbers` are those among them that are numbers. Other
+    variables are ignored, as Kubernetes sets some that look alike.
 
     Raises:
-        FileNotFoundError: no such file.
-        ValueError: the file is no registry configuration, or its storage is not S3.
+        FileNotFoundError: There is no such file.
+        ValueError: The file is no registry configuration, or its storage is not S3.
     """
     variables = {driver: _variables(driver, environ, names) for driver in DRIVERS}
     brought = [driver for driver in DRIVERS if variables[driver] or _variable(driver) in environ]
@@ -50,16 +50,16 @@ def _variable(driver: str) -> str:
 
 
 def _variables(driver: str, environ: Mapping[str, str], names: Collection[str]) -> dict[str, str]:
-    """The variables of a driver's parameters, by the parameter's name."""
+    """Return the text of each variable for a driver's parameters, by the parameter's name."""
     named = {name: f"{_variable(driver)}_{name.upper()}" for name in names}
     return {name: environ[variable] for name, variable in named.items() if variable in environ}
 
 
 def _overridden(value: Any, variable: str, environ: Mapping[str, str]) -> Any:
-    """What a variable says, which replaces all that the file says there.
+    """Return what a variable says, which replaces all that the file says there; without one, the file's value.
 
     Raises:
-        ValueError: it is no YAML.
+        ValueError: The variable is not YAML.
     """
     if variable not in environ:
         return value
@@ -70,14 +70,17 @@ def _overridden(value: Any, variable: str, environ: Mapping[str, str]) -> Any:
 
 
 def _value(text: str, *, is_number: bool) -> Any:
-    """A parameter's variable, read as YAML; but nothing is None (the default), and what is neither text nor a boolean
-    nor a number that is asked for, such as ``0123`` (83 to the registry), is the text as it stands."""
+    """Return the value of a parameter's variable, read as YAML.
+
+    An empty text is None, which means the default. A text, a boolean, or a number where one is asked for is taken from
+    YAML. For anything else, such as ``0123`` (83 to the registry), the text is returned unchanged.
+    """
     found = _yaml(text)
     return found if found is None or isinstance(found, (bool, str)) or (is_number and isinstance(found, int)) else text
 
 
 def _yaml(text: str) -> Any:
-    """What a variable says in YAML, or the text itself where it is none, as many a secret key."""
+    """Return what a variable says in YAML, or the text itself where it is no YAML, as many a secret key."""
     try:
         return yaml.load(text, _Loader)  # noqa: S506  # it is a SafeLoader
     except (yaml.YAMLError, RecursionError):
@@ -85,7 +88,10 @@ def _yaml(text: str) -> Any:
 
 
 def _storage(content: Any, environ: Mapping[str, str], brought: Sequence[str]) -> Any:
-    """The section ``storage:``; just a driver's name will do, and where it has no driver, variables may bring one."""
+    """Return the section ``storage:`` of a configuration.
+
+    The section may be just a driver's name. Where it has no driver, variables may bring one.
+    """
     section = content.get("storage") if isinstance(content, dict) else None
     storage = _overridden(section, "REGISTRY_STORAGE", environ)
     if isinstance(storage, str):
@@ -110,7 +116,10 @@ def _driver(storage: Any, path: str) -> str:
 
 
 def _shown(name: Any) -> str:
-    """A driver's name; of what is none, which may be YAML with a secret in it, nothing."""
+    """Return a driver's name as messages show it.
+
+    What is no name is not shown, as it may be YAML with a secret in it.
+    """
     return repr(name) if isinstance(name, str) and _NAME.fullmatch(name) else "what is no name"
 
 
@@ -123,7 +132,7 @@ def _load(path: str | os.PathLike[str]) -> Any:
 
 
 def _place(error: Exception) -> str:
-    """Where the file is wrong, without its text, which may hold a secret."""
+    """Return where the file is wrong, without its text, which may hold a secret."""
     if isinstance(error, RecursionError):
         return "its values are nested too deeply"
     mark = getattr(error, "problem_mark", None)
@@ -132,13 +141,17 @@ def _place(error: Exception) -> str:
 
 
 class _TwiceError(yaml.constructor.ConstructorError):
-    """A mapping has a key twice. The registry's parser refuses that, too."""
+    """An error raised where a mapping has a key twice, which the registry's parser refuses, too."""
 
 
 class _Loader(yaml.SafeLoader):
-    """PyYAML's, which would take the last of two values without a word."""
+    """PyYAML's safe loader, with an error for a key that is there twice.
+
+    PyYAML itself would take the last of the two values without a word.
+    """
 
     def construct_mapping(self, node: Any, deep: bool = False) -> Any:
+        """Return the mapping of a node; raise `_TwiceError` where a key is there twice."""
         names = [each.value for each, _ in node.value if isinstance(each, yaml.ScalarNode) and each.value != "<<"]
         for name in names:
             if names.count(name) > 1:
@@ -147,7 +160,11 @@ class _Loader(yaml.SafeLoader):
 
 
 def _check_single(block: Mapping[str, Any], path: str, driver: str) -> None:
-    """Refuse what is nested, or so large or cyclic that to look at it would never end."""
+    """Raise `ValueError` where a value is nested.
+
+    Only config_kwargs may be nested. It is refused where it is too large, or cyclic, so that looking at it would never
+    end.
+    """
     for name, value in block.items():
         if not isinstance(value, (Mapping, Sequence, Set)) or isinstance(value, str):
             continue
@@ -158,7 +175,7 @@ def _check_single(block: Mapping[str, Any], path: str, driver: str) -> None:
 
 
 def _is_small(value: Any) -> bool:
-    """Whether a value has at most 1,000 others in it."""
+    """Return whether a value has at most 1,000 others in it."""
     left, found = [value], 0
     while left and found <= MOST_VALUES:
         each = left.pop()

@@ -1,5 +1,7 @@
-"""What the filesystem takes, for editors, type checkers and readers: made from the table of parameters, or held to it
-by a test."""
+"""The storage options that the filesystem takes, for editors, type checkers and readers.
+
+They are made from the table of parameters, or a test compares them with it.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +20,7 @@ _Count = int | str | None
 
 
 class StorageOptions(TypedDict, total=False):
-    """Keyword arguments of `RegistryS3FileSystem`. Values may be strings, as from YAML or the environment."""
+    """The keyword arguments of `RegistryS3FileSystem`. Values may be strings, as from YAML or the environment."""
 
     accesskey: _Text
     secretkey: _Text
@@ -74,7 +76,7 @@ BESIDE_THE_TABLE = {
     "asynchronous": ("bool", False, "taken, and without effect: zarr gives it to every filesystem"),
     "loop": ("object", None, "taken, and without effect"),
 }
-"""Options that are no parameters: type, default and meaning."""
+"""The options that are no parameters: type, default and meaning of each."""
 
 
 def rows() -> dict[str, tuple[str, Any, str]]:
@@ -87,12 +89,12 @@ def rows() -> dict[str, tuple[str, Any, str]]:
 
 
 def of_parameters() -> dict[str, tuple[str, Any, str]]:
-    """Return the same of the parameters alone."""
+    """Return type, default and meaning of each parameter, without the other options."""
     return {name: row for name, row in rows().items() if name not in BESIDE_THE_TABLE}
 
 
 def signature() -> inspect.Signature:
-    """Return the signature of the filesystem, each option a keyword."""
+    """Return the signature of the filesystem, with each option as a keyword."""
     keyword = inspect.Parameter.KEYWORD_ONLY
     return inspect.Signature(
         [
@@ -109,7 +111,7 @@ def described(text: str, names: Mapping[str, tuple[str, Any, str]]) -> str:
 
 
 def as_html(url: str, values: Mapping[str, Any]) -> str:
-    """Return a short table for notebooks."""
+    """Return a short HTML table for notebooks."""
     rows = "".join(
         f"<tr><td>{html.escape(name)}</td><td>{html.escape(str(value))}</td></tr>" for name, value in values.items()
     )

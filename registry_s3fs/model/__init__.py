@@ -1,1 +1,1 @@
-"""Values and rules, by the standard library alone."""
+"""Values and rules, which need nothing but the standard library."""

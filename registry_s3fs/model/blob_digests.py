@@ -1,4 +1,4 @@
-"""What a registry's blob is compared with: the digest that its path names. Pure."""
+"""The digest that a registry blob's path names, which the blob is compared with. Pure."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from registry_s3fs.model.integrity import Check, Expected
 
 
 def check(path: str, verify: bool | None, *, by_default: bool, whole: bool = True) -> Check | None:
-    """What should check the bytes read from a path; None where nothing should. It raises `DigestMismatchError`.
+    """Return the check for the bytes read from a path, or None where nothing is to be checked.
 
-    `verify` is what the caller asked for, if anything, and `by_default` (``verify_digests``) stands in for it;
-    `whole` tells whether all bytes are to be read.
+    The check raises `DigestMismatchError`. `verify` is what the caller asked for. `by_default` (``verify_digests``)
+    stands in for it where it is None. `whole` tells whether all bytes are to be read.
 
     Raises:
-        ValueError: asked for, and the path is no blob, or only a part is read.
+        ValueError: The check was asked for, but the path is no blob, or only a byte range is read.
     """
     if not (by_default if verify is None else verify):
         return None
@@ -29,7 +29,8 @@ def check(path: str, verify: bool | None, *, by_default: bool, whole: bool = Tru
 
 
 def _expected(path: str, digest: str) -> Expected:
-    """
+    """Return what is known of the bytes of the blob at a path.
+
     >>> expected = _expected("/a", registry_layout.digest(b"abc"))
     >>> expected.value == hashlib.sha256(b"abc").digest()
     True

@@ -1,9 +1,11 @@
-"""Whether a name matches a glob pattern, by fsspec's rules, in a time that a long name cannot blow up. Pure.
+"""Glob patterns by fsspec's rules, whose matching time a long name cannot blow up. Pure.
 
 fsspec makes one regular expression of a pattern. With `*a*a*a*b`, `re` tries every way to share a name out between the
-stars, which takes minutes for one long name. Here a pattern is a row of elements. Where several of them could share the
-same part of a name, all positions that the elements so far can end at are followed at once, as the bits of an integer:
-the time grows with the pattern's length times the name's. Other patterns stay regular expressions, which are faster.
+stars. That takes minutes for one long name.
+
+Here a pattern is a row of elements. Several of them could share the same part of a name. Then all positions that the
+elements so far can end at are followed at once, as the bits of an integer. The time grows with the pattern's length
+times the name's length. Other patterns stay regular expressions, which are faster.
 """
 
 from __future__ import annotations
@@ -16,11 +18,11 @@ from typing import ClassVar, Protocol
 
 
 class Element(Protocol):
-    """A part of a pattern."""
+    """One element of a pattern."""
 
     @property
     def regex(self) -> str:
-        """The same as a regular expression."""
+        """Return the same element as a regular expression."""
 
     def advance(self, name: str, positions: int) -> int:
         """Return where this can end in a name when it begins at one of `positions`; bit `n` is before character `n`."""
@@ -28,15 +30,17 @@ class Element(Protocol):
 
 @dataclass(frozen=True)
 class Literal:
-    """These very characters."""
+    """An element that matches exactly these characters."""
 
     text: str
 
     @property
     def regex(self) -> str:
+        """See `Element.regex`."""
         return re.escape(self.text)
 
     def advance(self, name: str, positions: int) -> int:
+        """See `Element.advance`."""
         found, at = 0, name.find(self.text, _lowest(positions))
         while at >= 0:
             found |= (positions >> at & 1) << at
@@ -46,7 +50,7 @@ class Literal:
 
 @dataclass(frozen=True)
 class Character:
-    """One character that lies in one of the ranges; or, negated, in none."""
+    """An element that matches one character that lies in one of the ranges, or, if negated, in none."""
 
     ranges: tuple[tuple[str, str], ...]
     negated: bool = False
@@ -56,12 +60,14 @@ class Character:
 
     @property
     def regex(self) -> str:
+        """See `Element.regex`."""
         if not self.ranges:
             return "." if self.negated else "(?!)"
         ranges = "".join(f"{re.escape(first)}-{re.escape(last)}" for first, last in self.ranges)
         return f"[{'^' * self.negated}{ranges}]"
 
     def advance(self, name: str, positions: int) -> int:
+        """See `Element.advance`."""
         found = 0
         for at in range(_lowest(positions), min(positions.bit_length(), len(name))):
             if positions >> at & 1 and name[at] in self:
@@ -71,11 +77,12 @@ class Character:
 
 @dataclass(frozen=True)
 class Star:
-    """Any characters of one component."""
+    """An element that matches any characters of one component."""
 
     regex: ClassVar[str] = "[^/]*"
 
     def advance(self, name: str, positions: int) -> int:
+        """See `Element.advance`."""
         found = 0
         while positions:
             start = _lowest(positions)
@@ -87,11 +94,12 @@ class Star:
 
 @dataclass(frozen=True)
 class Directories:
-    """Any number of components, none as well, each with the `/` behind it."""
+    """An element that matches any number of components, even none, each with the `/` after it."""
 
     regex: ClassVar[str] = "(?:.+/)?"
 
     def advance(self, name: str, positions: int) -> int:
+        """See `Element.advance`."""
         slash = name.find("/", _lowest(positions) + 1)
         while slash >= 0:
             positions |= 2 << slash
@@ -101,11 +109,12 @@ class Directories:
 
 @dataclass(frozen=True)
 class Rest:
-    """Whatever is left."""
+    """An element that matches whatever is left."""
 
     regex: ClassVar[str] = ".*"
 
     def advance(self, name: str, positions: int) -> int:
+        """See `Element.advance`."""
         return (2 << len(name)) - (1 << _lowest(positions))
 
 
@@ -129,11 +138,11 @@ class GlobPattern:
         self._regex = None if _has_rival_stars(self._elements) else re.compile(text, re.DOTALL)
 
     def matches(self, name: str) -> bool:
-        """Whether the pattern means this name, all of it."""
+        """Return whether the pattern matches the whole name."""
         return self._regex.fullmatch(name) is not None if self._regex else self.follows(name)
 
     def follows(self, name: str) -> bool:
-        """As `matches`, for any pattern in the time that is promised."""
+        """Return the same as `matches`, for any pattern in the time that the module promises."""
         positions = 1
         for element in self._elements:
             positions = element.advance(name, positions)
@@ -147,9 +156,9 @@ def _lowest(positions: int) -> int:
 
 
 def _has_rival_stars(elements: list[Element]) -> bool:
-    """Whether two elements of open length could share the same part of a name, so that `re` would try all ways.
+    """Return whether two elements of open length could share the same part of a name, so that `re` would try all ways.
 
-    A star ends at the latest before the next `/`, so stars of different components never meet.
+    A star ends at the latest before the next `/`. So stars of different components never meet.
     """
     if sum(isinstance(element, Directories) for element in elements) > 1:
         return True
@@ -194,16 +203,20 @@ def _component(text: str, pattern: str) -> Iterator[Element]:
 
 
 def _bracket(text: str, start: int) -> str | None:
-    """What stands in the brackets that begin there; None where they do not end. A `]` that is first ends nothing."""
+    """Return the text in the brackets that begin at `start`, or None where they do not end.
+
+    A `]` that comes first ends nothing.
+    """
     first = start + (2 if text.startswith("[!", start) else 1)
     end = text.find("]", first + 1)
     return text[start + 1 : end] if end >= 0 else None
 
 
 def _character(inside: str) -> Character:
-    """What brackets mean, by the rules of Python's `glob.translate`, which fsspec has copied.
+    """Return the element that brackets mean, by the rules of Python's `glob.translate`, which fsspec has copied.
 
-    Where ranges that hold nothing leave a `!` at the beginning, it negates, and the hyphen behind it stands for itself.
+    Where the removal of ranges that hold nothing leaves a `!` at the beginning, it negates. The hyphen behind it then
+    stands for itself.
 
     >>> "b" in _character("a-c"), "b" in _character("!a-c"), "b" in _character("c-a")
     (True, False, False)
@@ -216,7 +229,7 @@ def _character(inside: str) -> Character:
 
 
 def _chunks(inside: str) -> list[str]:
-    """The text between the hyphens that make ranges, without the ranges that hold nothing."""
+    """Return the text between the hyphens that make ranges, without the ranges that hold nothing."""
     chunks, start = [], 0
     hyphen = inside.find("-", 2 if inside.startswith("!") else 1)
     while hyphen >= 0:
@@ -233,7 +246,7 @@ def _chunks(inside: str) -> list[str]:
 
 
 def _joined(elements: Iterator[Element]) -> Iterator[Element]:
-    """Adjacent literals as one."""
+    """Yield the elements, with adjacent literals joined into one."""
     for is_literal, run in groupby(elements, lambda each: isinstance(each, Literal)):
         if is_literal:
             yield Literal("".join(each.text for each in run if isinstance(each, Literal)))

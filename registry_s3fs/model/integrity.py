@@ -1,4 +1,4 @@
-"""Bytes that are read in order, compared at the end with what is known of all of them. Pure."""
+"""The comparison of an object's bytes, read in order, with what is known of all of them. Pure."""
 
 from __future__ import annotations
 
@@ -8,10 +8,15 @@ from typing import Protocol
 
 
 class Hash(Protocol):
-    """As `hashlib`'s."""
+    """A hash object, as those of `hashlib`."""
 
-    def update(self, data: bytes | memoryview, /) -> None: ...
-    def digest(self) -> bytes: ...
+    def update(self, data: bytes | memoryview, /) -> None:
+        """Add bytes to what is hashed."""
+        ...
+
+    def digest(self) -> bytes:
+        """Return the hash of the bytes so far."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -21,11 +26,11 @@ class Expected:
     begin: Callable[[], Hash]
     value: bytes
     mismatch: Callable[[bytes, int], OSError]
-    """The error for another value, of so many bytes."""
+    """A function that returns the error for another value, given that value and the number of bytes."""
 
 
 class Check:
-    """Takes an object's bytes as they are read in order, from the first to the last.
+    """A check that takes an object's bytes as they are read in order, from the first to the last.
 
     >>> import hashlib
     >>> expected = Expected(hashlib.sha256, hashlib.sha256(b"abc").digest(), lambda value, size: OSError("wrong"))
@@ -43,11 +48,13 @@ class Check:
         self._reached: int | None = 0
 
     def take(self, start: int, data: bytes | memoryview, size: int) -> None:
-        """Bytes that were read at `start`, of `size` in all. A read from the first byte begins anew; one that
-        leaves a gap ends the check.
+        """Take bytes that were read at `start`, of `size` bytes in all.
+
+        A read from the first byte begins the check anew. A read that leaves a gap ends the check.
 
         Raises:
-            OSError: `Expected.mismatch`, where these were the last bytes, and all of them together are others.
+            OSError: These were the last bytes, and the bytes as a whole differ from what is expected
+                (`Expected.mismatch`).
         """
         if start == 0:
             self._hash, self._reached = self._expected.begin(), 0

@@ -1,4 +1,4 @@
-"""What callers say of an object that they write or copy, as S3's request fields. Pure."""
+"""The object headers that callers give for an object that they write or copy, as S3's request fields. Pure."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Any
 from registry_s3fs.model.objects import DEFAULT_HEADERS, OBJECT_HEADERS, ObjectHeaders
 
 BRIEF = {"content_type": "ContentType", "metadata": "Metadata"}
-"""Our names -> S3's."""
+"""A mapping from our names to S3's."""
 OF_THE_FILESYSTEM = {
     "ACL": "objectacl",
     "Grant": "objectacl",
@@ -22,13 +22,13 @@ OF_THE_FILESYSTEM = {
     "BucketKeyEnabled": "keyid",
     "RequestPayer": "requester_pays",
 }
-"""What S3's names of other fields begin with -> the storage options that say it for all files."""
+"""A mapping from the beginnings of S3's names of other fields to the storage options that set them for all files."""
 _TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
-"""Of HTTP (https://www.rfc-editor.org/rfc/rfc9110#section-5.6.2)."""
+"""A token of HTTP (https://www.rfc-editor.org/rfc/rfc9110#section-5.6.2)."""
 
 
 def object_headers(fields: Mapping[str, Any]) -> ObjectHeaders:
-    """Return the request fields of a new object. `fields` are named by us (`content_type`, `metadata`) or by S3.
+    """Return the request fields of a new object; `fields` have our names (`content_type`, `metadata`) or S3's.
 
     >>> object_headers({"CacheControl": "no-cache"})
     {'ContentType': 'application/octet-stream', 'CacheControl': 'no-cache'}
@@ -37,15 +37,15 @@ def object_headers(fields: Mapping[str, Any]) -> ObjectHeaders:
     TypeError: 'StorageClass' is said for the whole filesystem, by the storage option storageclass
 
     Raises:
-        TypeError: there is no such field, or it is none to be given for a single file.
-        ValueError: it cannot be sent: a name of metadata is no word that a header's name may hold, or a text has line
-            breaks or other control characters.
+        TypeError: There is no such field, or it cannot be given for a single file.
+        ValueError: The value cannot be sent. A name of metadata is no word that a header's name may hold, or a text has
+            line breaks or other control characters.
     """
     return {**DEFAULT_HEADERS, **request_fields(fields)}
 
 
 def request_fields(fields: Mapping[str, Any]) -> ObjectHeaders:
-    """Return the request fields that a caller gives, and no others. Raises as `object_headers`."""
+    """Return the request fields that a caller gives, and no others; raise as `object_headers` does."""
     found: dict[str, Any] = {}
     for name, value in fields.items():
         field = BRIEF.get(name, name)

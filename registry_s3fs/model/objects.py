@@ -1,4 +1,4 @@
-"""What passes between `bucket` and the rest: small records of objects, parts and uploads, never changed. Pure."""
+"""Small records of objects, parts and uploads, which pass between `bucket` and the rest and are never changed. Pure."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from typing import Any, NamedTuple
 Body = bytes | bytearray | memoryview
 
 ObjectHeaders = Mapping[str, Any]
-"""What an object says of itself, as fields of requests: ContentType, Metadata, CacheControl and the like."""
+"""The object headers, as fields of requests: ContentType, Metadata, CacheControl and the like."""
 
 DEFAULT_HEADERS: ObjectHeaders = {"ContentType": "application/octet-stream"}
-"""Of every object the registry writes (Go: ``driver.getContentType``)."""
+"""The object headers of every object that the registry writes (Go: ``driver.getContentType``)."""
 OBJECT_HEADERS = (
     *("ContentType", "Metadata", "CacheControl", "ContentDisposition", "ContentEncoding", "ContentLanguage"),
     *("Expires", "WebsiteRedirectLocation"),
@@ -21,12 +21,12 @@ OBJECT_HEADERS = (
 
 
 class ObjectVersion(NamedTuple):
-    """Which version of an object is meant: by its ETag, by its id in a versioned bucket, or any."""
+    """The object version that is meant: the one with this ETag, the one with this id in a versioned bucket, or any."""
 
     etag: str = ""
     version_id: str = ""
     size: int | None = None
-    """Of that version, in bytes, where it is known: an answer that tells another one is not believed."""
+    """The size of that object version in bytes, where it is known. A response with another size is an error."""
 
 
 ANY = ObjectVersion()
@@ -34,8 +34,10 @@ ANY = ObjectVersion()
 
 @dataclass(slots=True)
 class ObjectInfo:
-    """What a listing or a HEAD tells of one object. Not frozen: that would triple the cost of making one,
-    and a large listing makes many."""
+    """What a listing or a HEAD tells of one object.
+
+    It is not frozen, as that would triple the cost of making one, and a large listing makes many.
+    """
 
     key: str
     size: int
@@ -43,14 +45,14 @@ class ObjectInfo:
     last_modified: datetime
     storage_class: str = "STANDARD"
     version_id: str = ""
-    """Only where the bucket has versions, and only from a HEAD or a listing of versions."""
+    """The id of the object version. Only a HEAD or a listing of versions sets it, where the bucket has versions."""
     is_latest: bool = True
     head: Mapping[str, Any] = field(default_factory=dict)
-    """Further fields of a HEAD's answer, under S3's names."""
+    """The further fields of a HEAD's response, under S3's names."""
 
     @property
     def headers(self) -> ObjectHeaders:
-        """What a copy keeps. Only from a HEAD."""
+        """Return the object headers that a copy keeps; only a HEAD tells them."""
         return {name: self.head[name] for name in OBJECT_HEADERS if self.head.get(name) is not None}
 
 
@@ -63,11 +65,11 @@ class Page:
     last: bool = False
     """Whether it is known that no page follows."""
     ignores_start: bool = False
-    """Whether the server listed keys from before the one to start after; they are left out here."""
+    """Whether the server listed keys from before the one to start after. They are left out here."""
 
 
 class Checksum(NamedTuple):
-    """Of a whole object: S3's name of the algorithm, and the value."""
+    """The checksum of a whole object: S3's name of the algorithm, and the value."""
 
     algorithm: str
     value: bytes
@@ -75,18 +77,18 @@ class Checksum(NamedTuple):
 
 @dataclass(frozen=True)
 class Content:
-    """Bytes of an object, the version they belong to, and the whole object's size."""
+    """Bytes of an object, the object version that they belong to, and the whole object's size."""
 
     data: bytes
     version: ObjectVersion
     size: int
     checksum: Checksum | None = None
-    """Of the whole object, if S3 told one."""
+    """The checksum of the whole object, if S3 sent one."""
 
 
 @dataclass(frozen=True)
 class Part:
-    """An uploaded part of a multipart upload; `size` in bytes."""
+    """An uploaded part of a multipart upload; `size` is in bytes."""
 
     number: int
     etag: str
@@ -100,4 +102,4 @@ class Upload:
     key: str
     upload_id: str
     initiated: datetime | None
-    """None where the server does not tell."""
+    """The time at which it began, or None where the server does not tell."""

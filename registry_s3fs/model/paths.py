@@ -1,7 +1,7 @@
 """Registry paths, URLs and S3 keys, and what makes each of them valid. Pure.
 
-A registry path is absolute and ``/``-separated: ``/docker/registry/v2/blobs``. Its key is
-``(rootdirectory.rstrip("/") + path).lstrip("/")``, as in the Go driver (``driver.s3Path``).
+A registry path is absolute and ``/``-separated: ``/docker/registry/v2/blobs``. Its key is ``(rootdirectory.rstrip("/")
++ path).lstrip("/")``, as in the Go driver (``driver.s3Path``).
 """
 
 from __future__ import annotations
@@ -15,13 +15,13 @@ from registry_s3fs.errors import ForeignBucketError, InvalidPathError
 PROTOCOL = "registrys3"
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
 MAX_KEY_BYTES = 1024
-"""https://docs.aws.amazon.com/AmazonS3/latest/userguide/object-keys.html"""
+"""The most bytes of a key (https://docs.aws.amazon.com/AmazonS3/latest/userguide/object-keys.html)."""
 
 
 class UrlBucket(str):
-    """The bucket of a URL, as a storage option that is compared with the one that the caller gives.
+    """The bucket of a URL, as a storage option that is compared with the bucket that the caller gives.
 
-    fsspec leaves it out where both are the same, and otherwise complains of two values for one keyword.
+    fsspec leaves it out where both are the same. Otherwise it complains of two values for one keyword.
 
     >>> UrlBucket("demo") != "other"
     Traceback (most recent call last):
@@ -43,41 +43,50 @@ class UrlBucket(str):
 
 
 class RegistryPath(str):
-    """A normalised path that remembers the bucket its URL named (``""``: none).
+    """A normalised path that remembers the bucket that its URL named (``""``: none).
 
-    fsspec strips URLs at the class, where no instance can compare buckets; the instance
-    that is handed the result still can.
+    fsspec strips URLs at the class, where no instance can compare buckets. The instance that is handed the result still
+    can.
     """
 
     bucket: str
 
     def __new__(cls, path: str, bucket: str = "") -> RegistryPath:
+        """Make a path that remembers its bucket."""
         self = super().__new__(cls, path)
         self.bucket = bucket
         return self
 
     def __add__(self, other: str) -> str:
-        """As of `str`; but fsspec's `DirFileSystem` adds a ``/`` to any directory, and the root ends in one."""
+        """Add as `str` does, but without a second ``/`` after the root.
+
+        fsspec's `DirFileSystem` adds a ``/`` to any directory, and the root ends in one.
+        """
         return other if self == "/" and other.startswith("/") else str(self) + other
 
     def rstrip(self, chars: str | None = None, /) -> RegistryPath:
-        """As of `str`; fsspec strips paths twice, and must not lose the bucket. The root stays what it is."""
+        """Strip as `str` does, but keep the bucket and the root.
+
+        fsspec strips paths twice, and must not lose the bucket.
+        """
         return RegistryPath(super().rstrip(chars) or "/", self.bucket)
 
     def replace(self, *args: Any, **kwargs: Any) -> RegistryPath:
-        """As of `str`; fsspec fills the ``*`` of a write mask this way, and must not lose the bucket.
+        """Replace as `str` does, but keep the bucket.
+
+        fsspec fills the ``*`` of a write mask this way, and must not lose the bucket.
 
         Raises:
-            InvalidPathError: what was filled in makes it a path that `parse` would refuse.
+            InvalidPathError: The result is a path that `parse` would refuse.
         """
         return _valid(super().replace(*args, **kwargs), self.bucket)
 
 
 class ListedName(str):
-    """A path of ``glob(detail=True)``: to put ``registrys3://`` before it gives the whole URL, with the bucket.
+    """A path of ``glob(detail=True)``; ``registrys3://`` put before it gives the whole URL, with the bucket.
 
-    ``registrys3:///a`` would do, but Hugging Face's datasets pass URLs through `pathlib`, which makes two slashes of
-    three, and then ``a`` would be the bucket.
+    ``registrys3:///a`` would do. But Hugging Face's datasets pass URLs through `pathlib`, which turns three slashes
+    into two. Then ``a`` would be the bucket.
 
     >>> "registrys3://" + ListedName("/a", "demo"), "see " + ListedName("/a", "demo"), ListedName("/a", "demo") + "/b"
     ('registrys3://demo/a', 'see /a', '/a/b')
@@ -87,6 +96,7 @@ class ListedName(str):
     bucket: str
 
     def __new__(cls, path: str, bucket: str = "") -> ListedName:
+        """Make a path that remembers its bucket."""
         self = super().__new__(cls, path)
         self.bucket = bucket
         return self
@@ -96,7 +106,7 @@ class ListedName(str):
 
 
 def parse(url: str) -> RegistryPath:
-    """A URL or path as a valid registry path.
+    """Return a URL or path as a valid registry path.
 
     >>> parse("registrys3://demo/docker/registry/"), parse("registrys3://demo/docker").bucket
     ('/docker/registry', 'demo')
@@ -112,7 +122,8 @@ def parse(url: str) -> RegistryPath:
     registry_s3fs.errors.InvalidPathError: '/a//b': a component may not be ''
 
     Raises:
-        InvalidPathError: a component is ``.``, ``..`` or (in the middle) empty, or no key can hold the path.
+        InvalidPathError: A component is ``.``, ``..`` or (in the middle) empty, no key can hold the path, or the URL
+            has another scheme.
     """
     if isinstance(url, RegistryPath):
         return url
@@ -133,7 +144,7 @@ def _valid(path: str, bucket: str) -> RegistryPath:
 
 
 def split_url(url: str) -> tuple[str, str]:
-    """Bucket (``""`` where none is named) and path, neither checked.
+    """Return the bucket (``""`` where none is named) and the path of a URL, neither of them checked.
 
     >>> split_url("registrys3://demo/docker"), split_url("registrys3:///docker"), split_url("/docker")
     (('demo', '/docker'), ('', '/docker'), ('', '/docker'))
@@ -167,7 +178,7 @@ def check_fields(fields: Iterable[str]) -> None:
 
 
 def parent(path: str) -> str:
-    """The path one level up; the root's is the root.
+    """Return the path one level up; for the root, return the root.
 
     >>> parent("/a/b"), parent("/a"), parent("/")
     ('/a', '/', '/')
@@ -176,7 +187,10 @@ def parent(path: str) -> str:
 
 
 def _problem(path: str) -> str:
-    """Why no request may carry this absolute path; HTTP clients resolve dots and drop empty components."""
+    """Return why no request may carry this absolute path, or "" where one may.
+
+    HTTP clients resolve dots and drop empty components.
+    """
     for component in path[1:].split("/") if path != "/" else ():
         if component in ("", ".", ".."):
             return f"a component may not be {component!r}"
@@ -188,7 +202,7 @@ def _problem(path: str) -> str:
 
 
 class KeySpace:
-    """The keys under one ``rootdirectory``, and the registry paths they stand for.
+    """The keys under one ``rootdirectory``, and the registry paths that they stand for.
 
     >>> space = KeySpace("/reg/")
     >>> space.key("/docker/x"), space.prefix("/docker"), space.prefix("/")
@@ -202,10 +216,10 @@ class KeySpace:
         self._below = self.prefix("/")
 
     def key(self, path: str) -> str:
-        """The key of a file.
+        """Return the key of a file.
 
         Raises:
-            InvalidPathError: the key would be longer than S3's 1,024 bytes.
+            InvalidPathError: The key would be longer than S3's 1,024 bytes.
         """
         key = (self._root + path).lstrip("/")
         if len(key.encode()) > MAX_KEY_BYTES:
@@ -213,11 +227,11 @@ class KeySpace:
         return key
 
     def prefix(self, path: str) -> str:
-        """What the keys below a directory begin with; ``""`` for the whole bucket."""
+        """Return what the keys below a directory begin with, or ``""`` for the whole bucket."""
         return (self._root + path.rstrip("/") + "/").lstrip("/")
 
     def path(self, key: str) -> str | None:
-        """The path of a key, without a marker's trailing slash; None for a key no path can name."""
+        """Return the path of a key, without a directory marker's trailing slash, or None where no path can name it."""
         if not key.startswith(self._below):
             return None
         path = "/" + key[len(self._below) :].removesuffix("/")

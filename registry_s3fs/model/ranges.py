@@ -1,7 +1,7 @@
 """Byte ranges and part sizes: S3's limits, and the plans that keep to them. Pure.
 
-A range is half-open: ``(start, end)`` holds the bytes ``start`` to ``end - 1``.
-Limits: https://docs.aws.amazon.com/AmazonS3/latest/userguide/qfacts.html
+A byte range is half-open: ``(start, end)`` holds the bytes ``start`` to ``end - 1``. The limits are listed in
+https://docs.aws.amazon.com/AmazonS3/latest/userguide/qfacts.html.
 """
 
 from __future__ import annotations
@@ -12,23 +12,27 @@ from typing import NamedTuple
 MIB = 1024 * 1024
 GIB = 1024 * MIB
 MIN_PART_BYTES = 5 * MIB
-"""Every part but the last has at least this many bytes."""
+"""The fewest bytes of a part. Only the last part may have fewer."""
 MAX_PART_BYTES = 5 * GIB
-"""Of a part, and of an object that is put or copied in one request."""
+"""The most bytes of a part, and of an object that is put or copied in one request."""
 MAX_PARTS = 10_000
 MAX_OBJECT_BYTES = 5 * 1024 * GIB
 STEADY_PARTS = 5_000
-"""How many parts of a stream have one size, before sizes begin to double."""
+"""The number of parts of a stream that have one size, before sizes begin to double."""
 
 PIECE_BYTES = 4 * MIB
-"""Of a read: below, a request's own time weighs more than its bytes'; above, memory is touched that no cache holds."""
+"""The bytes of one read.
+
+With fewer bytes, a request's own time weighs more than the time of its bytes. With more, memory is touched that no
+cache holds.
+"""
 _PARTS_PER_DOUBLING = 450
 
 Range = tuple[int, int]
 
 
 def split(start: int, end: int, piece_bytes: int) -> list[Range]:
-    """Cut a range into pieces of `piece_bytes`, the last one shorter.
+    """Cut a byte range into pieces of `piece_bytes`, the last of which may be shorter.
 
     >>> split(10, 35, 10)
     [(10, 20), (20, 30), (30, 35)]
@@ -39,9 +43,9 @@ def split(start: int, end: int, piece_bytes: int) -> list[Range]:
 
 
 def split_evenly(size: int, most_bytes: int) -> list[Range]:
-    """Cut `size` bytes, above 0, into as few pieces as `most_bytes` allows, all of about one size.
+    """Cut `size` bytes into as few pieces as `most_bytes` allows, all of about one size.
 
-    So the last one is not too small for a part.
+    `size` is above 0. The last piece is thus not too small for a part.
 
     >>> split_evenly(7 * MIB, MAX_PART_BYTES) == [(0, 7 * MIB)]
     True
@@ -53,7 +57,7 @@ def split_evenly(size: int, most_bytes: int) -> list[Range]:
 
 
 def split_for_reading(start: int, end: int) -> list[Range]:
-    """The pieces that a range is fetched in, side by side.
+    """Return the smaller byte ranges that a byte range is fetched in, side by side.
 
     >>> [(b - a) // MIB for a, b in split_for_reading(MIB, 10 * MIB)]
     [4, 4, 1]
@@ -62,7 +66,7 @@ def split_for_reading(start: int, end: int) -> list[Range]:
 
 
 def split_for_copy(size: int, piece_bytes: int) -> list[Range]:
-    """The parts of a server-side copy: `piece_bytes` each, more where 10,000 parts would not do.
+    """Return the parts of a server-side copy: `piece_bytes` each, or more where 10,000 parts would not do.
 
     >>> len(split_for_copy(MAX_OBJECT_BYTES, 32 * MIB)) <= MAX_PARTS
     True
@@ -71,7 +75,7 @@ def split_for_copy(size: int, piece_bytes: int) -> list[Range]:
 
 
 def uniform_part_bytes(size: int, chunk_bytes: int) -> int:
-    """Part size for an upload whose size is known: `chunk_bytes`, unless that made over 10,000 parts.
+    """Return the part size for an upload of known size: `chunk_bytes`, or more where that made over 10,000 parts.
 
     >>> uniform_part_bytes(100 * MIB, 10 * MIB) // MIB, uniform_part_bytes(MAX_OBJECT_BYTES, 10 * MIB) // MIB
     (10, 525)
@@ -81,7 +85,9 @@ def uniform_part_bytes(size: int, chunk_bytes: int) -> int:
 
 
 def split_for_upload(size: int, chunk_bytes: int) -> list[Range]:
-    """The parts of an upload whose size is known; a single one, which may be empty, is stored in one request.
+    """Return the parts of an upload of known size.
+
+    A single part, which may be empty, is stored in one request.
 
     >>> [(b - a) // MIB for a, b in split_for_upload(25 * MIB, 10 * MIB)]
     [10, 10, 5]
@@ -92,10 +98,10 @@ def split_for_upload(size: int, chunk_bytes: int) -> list[Range]:
 
 
 def streamed_part_bytes(number: int, chunk_bytes: int) -> int:
-    """Size of part `number` (from 1) of an upload whose size is not known beforehand.
+    """Return the size of part `number` (from 1) of an upload whose size is not known beforehand.
 
-    The first 5,000 parts have `chunk_bytes`; from there sizes double every 450 parts, so that
-    10,000 parts hold the largest object S3 takes.
+    The first 5,000 parts have `chunk_bytes`. From there, sizes double every 450 parts. So 10,000 parts hold the largest
+    object that S3 takes.
 
     >>> streamed_part_bytes(5000, 10 * MIB) // MIB, streamed_part_bytes(5001, 10 * MIB) // MIB
     (10, 20)
@@ -105,7 +111,7 @@ def streamed_part_bytes(number: int, chunk_bytes: int) -> int:
 
 
 def split_whole(size: int, part_bytes: int) -> list[Range]:
-    """Cut as much as can be cut into parts of the very size.
+    """Cut as many bytes as possible into parts of exactly `part_bytes`, and leave out the rest.
 
     >>> split_whole(25, 10), split_whole(9, 10)
     ([(0, 10), (10, 20)], [])
@@ -114,7 +120,7 @@ def split_whole(size: int, part_bytes: int) -> list[Range]:
 
 
 def header(start: int, end: int | None) -> str:
-    """HTTP's Range header; a negative `start` asks for that many last bytes.
+    """Return HTTP's Range header; a negative `start` asks for that many last bytes.
 
     >>> header(0, 10), header(7, None), header(-5, None)
     ('bytes=0-9', 'bytes=7-', 'bytes=-5')
@@ -125,7 +131,7 @@ def header(start: int, end: int | None) -> str:
 
 
 def resolve(start: int | None, end: int | None, size: int) -> Range:
-    """A Python slice of `size` bytes as a range; never reversed, never past the end.
+    """Return a Python slice of `size` bytes as a byte range, which is never reversed and never past the end.
 
     >>> resolve(None, None, 10), resolve(-3, None, 10), resolve(2, -2, 10), resolve(8, 99, 10), resolve(9, 4, 10)
     ((0, 10), (7, 10), (2, 8), (8, 10), (9, 9))
@@ -135,7 +141,10 @@ def resolve(start: int | None, end: int | None, size: int) -> Range:
 
 
 class Request(NamedTuple):
-    """One range of one file to fetch, and whom it serves: index of an asked range -> its bytes in the answer."""
+    """One byte range of one file to fetch, and the wanted ranges that it serves.
+
+    `serves` maps the index of each wanted range to its bytes in the response.
+    """
 
     name: str
     start: int | None
@@ -144,10 +153,10 @@ class Request(NamedTuple):
 
 
 def requests(wanted: Sequence[tuple[str, int | None, int | None]], max_gap_bytes: int | None) -> list[Request]:
-    """The requests that fetch all ranges, each ``(name, start, end)`` as in a Python slice.
+    """Return the requests that fetch all wanted ranges, each ``(name, start, end)`` as in a Python slice.
 
-    With a gap given, ranges of one file that overlap, or lie at most so far apart, come in one
-    request. Those that count from the file's end come singly: they lie nobody knows where.
+    With a gap given, ranges of one file come in one request where they overlap or lie at most so far apart. A range
+    that counts from the file's end has a request of its own, as its place is not known.
 
     >>> requests([("a", 0, 5), ("a", 100, 110), ("a", 6, 9)], max_gap_bytes=1)[0]
     Request(name='a', start=0, end=9, serves={0: slice(0, 5, None), 2: slice(6, 9, None)})

@@ -1,7 +1,7 @@
 """What the files of a registry's storage mean: digests, repositories and tags as paths, and back. Pure.
 
-The tree is distribution's (``registry/storage/paths.go``). Manifests and layers alike are blobs, stored once
-under their digest; a repository has only links: 71 bytes, a digest without a newline.
+The tree is distribution's (``registry/storage/paths.go``). Manifests and layers alike are blobs, stored once under
+their digest. A repository has only links. Each link has 71 bytes, a digest without a newline.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ class Tag(NamedTuple):
 
 
 def digest(data: bytes) -> str:
-    """The digest that names a blob.
+    """Return the digest that names a blob.
 
     >>> digest(b"")
     'sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855'
@@ -39,7 +39,7 @@ def digest(data: bytes) -> str:
 
 
 def blob_path(blob: str) -> str:
-    """Where the bytes of a blob are.
+    """Return the path of a blob's bytes.
 
     >>> blob_path(digest(b""))[:45]
     '/docker/registry/v2/blobs/sha256/e3/e3b0c4429'
@@ -52,7 +52,7 @@ def blob_path(blob: str) -> str:
 
 
 def blob_digest(path: str) -> str | None:
-    """The digest of the blob that a path holds; None for any other path.
+    """Return the digest of the blob that a path holds, or None for any other path.
 
     >>> blob_digest(blob_path(digest(b""))) == digest(b""), blob_digest("/docker/registry/v2/blobs/sha256/ab/x/data")
     (True, None)
@@ -62,17 +62,17 @@ def blob_digest(path: str) -> str | None:
 
 
 def layer_link(repository: str, blob: str) -> str:
-    """The link by which a repository has a layer or config."""
+    """Return the path of the link by which a repository has a layer or config."""
     return f"{REPOSITORIES}/{repository}/_layers/sha256/{_hex(blob)}/link"
 
 
 def revision_link(repository: str, manifest: str) -> str:
-    """The link by which a repository has a manifest."""
+    """Return the path of the link by which a repository has a manifest."""
     return f"{REPOSITORIES}/{repository}/_manifests/revisions/sha256/{_hex(manifest)}/link"
 
 
 def tag_link(repository: str, tag: str) -> str:
-    """The link that says which manifest a tag means.
+    """Return the path of the link that says which manifest a tag means.
 
     >>> tag_link("team/app", "v1")
     '/docker/registry/v2/repositories/team/app/_manifests/tags/v1/current/link'
@@ -81,12 +81,12 @@ def tag_link(repository: str, tag: str) -> str:
 
 
 def tag_index_link(repository: str, tag: str, manifest: str) -> str:
-    """The link that keeps a manifest which the tag means or has meant."""
+    """Return the path of the link that keeps a manifest which the tag means or has meant."""
     return f"{REPOSITORIES}/{repository}/_manifests/tags/{tag}/index/sha256/{_hex(manifest)}/link"
 
 
 def tag_of(path: str) -> Tag | None:
-    """The tag whose `tag_link` a path is; None for any other path.
+    """Return the tag whose `tag_link` a path is, or None for any other path.
 
     >>> tag_of(tag_link("team/app", "v1")), tag_of("/docker/registry/v2/repositories")
     (Tag(repository='team/app', name='v1'), None)

@@ -1,7 +1,7 @@
-"""One thread for what must not be done where it is noticed.
+"""One thread for what must not be done in the place where it is noticed.
 
-Python collects garbage at any point of any thread, also while that holds a lock. So a finaliser neither waits for a
-network nor takes a lock, not even that of a log handler: it leaves both to this thread.
+Python collects garbage at any point of any thread, even while that thread holds a lock. So a finaliser must neither
+wait for a network nor take a lock, not even the lock of a log handler. It leaves both to this thread.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ class _Background:
         self.starting = threading.Lock()
 
     def start(self) -> None:
-        """As the function of that name."""
+        """Start the thread, unless it runs; see the module's `start`."""
         if self.thread is None and self.starting.acquire(blocking=False):
             try:
                 thread = threading.Thread(target=_work, name="background-of-registry-s3fs", daemon=True)
@@ -43,26 +43,31 @@ _background = _Background()
 
 
 def start() -> None:
-    """Start the thread, unless it runs. Where no thread can be started, jobs wait until a later call can, or until
-    `finish`."""
+    """Start the thread, unless it runs.
+
+    Where no thread can be started, jobs wait until a later call can start one, or until `finish`.
+    """
     _background.start()
 
 
 def is_running() -> bool:
-    """Whether the thread has been started."""
+    """Return whether the thread has been started."""
     return _background.thread is not None
 
 
 def later(job: Job) -> None:
-    """Have the thread do this. A finaliser may call it: `SimpleQueue.put` is reentrant, and made for that."""
+    """Have the thread do a job.
+
+    A finaliser may call this: `SimpleQueue.put` is reentrant, and made for that.
+    """
     _background.jobs.put(job)
 
 
 def finish(seconds: float) -> bool:
-    """Wait until all that was handed in before is done, but not for longer; where there is no thread, do it here.
+    """Wait until all jobs handed in before are done, but at most `seconds`; where there is no thread, do them here.
 
     Returns:
-        Whether all of it is done.
+        Whether all of them are done.
     """
     if not is_running():
         while (job := _next()) is not None:
@@ -94,5 +99,8 @@ def _do(job: Job) -> None:
 
 @fork.in_child
 def _forget_parents_jobs() -> None:
-    """They are the parent's to do; and its thread is not here."""
+    """Forget the parent's jobs in a forked child.
+
+    The parent does them. Its thread does not exist in the child.
+    """
     _background.__init__()  # type: ignore[misc]

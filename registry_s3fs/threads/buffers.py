@@ -11,30 +11,30 @@ from typing import Protocol
 
 
 class Sink(Protocol):
-    """Takes a body as it comes, where there is no memory for all of it."""
+    """A taker of a body as it comes, for use where there is no memory for all of it."""
 
     @property
     def left(self) -> int:
-        """How many bytes are yet to come."""
+        """Return how many bytes are yet to come."""
 
     def space(self) -> memoryview:
-        """Return memory for the next bytes, which others share; never empty while some are left."""
+        """Return memory for the next bytes, which others share; it is never empty while some bytes are left."""
 
     def filled(self, count: int) -> None:
-        """Take in so many bytes of `space()`."""
+        """Take in the first `count` bytes of `space()`."""
 
     def flush(self) -> None:
-        """Pass on what was taken in, before anybody else has the memory."""
+        """Pass on what was taken in, before anybody else uses the memory."""
 
     def write(self, data: bytes | memoryview) -> None:
-        """Take the next bytes from memory of the caller's."""
+        """Take the next bytes from the caller's memory."""
 
 
 def memory(size: int) -> bytearray:
-    """Return so many bytes, which are zero.
+    """Return a buffer of `size` bytes, which are zero.
 
     Raises:
-        OSError: ENOMEM.
+        OSError: There is no memory for it (ENOMEM).
     """
     with _lacking(size):
         return bytearray(size)
@@ -42,7 +42,7 @@ def memory(size: int) -> bytearray:
 
 @contextmanager
 def naming_path(path: str) -> Iterator[None]:
-    """Run the body; an `OSError` that names no path names this one."""
+    """Run the body; give an `OSError` that names no path this path."""
     try:
         yield
     except OSError as error:
@@ -61,13 +61,13 @@ def _lacking(size: int) -> Iterator[None]:
 
 
 class Memory:
-    """So many bytes, filled in any order from any thread, and handed out as `bytes` without a copy.
+    r"""A buffer that is filled in any order from any thread, and handed out as `bytes` without a copy.
 
     >>> memory = Memory(3)
     >>> with memory.view() as view:
     ...     view[1:] = b"bc"
     >>> memory.data()
-    b'\\x00bc'
+    b'\x00bc'
     """
 
     def __init__(self, size: int) -> None:
@@ -76,21 +76,21 @@ class Memory:
             self._buffer = BytesIO(bytes(size))
 
     def view(self) -> memoryview:
-        """What to fill; released before `data` is asked for, and each part of it, too.
+        """Return a view of the buffer to fill.
 
-        An exception would keep a part that is not. Python's garbage collector, where it comes to it with the
-        exception, complains of the memory, and before 3.11.8 and 3.12.2 it could crash
-        (https://github.com/python/cpython/issues/111049).
+        Release it, and each slice of it, before `data` is called. An exception would keep a slice that is not released.
+        When Python's garbage collector then meets the slice together with the exception, it complains of the memory.
+        Before 3.11.8 and 3.12.2 it could crash (https://github.com/python/cpython/issues/111049).
         """
         return self._buffer.getbuffer()
 
     def data(self) -> bytes:
-        """The bytes."""
+        """Return the bytes."""
         return self._buffer.getvalue()
 
 
 class ReusedBuffers:
-    """Memory that is used again. To have the system hand out as much anew costs more than a copy of it.
+    """Buffers that are used again, as new memory from the system costs more than a copy of as many bytes.
 
     >>> buffers = ReusedBuffers()
     >>> with buffers.borrowed(buffers.take(3)) as memory:
@@ -103,7 +103,7 @@ class ReusedBuffers:
         self._free: deque[bytearray] = deque()
 
     def take(self, size: int) -> bytearray:
-        """So many bytes, of any value."""
+        """Return a buffer of `size` bytes, of any value."""
         try:
             free = self._free.pop()
         except IndexError:  # a look before would tell of what another thread takes
@@ -112,6 +112,6 @@ class ReusedBuffers:
 
     @contextmanager
     def borrowed(self, memory: bytearray) -> Iterator[bytearray]:
-        """Memory that is free again when the block has ended well."""
+        """Lend a buffer, which is free again when the block has ended without an exception."""
         yield memory
         self._free.append(memory)

@@ -1,8 +1,8 @@
-"""Tells whether a file is being closed because an exception left the block that wrote it, or because it is collected.
+"""What the call stack tells of the reason for which a file is closed.
 
-A file's own ``__exit__`` and ``__del__`` know. But `fsspec.open`, pandas and text or compression layers only call
-``close()`` from an ``__exit__`` or a finaliser of theirs, in success and failure alike; publishing then would publish
-half a file.
+A file may be closed because an exception left the block that wrote it, or because it is collected. Its own ``__exit__``
+and ``__del__`` know which. But `fsspec.open`, pandas and text or compression layers only call ``close()`` from an
+``__exit__`` or a finaliser of theirs, in success and failure alike. Publishing then would publish half a file.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ PACKAGE = str(Path(__file__).parents[1])
 
 
 def being_handled() -> list[BaseException]:
-    """The exceptions being handled here and now, innermost first."""
+    """Return the exceptions that are being handled in this thread, innermost first."""
     found: list[BaseException] = []
     error = sys.exc_info()[1]
     while error is not None and error not in found:
@@ -30,10 +30,11 @@ def being_handled() -> list[BaseException]:
 
 
 def left_by_exception(handled_at_open: list[BaseException]) -> bool:
-    """Whether the nearest ``__exit__`` up the stack was handed an exception that arose since the file was opened.
+    """Return whether the nearest ``__exit__`` up the stack was handed an exception raised since the file was opened.
 
-    Explicitly closing a file inside an ``except`` block is no abandonment: no ``__exit__`` was handed anything. An
-    ``__exit__`` in C has no frame; the frame that runs its ``with`` shows that it was handed the exception.
+    A file that is explicitly closed inside an ``except`` block was not left by an exception, as no ``__exit__`` was
+    handed one. An ``__exit__`` in C has no frame. The frame that runs its ``with`` shows that it was handed the
+    exception.
     """
     error = sys.exc_info()[1]
     if error is None or any(error is earlier for earlier in handled_at_open):
@@ -47,7 +48,7 @@ def left_by_exception(handled_at_open: list[BaseException]) -> bool:
 
 
 def _leaves_block_by_exception(frame: FrameType) -> bool:
-    """Whether a frame calls an ``__exit__`` with an exception at this moment."""
+    """Return whether a frame calls an ``__exit__`` with an exception at this moment."""
     code, at = frame.f_code.co_code, frame.f_lasti
     return 0 <= at < len(code) and code[at] == _WITH_EXCEPT_START
 
@@ -62,11 +63,11 @@ def _was_handed(frame: FrameType, error: BaseException) -> bool:
 
 
 def by_finaliser() -> bool:
-    """Whether what runs is part of a finaliser: of a ``__del__`` in Python, or of a ``close()`` in Python that the
-    finaliser of `io`'s classes called.
+    """Return whether what runs is part of a finaliser.
 
-    That finaliser is in C and has no frame, but it says what it does in an attribute of the object. (Classes whose
-    ``close()`` is in C, too, call ``_dealloc_warn`` of what they wrap.)
+    The finaliser may be a ``__del__`` in Python. It may also be the finaliser of one of `io`'s classes that called a
+    ``close()`` in Python. That one is in C and has no frame, but it says what it does in an attribute of the object.
+    (Classes whose ``close()`` is in C, too, call ``_dealloc_warn`` of what they wrap.)
     """
     frame = inspect.currentframe()
     while frame is not None and not _is_finaliser(frame):
@@ -83,31 +84,39 @@ def _is_finaliser(frame: FrameType) -> bool:
 
 
 Instruction = tuple[int, int]
-"""A frame, and where in its code it is."""
+"""A frame's id, and where in its code it is."""
 
 
 def instruction_of_caller() -> Instruction | None:
-    """Return which instruction called the function that asks; of what C calls, the one that called the C. None where no
-    Python called it. (A loop calls many functions by one instruction.)"""
+    """Return which instruction called the function that asks, or None where no Python called it.
+
+    Where C called the function, it is the instruction that called the C. A loop calls many functions by one
+    instruction.
+    """
     asking = sys._getframe(1)
     frame = asking.f_back
     return None if frame is None else (id(frame), frame.f_lasti)
 
 
 def must_not_wait() -> bool:
-    """Whether a finaliser runs, or may run: a generator that is collected is left by `GeneratorExit`, as one that is
-    closed. It may be at any point of any thread, where nothing may wait for a network or take a lock."""
+    """Return whether a finaliser runs, or may run.
+
+    A generator that is collected is left by `GeneratorExit`, as one that is closed. This may be at any point of any
+    thread, where nothing may wait for a network or take a lock.
+    """
     return isinstance(sys.exc_info()[1], GeneratorExit) or by_finaliser()
 
 
 def warn(text: str, source: object) -> None:
-    """Give a `ResourceWarning`. One that Python is told to raise is printed, as that of any finaliser, and stops
-    nothing."""
+    """Issue a `ResourceWarning`.
+
+    Where Python is told to raise the warning, it is printed, as that of any finaliser, and stops nothing.
+    """
     _Warning(text, source)
 
 
 class _Warning:
-    """Warns when it is collected, which is at once."""
+    """An object that warns when it is collected, which is at once."""
 
     def __init__(self, text: str, source: object) -> None:
         self._text = text
@@ -118,8 +127,10 @@ class _Warning:
 
 
 def _callers_level() -> int:
-    """How many frames up from here is the first one that is not this package's; from the caller, one less, but Python
-    counts the caller itself as the first."""
+    """Return how many frames up from here the first one is that does not belong to this package.
+
+    Seen from the caller it is one less. But Python counts the caller itself as the first.
+    """
     level, frame = 0, inspect.currentframe()
     while frame is not None and frame.f_code.co_filename.startswith(PACKAGE):
         level, frame = level + 1, frame.f_back

@@ -1,10 +1,10 @@
-"""Work in other threads that nobody waits for any more: its connections are shut down, and it asks for nothing else.
+"""Work in other threads that is cancelled: its connections are shut down, and it sends no more requests.
 
-Ctrl-C reaches the main thread alone. What the threads at work for it have begun would go on for as long as a
-server may be silent.
+Ctrl-C reaches the main thread alone. The work that other threads do for it would go on for as long as a server may be
+silent.
 
-There is no lock here: Ctrl-C and the collection of garbage may come at any point. What two threads tell one another
-is written first by each, and then read.
+There is no lock here. Ctrl-C and the collection of garbage may come at any point. When two threads tell each other
+something, each writes first and then reads.
 """
 
 from __future__ import annotations
@@ -20,11 +20,11 @@ from registry_s3fs.threads import fork
 from registry_s3fs.threads.call_stack import being_handled
 
 GRACE_S = 0.8
-"""After Ctrl-C, how long is waited for work that is given up, and again for the request that cleans up after it."""
+"""The seconds to wait after Ctrl-C for cancelled work, and again for the request that cleans up after it."""
 
 
 class GivenUp(BaseException):  # no error: nobody is to see it
-    """Raised in a thread whose work was given up."""
+    """An exception raised in a thread whose work was cancelled."""
 
 
 class Work:
@@ -32,9 +32,9 @@ class Work:
 
     given_up = False
     needs_answer = False
-    """It waits for an answer that tells what is to be cleaned up; see `answer_needed`."""
+    """Whether it waits for a response that tells what is to be cleaned up; see `answer_needed`."""
     connection: Any = None
-    """The one that it used last."""
+    """The connection that it used last."""
 
 
 _here = threading.local()
@@ -42,13 +42,13 @@ _ending = threading.Event()
 
 
 def current() -> Work | None:
-    """Return the work that this thread does, if it can be given up."""
+    """Return the work that this thread does, or None where it cannot be cancelled."""
     return getattr(_here, "work", None)
 
 
 @contextmanager
 def doing(work: Work | None) -> Iterator[None]:
-    """What this thread does in the block; None, and it cannot be given up."""
+    """Run the body as this work of the thread; with None, the body cannot be cancelled."""
     before = getattr(_here, "work", None)
     _here.work = work
     try:
@@ -60,7 +60,10 @@ def doing(work: Work | None) -> Iterator[None]:
 
 
 def _let_go_of_connection(work: Work) -> None:
-    """The next one may use it; and it would keep the work, with its result, for as long as it is open."""
+    """Release the connection of a work, so that the next work may use it.
+
+    Otherwise the connection would keep the work, with its result, for as long as it is open.
+    """
     connection, work.connection = work.connection, None
     if connection is not None and connection.used_by is work:
         connection.used_by = None
@@ -68,10 +71,12 @@ def _let_go_of_connection(work: Work) -> None:
 
 @contextmanager
 def answer_needed() -> Iterator[None]:
-    """Where this thread's work is given up in the block, the answer that it waits for may still come, until `cut_off`.
+    """Run the body, and let the response that it waits for still come when this thread's work is cancelled.
+
+    `cut_off` ends that.
 
     Raises:
-        GivenUp: it was given up before.
+        GivenUp: The work was cancelled before.
     """
     work = getattr(_here, "work", None) or Work()
     work.needs_answer = True
@@ -84,7 +89,11 @@ def answer_needed() -> Iterator[None]:
 
 
 def uses(connection: Any) -> None:
-    """This thread is about to wait for a connection, which is one of `http.client`."""
+    """Note that this thread is about to wait for a connection, which is one of `http.client`.
+
+    Raises:
+        GivenUp: The work was cancelled.
+    """
     work = getattr(_here, "work", None)
     connection.used_by = work
     if work is not None:
@@ -93,14 +102,18 @@ def uses(connection: Any) -> None:
 
 
 def check(**event: Any) -> None:
-    """Raise `GivenUp` where this thread's work is. (A handler of boto3's events, too.)"""
+    """Raise `GivenUp` where this thread's work was cancelled; this is also a handler of boto3's events."""
     work = getattr(_here, "work", None)
     if work is not None and work.given_up and not work.needs_answer:
         raise GivenUp
 
 
 def pause(seconds: float) -> None:
-    """Sleep, unless the work is given up."""
+    """Sleep, unless the work is cancelled.
+
+    Raises:
+        GivenUp: The work was cancelled.
+    """
     until = time.monotonic() + seconds
     while (left := until - time.monotonic()) > 0:
         check()
@@ -108,7 +121,7 @@ def pause(seconds: float) -> None:
 
 
 def give_up(works: Iterable[Work]) -> None:
-    """End work that is being done, wherever it waits for a server, unless its answer is needed."""
+    """Cancel work that is being done, wherever it waits for a server, unless its response is needed."""
     left = set(works)
     for work in left:
         work.given_up = True
@@ -118,7 +131,7 @@ def give_up(works: Iterable[Work]) -> None:
 
 
 def cut_off(works: Iterable[Work]) -> None:
-    """As `give_up`, and answers are waited for no longer, needed or not."""
+    """Cancel work as `give_up` does, even where its response is needed."""
     left = list(works)
     for work in left:
         work.needs_answer = False
@@ -133,21 +146,21 @@ def _shut_down(work: Work) -> None:
 
 
 def is_on() -> bool:
-    """Whether this thread is on its way out after Ctrl-C, or the interpreter is."""
+    """Return whether this thread is on its way out after Ctrl-C, or the interpreter is ending."""
     return _ending.is_set() or any(isinstance(error, KeyboardInterrupt) for error in being_handled())
 
 
 def is_ending() -> bool:
-    """Whether the interpreter is about to end."""
+    """Return whether the interpreter is about to end."""
     return _ending.is_set()
 
 
 def end() -> None:
-    """The interpreter is about to end."""
+    """Note that the interpreter is about to end."""
     _ending.set()
 
 
 @fork.in_child
 def _forget_parents_work() -> None:
-    """A forked child must not shut down its parent's connections."""
+    """Forget the parent's work, as a forked child must not shut down its parent's connections."""
     _here.work = None

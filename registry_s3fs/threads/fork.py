@@ -1,6 +1,6 @@
 """What a forked child process does before anything else: it forgets what is its parent's.
 
-Threads do not survive a fork, and a lock that one of them holds at that moment is never released.
+Threads do not survive a fork. A lock that one of them holds at that moment is never released.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ _guards: WeakSet[Guard] = WeakSet()
 
 
 class Guard:
-    """Holds a reentrant lock, ``with guard.lock: ...``, which a forked child has anew.
+    """A reentrant lock, ``with guard.lock: ...``, which is new in a forked child.
 
     The lock itself is entered, not the guard: Ctrl-C can come between two lines of Python, and would leave it held.
     """
@@ -29,9 +29,9 @@ class Guard:
 
 
 def in_child(call: Call) -> Call:
-    """Have this called in every forked child, in the order of the modules' imports, once all locks are new.
+    """Have a function called in every forked child, in the order of the modules' imports, once all locks are new.
 
-    To be used as a decorator.
+    Use it as a decorator.
     """
     _calls.append(call)
     return call

@@ -1,4 +1,4 @@
-"""The same call for many, each of them tried whatever becomes of the others."""
+"""The same call for many items, each of which is tried even where others fail."""
 
 from __future__ import annotations
 
@@ -15,7 +15,8 @@ def do_all(pool: Pool, what: str, call: Callable[[Any], Any], pairs: Sequence[tu
     """Call with each pair, side by side.
 
     Raises:
-        BulkError: some failed, which are named by their first. Of one pair alone, its error is raised as it is.
+        BulkError: Some calls failed. Each is named by the first of its pair. With one pair alone, its error is raised
+            unchanged.
     """
     raise_failed(what, errors_of(pool, call, pairs), len(pairs))
 
@@ -28,8 +29,10 @@ def errors_of(
     named: int = 0,
     done: Callable[[], Any] = lambda: None,
 ) -> dict[str, Exception]:
-    """Call with each pair, side by side; `done` after each that succeeded. Return the errors of the others, each by one
-    of its pair."""
+    """Call with each pair, side by side, and return the errors of those that failed.
+
+    Each error is found by one of its pair, the one that `named` tells. `done` is called after each call that succeeded.
+    """
     failed: dict[str, Exception] = {}
     with closing(pool.each(_until_hopeless(call), pairs, pool.threads)) as errors:
         for pair, error in zip(pairs, errors, strict=True):
@@ -41,7 +44,7 @@ def errors_of(
 
 
 def raise_failed(what: str, failed: Mapping[str, Exception], count: int) -> None:
-    """Raise what tells of those of `count` that failed, if any did: of one alone, its error as it is."""
+    """Raise the errors of those of `count` calls that failed, if any did; a single call's error is raised unchanged."""
     if failed and count == 1:
         raise next(iter(failed.values()))
     if failed:
@@ -49,7 +52,10 @@ def raise_failed(what: str, failed: Mapping[str, Exception], count: int) -> None
 
 
 def _until_hopeless(call: Callable[[Any], Any]) -> Callable[[Any], Exception | None]:
-    """`call`, with its error given back; without a call once an error has been the last word."""
+    """Return a function that does `call` and returns its error.
+
+    Once an error has been the last word, it calls no more.
+    """
     last = LastWord()
 
     def attempt(item: Any) -> Exception | None:
@@ -65,18 +71,20 @@ def _until_hopeless(call: Callable[[Any], Any]) -> Callable[[Any], Exception | N
 
 
 class LastWord:
-    """An error after which nothing more is tried: where the server cannot be reached or is silent, each further call
-    would take up to minutes."""
+    """An error after which nothing more is tried.
+
+    Where the server cannot be reached or is silent, each further call could take minutes.
+    """
 
     def __init__(self) -> None:
         self._error: Exception | None = None
 
     def note(self, error: Exception | None) -> None:
-        """Take note of what a call raised, if it raised anything."""
+        """Note what a call raised, if it raised anything."""
         if isinstance(error, TimeoutError) or getattr(error, "errno", 0) == errno.EHOSTUNREACH:
             self._error = error
 
     def check(self) -> None:
-        """Raise it, if there is one."""
+        """Raise the error, if there is one."""
         if self._error is not None:
             raise self._error

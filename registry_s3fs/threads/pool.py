@@ -1,6 +1,6 @@
-"""The one thread pool of a process for each `max_concurrency`: bounded, fork-aware, results in order.
+"""The one thread pool of a process for each `max_concurrency`: bounded, fork-aware, with results in order.
 
-Its threads are daemons: they keep no interpreter from ending. Its locks are reentrant, since Python may collect
+Its threads are daemons, so that they keep no interpreter from ending. Its locks are reentrant. Python may collect
 garbage while one is held, and run a finaliser that uses the pool.
 """
 
@@ -25,11 +25,11 @@ R = TypeVar("R")
 _worker = threading.local()
 WORKER, COORDINATOR = "worker", "coordinator"
 COORDINATORS = 4
-"""Large files that are stored side by side, each with parts side by side."""
+"""The number of large files that are stored side by side, each with parts side by side."""
 
 
 class TaskCancelledError(OSError):
-    """What was going on in another thread when the process forked does not go on in the child."""
+    """An error for a task that another thread was doing at a fork; the task does not go on in the child."""
 
 
 class Task(Future[R], cancellation.Work):
@@ -39,10 +39,10 @@ class Task(Future[R], cancellation.Work):
         super().__init__()
         self._call: Any = (call, args)
         self.parts: WeakSet[Task[Any]] = WeakSet()
-        """What its thread, a coordinator's, has handed in to others."""
+        """The tasks that its thread, a coordinator's, has handed in to others."""
 
     def run(self) -> None:
-        """Call, in this thread."""
+        """Run the call in this thread."""
         (call, args), self._call = self._call, None
         if not self.set_running_or_notify_cancel():
             return
@@ -55,7 +55,7 @@ class Task(Future[R], cancellation.Work):
             self.set_result(result)
 
     def cancel_and_forget(self) -> None:
-        """Fail, in a forked child: the thread is the parent's, as is the connection, and so may be the lock."""
+        """Fail the task in a forked child, as its thread and its connection are the parent's, and its lock may be."""
         self.connection = None
         self._condition, self._waiters = threading.Condition(), []
         if not self.done():
@@ -64,21 +64,21 @@ class Task(Future[R], cancellation.Work):
 
 
 class _Workers:
-    """Threads at one queue, which come as they are needed, and end once they are dismissed."""
+    """Threads at one queue, which start as they are needed, and end once they are dismissed."""
 
     def __init__(self, most: int, kind: str) -> None:
         self._most = most
         self._kind = kind
         self._threads: list[threading.Thread] = []
         self._idle: SimpleQueue[None] = SimpleQueue()
-        """An item for each thread that waits for a task, and that none is on its way to."""
+        """An item for each thread that waits for a task and has none on its way."""
         self._tasks: SimpleQueue[Task[Any] | None] = SimpleQueue()
 
     def take(self, task: Task[Any]) -> None:
-        """Have the task done: by an idle thread, a new one, or the next that is free.
+        """Have the task done by an idle thread, by a new one, or by the next that is free.
 
         Raises:
-            OSError: (EAGAIN) there is no thread, and none can be started.
+            OSError: There is no thread, and none can be started (EAGAIN).
         """
         if self._has_idle() or len(self._threads) >= self._most or not self._start(task):
             self._tasks.put(task)
@@ -91,7 +91,10 @@ class _Workers:
         return True
 
     def _start(self, task: Task[Any]) -> bool:
-        """Start a thread, which begins with the task; False where none can be started, but others are there."""
+        """Start a thread that begins with the task, and return whether it was started.
+
+        It returns False where no thread can be started, but others exist.
+        """
         name = f"registry-s3fs-{len(self._threads) + 1}"
         thread = threading.Thread(target=self._work, args=([task],), name=name, daemon=True)
         self._threads.append(thread)
@@ -108,11 +111,14 @@ class _Workers:
         return True
 
     def dismiss(self) -> None:
-        """What was taken is still done; then the threads end."""
+        """Have the threads end once the tasks that were taken are done."""
         self._tasks.put(None)
 
     def _work(self, first: list[Task[Any]]) -> None:
-        """`first` is a list, which this empties: a thread keeps its arguments for as long as it lives."""
+        """Do tasks until the threads are dismissed.
+
+        `first` is a list, which this function empties, as a thread keeps its arguments for as long as it lives.
+        """
         _worker.kind = self._kind
         task: Task[Any] | None = first.pop()
         while task is not None:
@@ -138,9 +144,11 @@ def _no_thread(error: RuntimeError) -> OSError:
 
 
 class Pool:
-    """Threads for requests. Work that a worker itself hands in runs at once, in that worker:
-    waiting for a free thread inside a thread could wait for ever. Coordinators are threads that only hand in work to
-    workers, and wait for it."""
+    """Threads for requests.
+
+    Work that a worker itself hands in runs at once, in that worker. Waiting for a free thread inside a thread could
+    last for ever. Coordinators are threads that only hand in work to workers and wait for it.
+    """
 
     def __init__(self, threads: int, *, coordinates: bool = False) -> None:
         self.threads = threads
@@ -150,21 +158,23 @@ class Pool:
         _pools_made.add(self)
 
     def begin_anew(self) -> None:
-        """Have no threads, and know of none."""
+        """Forget all threads and have none."""
         self._workers = _Workers(self.threads, self._kind)
         self._lock = threading.RLock()
 
     def submit(self, call: Callable[..., R], *args: object) -> Future[R]:
-        """Start a call; its result or exception comes through the future.
+        """Start a call, and return the future of its result or exception.
 
         Raises:
-            OSError: (EAGAIN) there is no thread, and none can be started. Nothing of the call is left.
+            OSError: There is no thread, and none can be started (EAGAIN). Nothing of the call is left.
         """
         return self.submit_to([], call, *args)
 
     def submit_to(self, futures: MutableSequence[Future[R]], call: Callable[..., R], *args: object) -> Future[R]:
-        """As `submit`. The future is among `futures` before the call begins: Ctrl-C may come at any point, and then
-        nothing runs that whoever cleans up does not know of."""
+        """Start a call as `submit` does, and add its future to `futures` before the call begins.
+
+        Ctrl-C may come at any point. Whoever cleans up then knows of everything that runs.
+        """
         if getattr(_worker, "kind", None) in self._in_place_for:
             futures.append(future := _done(call, *args))
             return future
@@ -183,20 +193,22 @@ class Pool:
         return task
 
     def dismiss(self) -> None:
-        """End the threads; there are new ones when there is more to do."""
+        """End the threads; new ones start when there is more to do."""
         with self._lock:
             dismissed, self._workers = self._workers, _Workers(self.threads, self._kind)
             dismissed.dismiss()
 
     def map(self, call: Callable[[T], R], items: Iterable[T]) -> list[R]:
-        """Results in the items' order. At the first error nothing more is started, what runs is waited
-        for, and the error is raised."""
+        """Return the results of a call in the items' order.
+
+        At the first error no more calls start. Those that run are waited for, and the error is raised.
+        """
         items = list(items)
         results: list[Any] = [None] * len(items)
         turns = deque(range(len(items)))
 
         def work() -> None:
-            """One after the other: a future for each item would cost as much as half a request."""
+            """Call with one item after the other: a future for each item would cost as much as half a request."""
             while (turn := _next_of(turns)) is not None:
                 results[turn] = call(items[turn])
 
@@ -213,12 +225,12 @@ class Pool:
         return results
 
     def each(self, call: Callable[[T], R], items: Iterable[T], ahead: int) -> Results[R]:
-        """Results in the items' order, one by one; at most `ahead` of them wait or run at any time."""
+        """Return an iterator of results in the items' order; at most `ahead` of them wait or run at any time."""
         return Results(self, call, items, ahead)
 
 
 def _done(call: Callable[..., R], *args: object) -> Future[R]:
-    """Call at once; gives the future of what came of it."""
+    """Call at once, and return the future of its result or exception."""
     future: Future[R] = Future()
     try:
         future.set_result(call(*args))
@@ -228,7 +240,7 @@ def _done(call: Callable[..., R], *args: object) -> Future[R]:
 
 
 class Results(Iterator[R]):
-    """What `Pool.each` gives. `close` gives up what was begun, and waits for what runs."""
+    """The iterator that `Pool.each` returns; `close` cancels what was begun, and waits for what runs."""
 
     def __init__(self, pool: Pool, call: Callable[[Any], R], items: Iterable[Any], ahead: int) -> None:
         self._pending: deque[Future[R]] = deque()
@@ -249,7 +261,7 @@ class Results(Iterator[R]):
         raise StopIteration
 
     def close(self) -> None:
-        """Give up what was begun, and wait for what runs."""
+        """Cancel what was begun, and wait for what runs."""
         self._items = iter(())
         cancel_and_wait(self._pending)
         self._pending.clear()
@@ -266,7 +278,10 @@ def _next_of(turns: deque[int]) -> int | None:
 
 
 def first_result(pending: deque[Future[R]]) -> R:
-    """The result of the first, which is taken out once it is there: until then, it may have to be cancelled."""
+    """Return the result of the first future.
+
+    The future is removed once its result is there. Until then, it may have to be cancelled.
+    """
     result = pending[0].result()
     pending.popleft()
     return result
@@ -274,9 +289,9 @@ def first_result(pending: deque[Future[R]]) -> R:
 
 @contextmanager
 def finished_or_cancelled(futures: Iterable[Future[R]]) -> Iterator[None]:
-    """At the end of the block, what of these has not begun is given up, and the rest waited for.
+    """Run the body; at its end, cancel those futures that have not begun, and wait for the rest.
 
-    Not where the block is in a generator that ends early: it may have been collected.
+    There is no waiting where the block is in a generator that ends early, as it may have been collected.
     """
     try:
         yield
@@ -290,7 +305,7 @@ def finished_or_cancelled(futures: Iterable[Future[R]]) -> Iterator[None]:
 
 
 def cancel_and_wait(futures: Iterable[Future[Any]]) -> None:
-    """As `cancel_all`, and what has begun is waited for: after Ctrl-C, not for long."""
+    """Cancel futures as `cancel_all` does, and wait for those that have begun; after Ctrl-C, only for a short time."""
     left = cancel_all(futures)
     if not cancellation.is_on():
         wait(left)
@@ -301,13 +316,15 @@ def cancel_and_wait(futures: Iterable[Future[Any]]) -> None:
 
 
 def cancel_all(futures: Iterable[Future[Any]]) -> list[Future[Any]]:
-    """What of these has not begun is given up; after Ctrl-C, what has begun, too, and the pools' threads end.
-    Gives those that have begun, and waits for nothing."""
+    """Cancel futures that have not begun; return those that have, without waiting for them.
+
+    After Ctrl-C, those that have begun are cancelled, too, and the pools' threads end.
+    """
     return _cancel(list(futures), interrupted=cancellation.is_on())
 
 
 def cancel_all_later(futures: Iterable[Future[Any]]) -> None:
-    """As `cancel_all`, in the background: for finalisers. A future has a lock."""
+    """Cancel futures as `cancel_all` does, but in the background, as finalisers must: a future has a lock."""
     left = list(futures)
     if left:
         background.later(partial(_cancel, left, interrupted=cancellation.is_on()))
@@ -327,10 +344,10 @@ def _tasks(futures: Iterable[Future[Any]]) -> list[Task[Any]]:
 
 
 def clean_up(call: Callable[[], object]) -> None:
-    """Send a last request, also from work that was given up.
+    """Send a last request, even from work that was cancelled.
 
     Raises:
-        TimeoutError: after Ctrl-C, when it takes long. It may still come to its end.
+        TimeoutError: The request takes long after Ctrl-C. It may still be carried out.
     """
     if not cancellation.is_on():
         with cancellation.doing(None):
@@ -350,7 +367,7 @@ def clean_up(call: Callable[[], object]) -> None:
 
 
 _unfinished: WeakSet[Task[Any]] = WeakSet()
-"""Tasks that threads may be at; and others, until they are collected."""
+"""The tasks that threads may be doing, and others until they are collected."""
 _pools_made: WeakSet[Pool] = WeakSet()
 _pools: dict[int, Pool] = {}
 _coordinators = Pool(COORDINATORS, coordinates=True)
@@ -358,7 +375,7 @@ _guard = fork.Guard()
 
 
 def pool(threads: int) -> Pool:
-    """The process's pool of this many threads, started at its first use."""
+    """Return the process's pool of this many threads, which is made at its first use."""
     with _guard.lock:
         if threads not in _pools:
             _pools[threads] = Pool(threads)
@@ -366,13 +383,16 @@ def pool(threads: int) -> Pool:
 
 
 def coordinators() -> Pool:
-    """The process's threads that hand in work to those of any `pool`."""
+    """Return the process's threads that hand in work to those of any `pool`."""
     return _coordinators
 
 
 @fork.in_child
 def _begin_anew() -> None:
-    """Threads do not survive a fork; the child starts its own, and waits for none of its parent's."""
+    """Forget the parent's threads and tasks in a forked child.
+
+    Threads do not survive a fork. The child starts its own, and waits for none of its parent's.
+    """
     _worker.kind = None
     for each in list(_pools_made):
         each.begin_anew()

@@ -1,1 +1,1 @@
-"""Between local files and objects."""
+"""Transfers between local files and objects."""

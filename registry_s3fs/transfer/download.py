@@ -1,4 +1,7 @@
-"""Objects, or ranges of them, on their way into memory or files: pieces of many side by side, driven by one thread."""
+"""Downloads of objects, or of byte ranges of them, into memory or files.
+
+Many byte ranges are fetched side by side. One thread drives them all.
+"""
 
 from __future__ import annotations
 
@@ -17,37 +20,48 @@ from registry_s3fs.threads.pool import Pool
 
 
 class Target(Protocol):
-    """Where the bytes of a download go."""
+    """The place where the bytes of a download go."""
 
     most_pieces: int | None
-    """So many may be under way or waiting for their turn; None: any number."""
+    """The most byte ranges that may be under way or waiting for their turn. None means any number."""
 
     def begin(self, start: int, end: int, *, in_order: bool) -> None:
-        """Prepare for an object's bytes from `start` up to `end`, which may be none. `in_order`: whether pieces are
-        taken in their order, whatever `open` says."""
+        """Prepare for an object's bytes from `start` up to `end`; there may be none.
+
+        `in_order` tells whether the byte ranges are taken in their order, whatever `open` returns.
+        """
 
     def place(self, start: int, end: int) -> memoryview | Sink:
-        """Return memory for a piece, or, where pieces need not be taken in their order, what takes it as it comes."""
+        """Return memory for a byte range, or a sink that takes its bytes as they come.
+
+        A sink is possible only where the byte ranges need not be taken in their order.
+        """
 
     def open(self) -> bool:
-        """Get ready to take pieces, if that has not been done; return whether it takes them in their order only."""
+        """Get ready to take bytes, if that has not been done, and return whether they are taken in their order only."""
 
     def take(self, start: int, piece: memoryview | Sink) -> None:
-        """Take a piece that has come, to where `place` said, and release its memory."""
+        """Take the bytes of a byte range, which came to where `place` said, and release their memory."""
 
     def finish(self) -> None:
-        """All has come."""
+        """Finish, as all bytes have come."""
 
     def abandon(self, error: BaseException) -> None:
-        """Nothing more comes."""
+        """Abandon the download, as no more bytes come."""
 
 
 Compared = Callable[["Checksum | None"], "Check | None"]
-"""Given the checksum that S3 told of an object, if it told one; gives what compares the bytes, if anything."""
+"""A function that is given the checksum that S3 sent for an object, or None where S3 sent none.
+
+It returns the check that compares the bytes, or None where nothing is compared.
+"""
 
 
 class Download:
-    """An object, or the range of one that a Python slice names, all of one version: what is to be asked for next."""
+    """A download of an object, or of the byte range that a Python slice names.
+
+    All bytes are of one object version. The download knows what is to be requested next.
+    """
 
     def __init__(
         self,
@@ -60,8 +74,10 @@ class Download:
         version: ObjectVersion = ANY,
         compared: Compared | None = None,
     ) -> None:
-        """A negative `start` counts from the object's end, and then there is no `end`. Of a `version` whose size is
-        known the range lies within that. `compared` is for whole objects.
+        """Say what is to be downloaded; no request is sent.
+
+        A negative `start` counts from the object's end; `end` is None then. Where the size of `version` is known, the
+        byte range lies within it. `compared` is for whole objects only.
         """
         self.key = key
         self.path = bucket.path(key)
@@ -75,7 +91,7 @@ class Download:
         self._turns = _Turns(start)
         self._is_first_asked = False
         self._pieces: deque[ranges.Range] | None = None
-        """Those not yet asked for; None before the first answer."""
+        """The byte ranges that are not yet requested. None before the first response."""
         self._under_way = 0
         self._size = 0
         if version.size is not None:
@@ -84,19 +100,19 @@ class Download:
 
     @property
     def is_over(self) -> bool:
-        """Whether all has come, or nothing more will."""
+        """Return whether all bytes have come, or no more will come."""
         return self._is_first_asked and not self._under_way and not self._pieces
 
     @property
     def has_due(self) -> bool:
-        """Whether there is something to ask for now."""
+        """Return whether there is something to request now."""
         if not self._is_first_asked:
             return True
         most = self._target.most_pieces
         return bool(self._pieces) and (most is None or self._under_way + self._turns.waiting < most)
 
     def due(self) -> Read:
-        """Return what to ask for, where `has_due`."""
+        """Return the next read to request; call it only where `has_due` is true."""
         self._under_way += 1
         if not self._is_first_asked:
             self._is_first_asked = True
@@ -107,7 +123,10 @@ class Download:
         return Read(self.key, self.path, start, end, self._version, place=place)
 
     def _first(self) -> Read:
-        """The read that learns version and size; of a whole object with its checksum, where these are compared."""
+        """Return the read that learns the object version and the size.
+
+        Where checksums are compared, it reads the whole object and asks for its checksum.
+        """
         end = None
         if not self._with_checksum and self._start >= 0:
             reach = self._start + ranges.PIECE_BYTES
@@ -118,14 +137,14 @@ class Download:
         return read
 
     def _memory_for(self, read: Read, start: int, end: int) -> memoryview | Sink:
-        """The memory for what the first answer brings, now that it has told of the object."""
+        """Return the memory for the bytes of the first response, which has now told of the object."""
         self._version = read.version
         self._check = self._compared(read.stored) if self._compared else None
         self._begin(start, end, read.size)
         return self._target.place(start, end)
 
     def _begin(self, start: int, until: int, size: int) -> None:
-        """All that is wanted begins at `start`; what comes up to `until` is under way."""
+        """Begin the download, whose bytes start at `start`; the bytes up to `until` are already under way."""
         self._size = size
         end = size if self._end is None else min(self._end, size)
         self._turns = _Turns(start)
@@ -134,7 +153,7 @@ class Download:
         self._pieces = deque(ranges.split_for_reading(until, end))
 
     def took(self, read: Read) -> None:
-        """Take what was asked for, once it has come or failed."""
+        """Take a read that was requested, once its bytes have come or it has failed."""
         self._under_way -= 1
         try:
             if read.error is not None:
@@ -163,11 +182,11 @@ class Download:
             self._target.take(start, piece)
 
     def abandon(self, error: BaseException) -> None:
-        """Give it up."""
+        """Abandon the download, and its target with it."""
         self._target.abandon(error)
 
     def end(self) -> None:
-        """Finish or abandon the target."""
+        """Finish the target, or abandon it after an error."""
         try:
             if self.error is None:
                 self._target.finish()
@@ -178,7 +197,7 @@ class Download:
 
 
 class _Turns:
-    """Pieces that have come, each of which has its turn behind the one that ends where it begins.
+    """Byte ranges that have come, each of which has its turn after the one that ends where it begins.
 
     >>> turns = _Turns(0)
     >>> turns.put(2, memoryview(b"cd"))
@@ -195,15 +214,15 @@ class _Turns:
 
     @property
     def waiting(self) -> int:
-        """How many have come and had no turn."""
+        """Return how many have come and have not had their turn."""
         return len(self._pieces)
 
     def put(self, start: int, piece: memoryview) -> None:
-        """Add one."""
+        """Add the bytes that begin at `start`."""
         self._pieces[start] = piece
 
     def ready(self) -> Iterator[tuple[int, memoryview]]:
-        """Take out those whose turn it is, in their order."""
+        """Remove and yield those whose turn it is, in their order."""
         while (piece := self._pieces.pop(self._next, None)) is not None:
             start, self._next = self._next, self._next + len(piece)
             yield start, piece
@@ -211,16 +230,16 @@ class _Turns:
                 return
 
     def all(self) -> Iterator[tuple[int, memoryview]]:
-        """Take out all, whatever their turn."""
+        """Remove and yield all of them, whatever their turn."""
         while self._pieces:
             yield self._pieces.popitem()
 
 
 def carry_out(bucket: Bucket, pool: Pool, downloads: Iterable[Download]) -> Generator[Download, None, None]:
-    """Carry out downloads, at most as many at a time as there may be requests, and give each as it ends.
+    """Carry out downloads side by side, and yield each as it ends.
 
-    Those under way have their turns one after the other, so that a large one does not keep small ones waiting. Left
-    early, it abandons what is under way.
+    At most as many are under way as there may be requests at a time. Those under way take turns, so that a large one
+    does not keep small ones waiting. A caller that stops early abandons those that are under way.
     """
     turns = _Rounds(downloads)
     try:
@@ -239,16 +258,19 @@ def carry_out(bucket: Bucket, pool: Pool, downloads: Iterable[Download]) -> Gene
 
 
 class _Rounds:
-    """Downloads that are under way, each of which has its turn to ask for something."""
+    """Downloads that are under way, each of which has its turn to request something."""
 
     def __init__(self, downloads: Iterable[Download]) -> None:
         self.active: set[Download] = set()
         self._coming = iter(downloads)
         self._waiting: dict[Download, None] = {}
-        """Those that have something due, in the order of their turns."""
+        """The downloads that have something to request, in the order of their turns."""
 
     def due(self) -> Read | None:
-        """Return what is to be asked for next; another download is begun where those that were have nothing due."""
+        """Return what is to be requested next, or None where there is nothing.
+
+        Another download is begun where those under way have nothing to request.
+        """
         download = next(iter(self._waiting), None) or next(self._coming, None)
         if download is None:
             return None
@@ -260,7 +282,7 @@ class _Rounds:
         return read
 
     def look_again_at(self, download: Download) -> None:
-        """Take note of what a download has due now."""
+        """Note what a download has to request now."""
         if download.is_over:
             self.active.discard(download)
         if download.has_due:
@@ -283,8 +305,11 @@ def carry_out_one(bucket: Bucket, pool: Pool, download: Download) -> None:
 def of_slice(
     bucket: Bucket, key: str, target: Target, start: int | None, end: int | None, version: ObjectVersion = ANY
 ) -> Download:
-    """Return the download of what a Python slice names. Of one that counts from the object's end, or is empty, the size
-    is asked for first; of an empty one, too, a missing file is an error."""
+    """Return the download of the byte range that a Python slice names.
+
+    The size is requested first where the slice counts from the object's end or is empty. So a missing file is an error
+    for an empty slice, too.
+    """
     start = start or 0
     if (start >= 0 and (end is None or end > start)) or (start < 0 and end is None):
         return Download(bucket, key, target, start=start, end=end, version=version)

@@ -1,4 +1,4 @@
-"""What a local path leads to: through symbolic links, into the kernel's own files, to an open descriptor."""
+"""What a local path leads to: through symbolic links, to the kernel's own files, or to an open descriptor."""
 
 from __future__ import annotations
 
@@ -7,12 +7,14 @@ import os
 from typing import Any
 
 MAX_LINKS = 40
-"""Symbolic links that are followed one after the other, as Linux does (path_resolution(7))."""
+"""The most symbolic links that are followed one after the other, as in Linux (path_resolution(7))."""
 
 
 def absolute(lpath: Any) -> str:
-    """Return a path from the root, whatever the current directory is later. (It may be gone, which is nothing to a path
-    that is absolute already.)"""
+    """Return a path from the root, which stays right when the current directory changes later.
+
+    The current directory may be gone. That does not matter for a path that is already absolute.
+    """
     path = os.fsdecode(lpath)
     return path if os.path.isabs(path) else os.path.join(os.getcwd(), path)
 
@@ -20,11 +22,11 @@ def absolute(lpath: Any) -> str:
 def followed(lpath: Any) -> str:
     """Return the absolute path that is left when symbolic links are followed; the file itself may be missing.
 
-    What /proc shows as links to open files (``/proc/self/fd/1``, which ``/dev/stdout`` leads to) are none: they are
-    not followed, as the text that they show may name no file, or another one by now.
+    /proc shows open files as links (``/proc/self/fd/1``, which ``/dev/stdout`` leads to). These are not followed. The
+    text that they show may name no file, or another file by now.
 
     Raises:
-        OSError: ELOOP, where links lead to each other.
+        OSError: The links lead to each other (ELOOP).
     """
     path = absolute(lpath)
     for _ in range(MAX_LINKS):
@@ -37,7 +39,7 @@ def followed(lpath: Any) -> str:
 
 
 def is_made_by_kernel(path: str) -> bool:
-    """Return whether a followed path is a file that the kernel makes up as it is read, whatever size it says.
+    """Return whether a followed path is a file that the kernel makes up as it is read, whatever its size says.
 
     >>> [is_made_by_kernel(path) for path in ("/proc/cpuinfo", "/sys/power/state", "/proc/7/fd/1", "/process/x")]
     [True, True, False, False]
@@ -56,7 +58,7 @@ def is_descriptor(path: str) -> bool:
 
 
 def own_descriptor(path: str) -> int | None:
-    """Return the number of the descriptor of this process that a followed path names, if it names one."""
+    """Return the number of this process's descriptor that a followed path names; None where it names none."""
     folder, name = os.path.split(path)
     ours = folder in map(os.path.realpath, ("/dev/fd", "/proc/self/fd"))
     return int(name) if ours and name.isdecimal() else None

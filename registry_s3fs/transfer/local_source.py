@@ -1,4 +1,7 @@
-"""The local file that is stored: ranges of a regular one, in any order; anything else from its start to its end."""
+"""The local file that is stored.
+
+A regular file is read in byte ranges, in any order. Any other file is read from its start to its end.
+"""
 
 from __future__ import annotations
 
@@ -24,7 +27,10 @@ logger = logging.getLogger("registry_s3fs")
 
 @contextmanager
 def opened(lpath: Any, callback: Any) -> Iterator[LocalSource]:
-    """Open a local file to be stored; the callback is told of its size, where it has one, and of bytes stored."""
+    """Open a local file to be stored.
+
+    The callback is told the file's size, where it has one, and the number of bytes stored.
+    """
     with io.FileIO(os.fsdecode(lpath)) as file:
         yield LocalSource(file, lpath, callback)
 
@@ -32,8 +38,8 @@ def opened(lpath: Any, callback: Any) -> Iterator[LocalSource]:
 class LocalSource:
     """An open local file, in chunks that any thread may read.
 
-    What is no regular file, says that its size is 0, or is made up by the kernel is read to its end; of all others
-    the size is known. A regular file must stay as it is until everything is stored.
+    A file is read to its end where it is not regular, where its size says 0, or where the kernel makes it up. The size
+    of all others is known. A regular file must stay as it is until everything is stored.
     """
 
     def __init__(self, file: io.FileIO, lpath: Any, callback: Any) -> None:
@@ -50,19 +56,22 @@ class LocalSource:
             callback.set_size(self._size)
 
     def chunks(self, chunk_bytes: int) -> Iterator[Chunk]:
-        """Give the file's bytes in chunks of `chunk_bytes`, larger where S3's limits ask for it; at least one."""
+        """Return the file's bytes in chunks of `chunk_bytes`, or larger where S3's limits ask for it.
+
+        There is at least one chunk.
+        """
         if self._size is None:
             return self._chunks_to_the_end(chunk_bytes)
         extents = ranges.split_for_upload(self._size, chunk_bytes)
         return (Chunk(end - start, partial(self._range, start, end)) for start, end in extents)
 
     def check_unchanged(self) -> None:
-        """Raise an `OSError` where a regular file is no longer what it was when it was opened."""
+        """Raise `OSError` where a regular file has changed since it was opened."""
         if self._states and not all(map(_InodeState.is_unchanged_since, self._look(), self._states)):
             raise self._changed()
 
     def _look(self) -> list[_InodeState]:
-        """The states of the open file and of what its path leads to."""
+        """Return the states of the open file and of what its path leads to."""
         try:
             return [_InodeState.of(os.fstat(self._file.fileno())), _InodeState.of(os.stat(self._path))]
         except FileNotFoundError:
@@ -117,8 +126,10 @@ class LocalSource:
 
 
 def _fill(memory: bytearray, read: Callable[[int, memoryview], int]) -> int:
-    """Read until the memory is full or the file at its end (a pipe gives a little at a time, Linux at most 2 GiB);
-    return how much that was."""
+    """Read until the memory is full or the file is at its end, and return how many bytes were read.
+
+    Several reads may be needed: a pipe gives a little at a time, and Linux gives at most 2 GiB.
+    """
     with memoryview(memory) as view:
         at = 0
         while at < len(view):
@@ -131,9 +142,9 @@ def _fill(memory: bytearray, read: Callable[[int, memoryview], int]) -> int:
 
 
 def without_special_files(pairs: Sequence[tuple[str, str]], named: Sequence[str]) -> list[tuple[str, str]]:
-    """Leave out FIFOs, sockets and devices that were not named but found, in a directory or by a pattern.
+    """Leave out FIFOs, sockets and devices that the caller did not name.
 
-    To read them may never end. The log says which they are.
+    These were found in a directory or by a pattern. Reading them may never end. The log names those that are left out.
     """
     kept = []
     for source, target in pairs:
@@ -153,7 +164,10 @@ def _is_special(path: str) -> bool:
 
 
 def size_of(lpath: Any) -> int:
-    """Return how large a local file says that it is; 0 where that cannot be told, which its storing will."""
+    """Return the size that a local file reports, or 0 where it cannot be told.
+
+    The error that hides the size is raised when the file is stored.
+    """
     try:
         return os.path.getsize(lpath)
     except OSError:
@@ -161,7 +175,7 @@ def size_of(lpath: Any) -> int:
 
 
 class _InodeState(NamedTuple):
-    """What a file's inode tells of its contents."""
+    """The state of a file's inode, which tells whether the file's contents have changed."""
 
     contents: tuple[int, ...]
     changed_ns: int
@@ -169,13 +183,14 @@ class _InodeState(NamedTuple):
 
     @classmethod
     def of(cls, found: os.stat_result) -> _InodeState:
-        """Take it from what the system tells."""
+        """Return the state that an `os.stat_result` tells."""
         contents = found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns
         return cls(contents, found.st_ctime_ns, (found.st_mode, found.st_nlink, found.st_uid, found.st_gid))
 
     def is_unchanged_since(self, before: _InodeState) -> bool:
-        """Return whether the contents are the same, as far as it tells.
+        """Return whether the contents are the same, as far as the inode tells.
 
-        rsync and others set the time of the last write back, but nothing can set that of the inode's last change.
+        rsync and other programs set the time of the last write back. No program can set the time of the inode's last
+        change.
         """
         return self.contents == before.contents and (self.changed_ns == before.changed_ns or self.other != before.other)

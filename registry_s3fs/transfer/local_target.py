@@ -1,4 +1,7 @@
-"""The local file that an object is fetched into: replaced whole, or, where it is no regular file, written into."""
+"""The local file that an object is fetched into.
+
+A regular file is replaced as a whole. Any other file is written into.
+"""
 
 from __future__ import annotations
 
@@ -17,25 +20,28 @@ from registry_s3fs.transfer import local_paths
 logger = logging.getLogger("registry_s3fs")
 
 MAX_PARTIAL_NAME_BYTES = 100
-"""How much of a file's name its partial file repeats: what is put around it has 39 more, and some file systems take
-143 in all (eCryptfs), most of them 255."""
+"""The most bytes of a file's name that its partial file's name repeats.
+
+What is put around them has 39 more bytes. Some file systems take 143 in all (eCryptfs), most take 255.
+"""
 NEW_MODE = 0o666
-"""Of a file that was not there; the umask takes its bits from it."""
+"""The mode of a file that did not exist. The umask takes bits from it."""
 OWNERS_MODE = 0o600
-"""What a partial file has at most, until it has owner, group and mode of the file that it replaces."""
+"""The most that a partial file's mode has, until it gets owner, group and mode of the file that it replaces."""
 
 
 @contextmanager
 def opened(lpath: Any) -> Iterator[IO[bytes]]:
     """Open a local file to be written from its beginning to its end.
 
-    A file that is missing, or regular, takes its new bytes when the block ends well, all at once; otherwise what was
-    there stays. Symbolic links are followed: what they lead to is replaced. Anything else (a device, a FIFO, a file
-    of /proc or /sys, an open descriptor such as /dev/stdout) is written into as the bytes come; such a file says
-    that it is not ``seekable()``.
+    A missing or regular file takes its new bytes all at once when the block ends without an exception. Otherwise, what
+    was there stays. Symbolic links are followed, and the file that they lead to is replaced.
+
+    Any other file is written into as the bytes come: a device, a FIFO, a file of /proc or /sys, or an open descriptor
+    such as /dev/stdout. Its ``seekable()`` returns False.
 
     Raises:
-        OSError: what the system says, with the path in `filename`; a directory is `IsADirectoryError`.
+        OSError: The system refused it; `filename` holds the path. For a directory it is `IsADirectoryError`.
     """
     path = local_paths.followed(lpath)
     found = refuse_directory(lpath)
@@ -49,10 +55,10 @@ def opened(lpath: Any) -> Iterator[IO[bytes]]:
 
 
 def refuse_directory(lpath: Any) -> os.stat_result | None:
-    """Return what is there, if anything.
+    """Return the status of the file at a path, or None where there is none.
 
     Raises:
-        IsADirectoryError: it is a directory.
+        IsADirectoryError: The path leads to a directory.
     """
     found = _look(lpath)
     if found is not None and stat.S_ISDIR(found.st_mode):
@@ -61,7 +67,7 @@ def refuse_directory(lpath: Any) -> os.stat_result | None:
 
 
 def write_all(file: Any) -> Callable[[bytes], object]:
-    """Return a `write` for a user's file object that takes all of the bytes, though the file has no buffer."""
+    """Return a `write` for a user's file object that writes all of the bytes, even where the file has no buffer."""
     if not isinstance(file, io.RawIOBase):
         whole: Callable[[bytes], object] = file.write
         return whole
@@ -80,11 +86,11 @@ def write_all(file: Any) -> Callable[[bytes], object]:
 
 
 def partial_name(name: str) -> str:
-    """Return a new name for what is there of a file until it is whole: ``.NAME.HEX.part``.
+    r"""Return a new name for the bytes of a file until it is whole: ``.NAME.HEX.part``.
 
     >>> partial_name("f")  # doctest: +ELLIPSIS
     '.f....part'
-    >>> len(partial_name("\\u732b" * 85).encode()) <= 143
+    >>> len(partial_name("\u732b" * 85).encode()) <= 143
     True
     """
     short = os.fsencode(name)[:MAX_PARTIAL_NAME_BYTES].decode(errors="ignore")
@@ -128,7 +134,7 @@ def _created(partial: str, path: str, mode: int) -> IO[bytes]:
 
 
 def _take_over(descriptor: int, found: os.stat_result) -> None:
-    """Give a file the owner and group, as far as the system allows, and the permissions of one that is there."""
+    """Give a new file the permissions of an existing one, and its owner and group as far as the system allows."""
     if not hasattr(os, "fchmod"):  # Windows
         return
     for owner in (found.st_uid, -1):
@@ -150,9 +156,10 @@ def _remove(partial: str) -> None:
 
 
 class _InOrder(io.FileIO):
-    """A file whose bytes are written one after the other, also where the system would let one choose their places."""
+    """A file whose bytes are written in their order, even where the system would let the caller choose their places."""
 
     def seekable(self) -> bool:
+        """Return False, as bytes are written in their order only."""
         return False
 
 

@@ -1,4 +1,7 @@
-"""One multipart upload: parts sent in the background while the caller goes on, then completed or aborted."""
+"""One multipart upload, whose parts are sent in the background while the caller goes on.
+
+It is then completed or aborted.
+"""
 
 from __future__ import annotations
 
@@ -25,17 +28,20 @@ from registry_s3fs.threads.pool import Pool, cancel_all, cancel_and_wait, clean_
 logger = logging.getLogger("registry_s3fs")
 
 OpenBody = Callable[[], AbstractContextManager[Body]]
-"""Gives bytes that stay as they are until the block ends."""
+"""A function that opens bytes, which stay as they are until the block ends."""
 
 MAX_BYTES_IN_MEMORY = 112 * ranges.MIB
-"""Of one upload's chunks: those in flight and the one being filled; but never fewer than two chunks. With what boto3
-holds beside them the process stays within the 128 MiB that `writer` promises."""
+"""The most bytes of one upload's parts in memory: those in flight and the one being filled.
+
+There are never fewer than two parts. boto3 holds more beside them. With that, the process stays within the 128 MiB that
+`writer` promises.
+"""
 MAX_REWRITTEN_BYTES = 32 * ranges.MIB
-"""Of an object that is read and put again, where another store's CopyObject onto itself could empty it."""
+"""The largest object that is read and put again, where another store's CopyObject onto itself could empty it."""
 
 
 def most_in_flight(part_bytes: int, most_bytes: int = MAX_BYTES_IN_MEMORY) -> int:
-    """How many parts may be on their way while another one is being filled.
+    """Return how many parts may be in flight while another one is being filled.
 
     >>> most_in_flight(10 * ranges.MIB), most_in_flight(ranges.GIB)
     (10, 1)
@@ -44,10 +50,11 @@ def most_in_flight(part_bytes: int, most_bytes: int = MAX_BYTES_IN_MEMORY) -> in
 
 
 class MultipartUpload:
-    """An upload of one object in parts. Nothing is seen of the object before `complete`.
+    """A multipart upload of one object, of which nothing is seen before `complete`.
 
-    It begins with its first part. One that is neither completed nor aborted when it is collected, or when the
-    interpreter ends, is aborted then: Ctrl-C may come at any point, before whoever began it can see to that, too.
+    It begins with its first part. It may be neither completed nor aborted when it is collected, or when the interpreter
+    ends. Then it is aborted. So Ctrl-C may come at any point, even before the caller that began the upload can clean
+    up.
     """
 
     _is_loose = False
@@ -67,8 +74,14 @@ class MultipartUpload:
         """Say what is to be uploaded; no request is sent.
 
         Args:
-            resume: Go on with an upload: its id and the parts it has, 1 to their number.
-            outlives: It may be gone on with when nobody here holds it any more, and so is never aborted unasked.
+            bucket: The bucket that takes the object.
+            pool: The threads that send the parts.
+            key: The key of the object.
+            headers: The object headers.
+            tags: The object's tags, if there are any.
+            resume: An upload to continue: its id and the parts that it has, numbered from 1 without gaps.
+            outlives: Whether it may be continued when nobody here holds it any more. Then it is aborted only on
+                request.
         """
         self._bucket = bucket
         self._pool = pool
@@ -78,7 +91,7 @@ class MultipartUpload:
         self._headers, self._tags = headers, tags
         self._begun = datetime.now(timezone.utc)
         self._beginning: deque[Future[None]] = deque()
-        """The request for the upload's id, once it is on its way."""
+        """The request for the upload's id, once it is under way."""
         self.upload_id, parts = resume or ("", ())
         self._parts = list(parts)
         self.next_number = len(self._parts) + 1
@@ -89,8 +102,8 @@ class MultipartUpload:
     def begin(self) -> None:
         """Have the server begin the upload, if it has not.
 
-        A thread asks for that. Ctrl-C, which comes to the main thread alone, would otherwise lose the id where it
-        falls between the answer and the moment that the id is kept.
+        A worker thread sends the request. Ctrl-C comes to the main thread alone. If the main thread sent the request,
+        Ctrl-C between the response and the moment that the id is kept would lose the id.
         """
         if not self.upload_id:
             self._pool.submit_to(self._beginning, self._ask_for_id)
@@ -101,26 +114,27 @@ class MultipartUpload:
             self.upload_id = self._bucket.create_upload(self._key, headers=self._headers, tags=self._tags)
 
     def add(self, size: int, open_body: OpenBody, at_once: int | None = None) -> None:
-        """Send the next part, whose `size` bytes `open_body` gives when a thread is free for them.
+        """Send the next part; `open_body` gives its `size` bytes when a thread is free for them.
 
-        Waits while `at_once` parts are in flight, by default as many as memory allows. Raises the error of
-        an earlier part.
+        This waits while `at_once` parts are in flight, by default as many as memory allows. It raises the error of an
+        earlier part that failed.
         """
         self.begin()
         self._start(at_once or most_in_flight(size), self._send, self.next_number, open_body)
 
     def add_copy(self, source: ObjectInfo, extent: ranges.Range, at_once: int) -> None:
-        """Copy a range of another object, or of this one's committed version, as the next part."""
+        """Copy a byte range of another object, or of this one's committed version, as the next part."""
         self._has_copies = True
         self.begin()
         self._start(at_once, self._copy, self.next_number, source, extent)
 
     def add_object(self, source: ObjectInfo, part_bytes: int) -> int:
-        """Copy an object, or this one's committed version, as the next parts; gives how many of its first bytes.
+        """Copy an object, or this one's committed version, as the next parts; return how many bytes of it are copied.
 
-        What is left goes before all that is added then: an object that is too small for a part or, on stores other
-        than AWS, the rest behind parts of `part_bytes`, as some (R2) take no parts of several sizes. Beyond 5,000 of
-        those, parts are as large as S3 allows there, too.
+        These are its first bytes. The caller must put the remaining bytes before all that it adds then. An object that
+        is too small for a part remains as a whole. On stores other than AWS, the bytes after the last part of
+        `part_bytes` remain, as some (R2) take no parts of several sizes. There, too, parts are as large as S3 allows
+        where more than 5,000 parts of `part_bytes` would be needed.
         """
         if self._bucket.parameters.regionendpoint and source.size <= ranges.STEADY_PARTS * part_bytes:
             parts = ranges.split_whole(source.size, part_bytes)
@@ -137,8 +151,11 @@ class MultipartUpload:
         return parts[-1][1]
 
     def _copies(self, source: ObjectInfo, first: ranges.Range) -> bool:
-        """Whether the first part could be copied. Where another store copies none, this is an upload begun anew then:
-        some (rclone) have taken the part for an empty one, and take no other in its place."""
+        """Return whether the first part could be copied.
+
+        Where another store copies none, the upload is aborted and begun anew. Some stores (rclone) have taken the part
+        for an empty one, and take no other in its place.
+        """
         self.begin()
         try:
             self._parts.append(self._copy(self.next_number, source, first))
@@ -175,13 +192,13 @@ class MultipartUpload:
         self.next_number += 1
 
     def wait_for_parts(self) -> Sequence[Part]:
-        """Wait for the parts in flight; gives all parts by number. Raises the error of any."""
+        """Wait for the parts in flight, and return all parts by number; raise the error of any that failed."""
         while self._pending:
             self._parts.append(first_result(self._pending))
         return self._parts
 
     def complete(self, *, exclusive: bool = False) -> None:
-        """Wait for the parts and publish the object; `exclusive` refuses an existing one."""
+        """Wait for the parts and publish the object; `exclusive` refuses to replace an existing one."""
         parts = self.wait_for_parts()
         if self._has_copies and self._bucket.parameters.regionendpoint:
             self._check_stored(parts)
@@ -195,8 +212,11 @@ class MultipartUpload:
         self._is_loose = False
 
     def _is_published(self, parts: Sequence[Part], error: OSError, exclusive: bool) -> bool:
-        """Whether the completion was carried out whose answer was lost: then the upload is gone, and its object is
-        there. Where ETags are no MD5s, one of its size and age is taken for it, unless it had to be the first."""
+        """Return whether the completion was carried out, where its response was lost.
+
+        If so, the upload is gone, and its object is there. Where ETags are no MD5s, an object of its size and age is
+        taken for it, unless `exclusive` is set.
+        """
         if self._is_pending(error):
             return False
         found = self._bucket.look(self._key, error)
@@ -220,13 +240,16 @@ class MultipartUpload:
         return True
 
     def _check_stored(self, parts: Sequence[Part]) -> None:
-        """Stores other than AWS may say yes to a copy and store nothing; after the end it would be too late."""
+        """Raise `OSError` where the server reported a copy as done and stored nothing.
+
+        Stores other than AWS may do so. After the completion it would be too late to notice.
+        """
         stored = {part.number: part.size for part in self._bucket.list_parts(self._key, self.upload_id)}
         if any(stored.get(part.number) != part.size for part in parts):
             raise copied_nothing(self._bucket.path(self._key))
 
     def cancel(self) -> None:
-        """Throw the parts away; an upload that is no more is no error."""
+        """Abort the upload and discard its parts; an upload that no longer exists is no error."""
         cancel_and_wait([*self._beginning, *self._pending])
         self._pending.clear()
         if self.upload_id:
@@ -237,7 +260,7 @@ class MultipartUpload:
         self._is_loose = False
 
     def abort(self) -> None:
-        """As `cancel`, but where it fails, a warning names the upload that is left."""
+        """Call `cancel`; where it fails, log a warning that names the upload that is left behind."""
         try:
             self.cancel()
         except (OSError, ValueError) as error:
@@ -246,11 +269,14 @@ class MultipartUpload:
             logger.warning("multipart upload %s of key %r is left behind: %s", upload_id, self._key, error)
 
     def is_loose(self) -> bool:
-        """Whether this process began it, and nobody has completed or aborted it, or may go on with it."""
+        """Return whether this process must still abort the upload.
+
+        That is so where this process began it, nobody has completed or aborted it, and nobody may continue it.
+        """
         return self._is_loose and bool(self.upload_id or self._beginning) and self._process == os.getpid()
 
     def stop(self) -> None:
-        """Give up the parts on their way, without waiting for them."""
+        """Cancel the parts in flight, without waiting for them."""
         cancel_all(self._pending)
 
     def __del__(self) -> None:
@@ -259,7 +285,7 @@ class MultipartUpload:
 
 
 def _is_unanswered(request: Future[None]) -> bool:
-    """Whether the server may have carried out a request whose answer is not known."""
+    """Return whether the server may have carried out a request whose response is not known."""
     if request.cancelled():
         return False
     return not request.done() or isinstance(request.exception(), (cancellation.GivenUp, ConnectionError, TimeoutError))
@@ -270,7 +296,10 @@ _uploads: WeakSet[MultipartUpload] = WeakSet()
 
 @atexit.register
 def _abort_loose_uploads() -> None:
-    """At the interpreter's end, while requests can still be sent; those in the background, too."""
+    """Abort uploads that are neither completed nor aborted, while requests can still be sent.
+
+    This runs when the interpreter ends. It also waits for aborts in the background.
+    """
     cancellation.end()
     loose = [upload for upload in list(_uploads) if upload.is_loose()]
     for upload in loose:
@@ -289,11 +318,13 @@ def copy(
     *,
     is_earlier: bool = False,
 ) -> None:
-    """Server-side copy of the version `source` tells of; in parallel parts above `multipartcopythresholdsize`.
+    """Copy the object version that `source` describes, on the server.
 
-    `is_earlier`: the server told of a version that stays where it is when it is copied onto its own key.
-    The copy says of itself what the source says, or another `headers`, and keeps its tags.
-    Go: ``driver.copy``; unlike there, an upload that fails is aborted.
+    A copy above `multipartcopythresholdsize` is made in parallel parts. `is_earlier` tells that `source` is an earlier
+    object version. It stays where it is when it is copied onto its own key. The copy has the object headers of the
+    source, or `headers` where they are given. It keeps the tags.
+
+    Go: ``driver.copy``. Unlike there, an upload that fails is aborted.
     """
     parameters = bucket.parameters
     onto_itself = source.key == target and not is_earlier
@@ -325,10 +356,10 @@ def _tags(bucket: Bucket, source: ObjectInfo) -> Mapping[str, str] | None:
 
 
 def _rewrite(bucket: Bucket, source: ObjectInfo, headers: ObjectHeaders | None) -> None:
-    """An object onto itself through here, on stores other than AWS.
+    """Read an object and put it again under its own key, on stores other than AWS.
 
-    Some answer a CopyObject well and store nothing, and of a copy onto itself there would be no source to go back to. A
-    copy in parts, as of larger objects, is looked at before it takes the object's place.
+    Some stores report a CopyObject as done and store nothing. After a copy of an object onto itself, there would be no
+    source to go back to. Larger objects are copied in parts, and such a copy is checked before it replaces the object.
     """
     data = bucket.get(source.key, version=ObjectVersion(source.etag, source.version_id, source.size)).data
     described = dict(source.headers if headers is None else headers)

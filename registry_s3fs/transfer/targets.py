@@ -1,4 +1,4 @@
-"""Where downloaded bytes go: memory, a local file, or whatever takes them in their order."""
+"""The places where downloaded bytes go: memory, a local file, or a function that takes them in their order."""
 
 from __future__ import annotations
 
@@ -13,47 +13,52 @@ from registry_s3fs.model import ranges
 from registry_s3fs.threads.buffers import Memory, Sink, memory
 
 PIECES_AHEAD = 24
-"""Of what is written, under way or waiting to be written: 96 MiB, where there is memory for each. A connection to S3
-gives some 90 MB/s."""
+"""The most byte ranges that are under way or waiting to be written: 96 MiB, where there is memory for each.
+
+A connection to S3 gives some 90 MB/s.
+"""
 SCRATCH_BYTES = 256 * 1024
-"""Of the memory through which a file's bytes go: what fits a processor's cache costs half of what 4 MiB pieces did."""
+"""The size of the memory that a file's bytes pass through.
+
+What fits into a processor's cache costs half as much as 4 MiB at a time did.
+"""
 
 
 class IntoMemory:
-    """Memory for all of it, which each piece is received into."""
+    """A target that holds all bytes in memory, into which each byte range is received."""
 
     most_pieces: int | None = None
 
     def __init__(self) -> None:
         self._memory: Memory | None = None
         self._views: list[memoryview] = []
-        """Of the whole, and of the pieces."""
+        """The views of the whole memory and of its byte ranges."""
         self._start = 0
 
     def begin(self, start: int, end: int, *, in_order: bool) -> None:
-        """As `Target.begin`."""
+        """See `Target.begin`."""
         self._memory, self._start = Memory(end - start), start
         self._views.append(self._memory.view())
 
     def place(self, start: int, end: int) -> memoryview:
-        """As `Target.place`."""
+        """See `Target.place`."""
         self._views.append(self._views[0][start - self._start : end - self._start])
         return self._views[-1]
 
     def open(self) -> bool:
-        """As `Target.open`."""
+        """See `Target.open`."""
         return False
 
     def take(self, start: int, piece: memoryview | Sink) -> None:
-        """As `Target.take`."""
+        """See `Target.take`."""
 
     def finish(self) -> None:
-        """As `Target.finish`."""
+        """See `Target.finish`."""
         while self._views:  # see `bodies.Memory.view`
             self._views.pop().release()
 
     def abandon(self, error: BaseException) -> None:
-        """As `Target.abandon`."""
+        """See `Target.abandon`."""
         self.finish()
         self._memory = None
 
@@ -63,7 +68,7 @@ class IntoMemory:
 
 
 class IntoView:
-    """A part of somebody's memory, of bytes that the object is known to have."""
+    """A target in the caller's memory, for bytes that the object is known to have."""
 
     most_pieces: int | None = None
 
@@ -71,30 +76,30 @@ class IntoView:
         self._view, self._start = view, start
 
     def begin(self, start: int, end: int, *, in_order: bool) -> None:
-        """As `Target.begin`."""
+        """See `Target.begin`."""
 
     def place(self, start: int, end: int) -> memoryview:
-        """As `Target.place`."""
+        """See `Target.place`."""
         return self._view[start - self._start : end - self._start]
 
     def open(self) -> bool:
-        """As `Target.open`."""
+        """See `Target.open`."""
         return False
 
     def take(self, start: int, piece: memoryview | Sink) -> None:
-        """As `Target.take`."""
+        """See `Target.take`."""
         if isinstance(piece, memoryview):
             piece.release()
 
     def finish(self) -> None:
-        """As `Target.finish`."""
+        """See `Target.finish`."""
 
     def abandon(self, error: BaseException) -> None:
-        """As `Target.abandon`."""
+        """See `Target.abandon`."""
 
 
 class _Taken(ABC):
-    """What is common to targets whose pieces come into memory that is used again, and are taken in their order."""
+    """The common base of targets whose byte ranges come into reused memory and are taken in their order."""
 
     most_pieces: int | None = PIECES_AHEAD
 
@@ -103,18 +108,18 @@ class _Taken(ABC):
         self._free: list[bytearray] = []
 
     def begin(self, start: int, end: int, *, in_order: bool) -> None:
-        """As `Target.begin`."""
+        """See `Target.begin`."""
         self._callback.set_size(end - start)
 
     def place(self, start: int, end: int) -> memoryview | Sink:
-        """As `Target.place`."""
+        """See `Target.place`."""
         size = end - start
         if size == ranges.PIECE_BYTES and self._free:
             return memoryview(self._free.pop())
         return memoryview(memory(size))
 
     def take(self, start: int, piece: memoryview | Sink) -> None:
-        """As `Target.take`."""
+        """See `Target.take`."""
         if not isinstance(piece, memoryview):
             return
         self._write(piece)
@@ -129,29 +134,32 @@ class _Taken(ABC):
 
 
 class IntoWrite(_Taken):
-    """A function that is handed the bytes in their order."""
+    """A target that hands the bytes to a function, in their order."""
 
     def __init__(self, write: Callable[[bytes], Any], callback: Any) -> None:
         super().__init__(callback)
         self._take = write
 
     def open(self) -> bool:
-        """As `Target.open`."""
+        """See `Target.open`."""
         return True
 
     def _write(self, piece: memoryview) -> None:
         self._take(bytes(piece))  # which its taker may keep
 
     def finish(self) -> None:
-        """As `Target.finish`."""
+        """See `Target.finish`."""
 
     def abandon(self, error: BaseException) -> None:
-        """As `Target.abandon`."""
+        """See `Target.abandon`."""
 
 
 class IntoFile(_Taken):
-    """A local file, opened when the first bytes have come. They go to their places as they come, or, where the file
-    cannot do otherwise or they are compared, piece after piece."""
+    """A target that is a local file, which is opened when the first bytes have come.
+
+    Bytes are written to their places as they come. They are written in their order where the file cannot do otherwise,
+    or where they are compared with a checksum or digest.
+    """
 
     def __init__(self, opened: Callable[[], AbstractContextManager[IO[bytes]]], callback: Any) -> None:
         super().__init__(callback)
@@ -163,12 +171,12 @@ class IntoFile(_Taken):
         self._scratch: memoryview | None = None
 
     def begin(self, start: int, end: int, *, in_order: bool) -> None:
-        """As `Target.begin`."""
+        """See `Target.begin`."""
         super().begin(start, end, in_order=in_order)
         self._in_order = in_order
 
     def place(self, start: int, end: int) -> memoryview | Sink:
-        """As `Target.place`."""
+        """See `Target.place`."""
         if self.open() or self._in_order:
             return super().place(start, end)
         if self._scratch is None:
@@ -176,20 +184,23 @@ class IntoFile(_Taken):
         return Window(self._write_at, start, end, self._scratch)
 
     def _write_at(self, data: memoryview, at: int) -> int:
-        """Write bytes to their place; return how many. After the end, which threads of boto3's may outlive, nothing is
-        written: the descriptor may be another file's then."""
+        """Write bytes to their place, and return how many.
+
+        After the end nothing is written, though the bytes count as written. boto3's threads may run on after it, and
+        the descriptor may be another file's then.
+        """
         with self._lock:
             return len(data) if self._opened is None else os.pwrite(self._file.fileno(), data, at)
 
     def open(self) -> bool:
-        """As `Target.open`."""
+        """See `Target.open`."""
         if self._file is None:
             opened = self._opening()
             self._file, self._opened = opened.__enter__(), opened
         return not (self._file.seekable() and hasattr(os, "pwrite"))  # which Windows lacks
 
     def take(self, start: int, piece: memoryview | Sink) -> None:
-        """As `Target.take`."""
+        """See `Target.take`."""
         if isinstance(piece, Window):
             self._callback.relative_update(piece.finish())
         else:
@@ -199,13 +210,13 @@ class IntoFile(_Taken):
         self._file.write(piece)
 
     def finish(self) -> None:
-        """As `Target.finish`."""
+        """See `Target.finish`."""
         opened = self._let_go()
         if opened is not None:
             opened.__exit__(None, None, None)
 
     def abandon(self, error: BaseException) -> None:
-        """As `Target.abandon`."""
+        """See `Target.abandon`."""
         opened = self._let_go()
         if opened is not None:
             with suppress(BaseException):  # it raises the error again, which is its maker's to tell
@@ -218,38 +229,38 @@ class IntoFile(_Taken):
 
 
 class Window:
-    """A part of a file: a `Sink` that writes what comes to its place. An error of that waits for `finish`."""
+    """A `Sink` that writes bytes to their place in a file; an error of a write is raised by `finish`."""
 
     def __init__(self, write_at: Callable[[memoryview, int], int], start: int, end: int, scratch: memoryview) -> None:
         self._write_at = write_at
         self._start, self._at, self._end = start, start, end
         self._scratch = scratch
         self._held = 0
-        """Bytes in the scratch memory."""
+        """The number of bytes in the scratch memory."""
         self._error: OSError | None = None
 
     @property
     def left(self) -> int:
-        """As `Sink.left`."""
+        """See `Sink.left`."""
         return self._end - self._at - self._held
 
     def space(self) -> memoryview:
-        """As `Sink.space`."""
+        """See `Sink.space`."""
         return self._scratch[self._held : self._held + self.left]
 
     def filled(self, count: int) -> None:
-        """As `Sink.filled`."""
+        """See `Sink.filled`."""
         self._held += count
         if self._held == len(self._scratch):
             self.flush()
 
     def flush(self) -> None:
-        """As `Sink.flush`."""
+        """See `Sink.flush`."""
         held, self._held = self._held, 0
         self.write(self._scratch[:held])
 
     def write(self, data: bytes | memoryview) -> None:
-        """As `Sink.write`."""
+        """See `Sink.write`."""
         view = memoryview(data)
         while view:
             count = len(view) if self._error else self._written(view)
@@ -267,7 +278,7 @@ class Window:
         """Return how many bytes were written.
 
         Raises:
-            OSError: what the system said of a write.
+            OSError: A write failed.
         """
         if self._error is not None:
             raise self._error

@@ -1,4 +1,4 @@
-"""An object stored from chunks that come one after the other: in one request, or in parts side by side."""
+"""An object stored from chunks that come one after the other, in one request or in parts side by side."""
 
 from __future__ import annotations
 
@@ -15,7 +15,10 @@ from registry_s3fs.threads.pool import Pool
 from registry_s3fs.transfer.multipart import MultipartUpload, most_in_flight
 
 MAX_BYTES_IN_FLIGHT = 224 * ranges.MIB
-"""Of the chunks of one upload, or of all that one call has under way: none of them waits for the caller."""
+"""The most bytes in flight of the chunks of one upload, or of all uploads of one call.
+
+None of these chunks waits for the caller.
+"""
 
 
 class Chunk(NamedTuple):
@@ -23,11 +26,14 @@ class Chunk(NamedTuple):
 
     size: int
     body: Callable[[], AbstractContextManager[Body]]
-    """Gives the bytes, which stay as they are until the block ends. It ends well once the server has them."""
+    """A function that opens the bytes, which stay as they are until the block ends.
+
+    The block ends without an exception once the server has the bytes.
+    """
 
 
 def chunks_of(view: memoryview, chunk_bytes: int) -> Iterator[Chunk]:
-    """Give bytes that are in memory, in chunks of `chunk_bytes`, larger where S3's limits ask for it.
+    """Yield bytes that are in memory in chunks of `chunk_bytes`, or larger where S3's limits ask for it.
 
     >>> [chunk.size // ranges.MIB for chunk in chunks_of(memoryview(bytes(12 * ranges.MIB)), 5 * ranges.MIB)]
     [5, 5, 2]
@@ -51,10 +57,10 @@ def upload(
     before_publishing: Callable[[], None] = lambda: None,
     side_by_side: int = 1,
 ) -> None:
-    """Store at least one chunk: a single one by PutObject, more as the parts of an upload.
+    """Store at least one chunk: a single one by PutObject, several as the parts of an upload.
 
-    `before_publishing` is called once all bytes are read; where it raises, nothing is published. So many uploads as
-    `side_by_side` share the memory.
+    `before_publishing` is called once all bytes are read. Where it raises, nothing is published. `side_by_side` is the
+    number of uploads that share the memory.
     """
     rest = iter(chunks)
     first, second = next(rest), next(rest, None)

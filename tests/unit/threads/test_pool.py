@@ -360,5 +360,5 @@ def test_a_connection_keeps_no_result(fs: RegistryS3FileSystem) -> None:
 def test_locks_that_are_held_while_garbage_is_collected_are_reentrant() -> None:
     """A finaliser may close a file by itself, and that uses the pool."""
     one = pool(3)
-    with one._lock, concurrency._lock:
+    with one._lock, concurrency._guard.lock:
         assert pool(3).submit(int).result(WAIT_S) == 0
