@@ -34,7 +34,7 @@ from datetime import datetime, timedelta, timezone
 from email.utils import parsedate_to_datetime
 from typing import Any, NamedTuple
 
-from registry_s3fs import shortages
+from registry_s3fs import process_limits
 from registry_s3fs.redaction import MASK, redact, scrub
 
 DRIVER_NAME = "s3aws"
@@ -325,9 +325,9 @@ def translate(error: Exception, path: str, *, precondition: type[OSError] = File
 
 
 def _of_sdk(error: Exception, path: str) -> Meaning | None:
-    lacking = shortages.of(error)
+    lacking = process_limits.of(error)
     if lacking is not None:
-        return Meaning(OSError, lacking, shortages.TEXTS[lacking])
+        return Meaning(OSError, lacking, process_limits.TEXTS[lacking])
     if type(error).__module__.startswith(("botocore.", "boto3.", "urllib3.")):
         rows = (SDK_ERRORS[base.__name__] for base in type(error).__mro__ if base.__name__ in SDK_ERRORS)
         return next(rows, _SDK)

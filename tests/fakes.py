@@ -38,9 +38,9 @@ from registry_s3fs.model.objects import (
 from registry_s3fs.model.paths import MAX_KEY_BYTES, KeySpace
 from registry_s3fs.s3.bucket import MAX_DELETE_KEYS, Bucket
 from registry_s3fs.s3.client import object_fields
-from registry_s3fs.s3.puts import Put
 from registry_s3fs.s3.read_body import Read
 from registry_s3fs.s3.reads import Due
+from registry_s3fs.s3.small_puts import Put
 from registry_s3fs.threads.pool import Pool
 
 PAGE_KEYS = 1000

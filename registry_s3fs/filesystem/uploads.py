@@ -16,7 +16,7 @@ from registry_s3fs.filesystem.base import OnBucket
 from registry_s3fs.filesystem.bulk import Pair
 from registry_s3fs.model.object_headers import object_headers
 from registry_s3fs.model.objects import ObjectHeaders
-from registry_s3fs.s3.puts import SMALL_BYTES, Put
+from registry_s3fs.s3.small_puts import SMALL_BYTES, Put
 from registry_s3fs.threads import many_calls, pool
 from registry_s3fs.transfer import local_source, upload
 

@@ -10,7 +10,7 @@ from concurrent.futures import FIRST_COMPLETED, Future, wait
 from operator import itemgetter
 from typing import Any
 
-from registry_s3fs.listing.partition import OutOfOrderError, Part, Plan
+from registry_s3fs.listing.partition import KeyRange, OutOfOrderError, Plan
 from registry_s3fs.model.objects import ObjectInfo, Page
 from registry_s3fs.model.paths import parent
 from registry_s3fs.s3.bucket import Bucket
@@ -56,7 +56,7 @@ def pages(bucket: Bucket, prefix: str, delimiter: str = "", start_after: str = "
     """
     taken = start_after
     try:
-        for page in _in_parts(bucket, prefix, delimiter, start_after):
+        for page in _side_by_side(bucket, prefix, delimiter, start_after):
             taken = max([taken, *(item.key for item in page.objects[-1:]), *page.prefixes[-1:]])
             yield page
     except OutOfOrderError:
@@ -66,7 +66,7 @@ def pages(bucket: Bucket, prefix: str, delimiter: str = "", start_after: str = "
             yield Page(objects, [each for each in page.prefixes if each > taken])
 
 
-def _in_parts(bucket: Bucket, prefix: str, delimiter: str, start_after: str) -> Iterator[Page]:
+def _side_by_side(bucket: Bucket, prefix: str, delimiter: str, start_after: str) -> Iterator[Page]:
     begun = bucket.list(prefix, delimiter, **_behind(start_after))
     page, *times = _timed(begun)
     if page is None or page.last:  # as for most directories; a plan takes a tenth of a request's time
@@ -75,21 +75,21 @@ def _in_parts(bucket: Bucket, prefix: str, delimiter: str, start_after: str) -> 
     plan = Plan(prefix, delimiter, start_after)
     first = next(plan.due())
     plan.received(first, page, *times)
-    sources: dict[Part, Iterator[Page]] = {first: begun}
-    running: dict[Future[_Timed], Part] = {}
+    sources: dict[KeyRange, Iterator[Page]] = {first: begun}
+    running: dict[Future[_Timed], KeyRange] = {}
 
-    def request(part: Part) -> _Timed:
-        if part not in sources:
-            sources[part] = bucket.list(prefix, delimiter, **_behind(part.after))
-        return _timed(sources[part])
+    def request(key_range: KeyRange) -> _Timed:
+        if key_range not in sources:
+            sources[key_range] = bucket.list(prefix, delimiter, **_behind(key_range.after))
+        return _timed(sources[key_range])
 
     page = plan.take()
     if page is not None:  # nothing more is requested before it is asked for
         yield page
     with finished_or_cancelled(running):
         while not plan.finished:
-            for part in plan.due():
-                running[pool(bucket.parameters.max_concurrency).submit(request, part)] = part
+            for key_range in plan.due():
+                running[pool(bucket.parameters.max_concurrency).submit(request, key_range)] = key_range
             page = plan.take()
             for future in wait(running, 0 if page else None, FIRST_COMPLETED).done:
                 plan.received(running.pop(future), *future.result())

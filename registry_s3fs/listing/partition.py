@@ -1,6 +1,6 @@
 """The division of one listing into key ranges that are listed side by side. Pure: no requests.
 
-A listing is a row of key ranges. Each one is a `Part`, and is paged through on its own, from S3's StartAfter on. The
+A listing is a row of key ranges. Each one is a `KeyRange` that is paged through alone, from S3's StartAfter on. The
 place of a cut matters for speed only. Any string will do, whether or not there is such a key: the left range takes the
 keys up to it, and the right range takes the keys after it. So every key is listed once, whatever is added or deleted
 meanwhile. No request is spent on finding the place, because a page is of use wherever it begins.
@@ -38,7 +38,7 @@ STREAMS = 12
 
 So many are of use where requests spend their time waiting. Otherwise one range keeps the interpreter busy.
 """
-PART_AHEAD_PAGES = 16
+RANGE_AHEAD_PAGES = 16
 """The most pages of one key range that wait to be taken."""
 AHEAD_PAGES = 128
 """The most pages of all key ranges that wait to be taken or are being requested. They take about 40 MB."""
@@ -142,7 +142,7 @@ EMPTY = Sample([], 16)
 
 
 @dataclass(eq=False, slots=True)
-class Part:
+class KeyRange:
     """The keys after one key and up to another (None: to the end), with the pages of them that wait to be taken."""
 
     after: str
@@ -166,7 +166,7 @@ class Plan:
     def __init__(self, prefix: str, delimiter: str = "", start_after: str = "") -> None:
         self._prefix = prefix
         self._delimiter = delimiter
-        self._parts = [Part(start_after)]
+        self._ranges = [KeyRange(start_after)]
         self._ordered = True
         self._ended = False
         self._requests = 0
@@ -177,17 +177,17 @@ class Plan:
     @property
     def finished(self) -> bool:
         """Return whether all pages have been taken."""
-        return not self._parts
+        return not self._ranges
 
     def take(self) -> Page | None:
         """Return the next page in order, or None if it has not come yet. It may be shorter than the server's page."""
-        while self._parts:
-            head = self._parts[0]
+        while self._ranges:
+            head = self._ranges[0]
             if head.pages:
                 return head.pages.popleft()
             if not head.done:
                 return None
-            del self._parts[0]
+            del self._ranges[0]
         return None
 
     @property
@@ -199,46 +199,46 @@ class Plan:
         """
         return 1 + round(min(self._waited_s / self._worked_s, STREAMS - 1))
 
-    def due(self) -> Iterator[Part]:
+    def due(self) -> Iterator[KeyRange]:
         """Yield the key ranges whose next page is to be requested now. Each is running until its page is received."""
-        while self._parts and sum(part.running for part in self._parts) < self._streams:
-            part = next(self._waiting(), None) or self._cut()
-            if part is None:
+        while self._ranges and sum(key_range.running for key_range in self._ranges) < self._streams:
+            key_range = next(self._waiting(), None) or self._cut()
+            if key_range is None:
                 return
-            part.running = True
-            yield part
+            key_range.running = True
+            yield key_range
 
     def _room(self) -> bool:
-        return sum(len(part.pages) + part.running for part in self._parts) < AHEAD_PAGES
+        return sum(len(key_range.pages) + key_range.running for key_range in self._ranges) < AHEAD_PAGES
 
-    def _waiting(self) -> Iterator[Part]:
+    def _waiting(self) -> Iterator[KeyRange]:
         """Yield the key ranges that may continue.
 
         The first one always may. So the memory is bounded, but the listing never stands still.
         """
         room = self._room()
-        for part in self._parts[:STREAMS]:
-            within = part is self._parts[0] or (room and len(part.pages) < PART_AHEAD_PAGES)
-            if within and not part.done and not part.running:
-                yield part
+        for key_range in self._ranges[:STREAMS]:
+            within = key_range is self._ranges[0] or (room and len(key_range.pages) < RANGE_AHEAD_PAGES)
+            if within and not key_range.done and not key_range.running:
+                yield key_range
 
-    def _cut(self) -> Part | None:
+    def _cut(self) -> KeyRange | None:
         """Cut the key range with the most keys to come, if there is room and a request to spare. Return the new one."""
         if not (self._ordered and self._room() and self._affordable()):
             return None
         worth = float(WORTH_PAGES * self._page_keys)
         cuts = {
-            part: cut
-            for part in self._parts[:STREAMS]
-            if not part.done and (cut := part.sample.cut(part.last, part.upto, self._prefix, worth))
+            key_range: cut
+            for key_range in self._ranges[:STREAMS]
+            if not key_range.done and (cut := key_range.sample.cut(key_range.last, key_range.upto, self._prefix, worth))
             if not self._delimiter or self._delimiter not in cut.at[len(self._prefix) :]
         }
         if not cuts:
             return None
-        left = max(cuts, key=lambda part: cuts[part].keys)
-        right = Part(cuts[left].at, left.upto, sample=left.sample)
+        left = max(cuts, key=lambda key_range: cuts[key_range].keys)
+        right = KeyRange(cuts[left].at, left.upto, sample=left.sample)
         left.upto = right.after
-        self._parts.insert(self._parts.index(left) + 1, right)
+        self._ranges.insert(self._ranges.index(left) + 1, right)
         return right
 
     def _affordable(self) -> bool:
@@ -248,17 +248,17 @@ class Plan:
         has been seen.
         """
         wasted = self._requests - Fraction(self._keys, self._page_keys)
-        at_worst = wasted + 1 + sum(not part.done for part in self._parts)
+        at_worst = wasted + 1 + sum(not key_range.done for key_range in self._ranges)
         more = math.floor(at_worst) if self._ended else math.ceil(at_worst) - 1
-        goes_on = bool(self._parts[-1].last) and not self._parts[-1].done
+        goes_on = bool(self._ranges[-1].last) and not self._ranges[-1].done
         fewest = self._keys // self._page_keys + 1 if goes_on else math.ceil(self._keys / self._page_keys)
         return more <= MOST_MORE * fewest
 
-    def received(self, part: Part, page: Page | None, waited_s: float = 1, worked_s: float = 1e-3) -> None:
+    def received(self, key_range: KeyRange, page: Page | None, waited_s: float = 1, worked_s: float = 1e-3) -> None:
         """Take in the page that was requested for a key range.
 
         Args:
-            part: The key range.
+            key_range: The key range.
             page: The page, or None where no further one followed.
             waited_s: The seconds for which the request waited for the server.
             worked_s: The seconds for which the request kept the interpreter busy.
@@ -266,26 +266,26 @@ class Plan:
         Raises:
             OutOfOrderError: The server cannot list key ranges. The pages taken so far are right.
         """
-        part.running = False
+        key_range.running = False
         if page is None or page.last:
-            part.done = self._ended = True
+            key_range.done = self._ended = True
         if page is None:
             return
         self._requests += 1
         self._waited_s, self._worked_s = min(self._waited_s, waited_s), min(self._worked_s, worked_s)
         names = _names(page)
-        if page.ignores_start or (names and names[0] <= max(part.after, part.last)):
+        if page.ignores_start or (names and names[0] <= max(key_range.after, key_range.last)):
             self._ordered = False
-            if len(self._parts) > 1 or part.after:
+            if len(self._ranges) > 1 or key_range.after:
                 raise OutOfOrderError
         self._page_keys = max(self._page_keys, len(names))
-        if part.upto is not None and names and names[-1] > part.upto:
-            part.done = True
-            page, names = _up_to(page, part.upto), names[: bisect_right(names, part.upto)]
+        if key_range.upto is not None and names and names[-1] > key_range.upto:
+            key_range.done = True
+            page, names = _up_to(page, key_range.upto), names[: bisect_right(names, key_range.upto)]
         if names:
             self._keys += len(names)
-            part.last, part.sample = names[-1], part.sample.with_page(names)
-            part.pages.append(page)
+            key_range.last, key_range.sample = names[-1], key_range.sample.with_page(names)
+            key_range.pages.append(page)
 
 
 def _names(page: Page) -> list[str]:

@@ -11,7 +11,7 @@ from urllib.parse import urlencode, urlsplit
 
 from registry_s3fs.redaction import know
 from registry_s3fs.s3 import botocore_private, documents, list_xml
-from registry_s3fs.s3.fast_path.fields import PAYER
+from registry_s3fs.s3.fast_path.header_names import PAYER
 
 
 def register(client: Any, region: str, *, is_aws: bool, requester_pays: bool) -> None:

@@ -15,8 +15,8 @@ from registry_s3fs.errors import (
     uncertain,
 )
 from registry_s3fs.model.objects import ObjectInfo, Page
-from registry_s3fs.s3 import listings, responses
-from registry_s3fs.s3.listings import Listing
+from registry_s3fs.s3 import listing_responses, responses
+from registry_s3fs.s3.listing_responses import Listing
 from registry_s3fs.s3.requests import Requests, version_fields
 from registry_s3fs.threads.pool import pool
 
@@ -74,7 +74,7 @@ class Lookups(Requests):
         if self._is_aws or version_id or not answer.get("ETag"):
             return dict(answer)
         page = self._send("list_objects_v2", key, {"Prefix": key, "MaxKeys": 1})
-        found, _ = listings.page(page, listing, asked)
+        found, _ = listing_responses.page(page, listing, asked)
         if not found or found[0].key != key or not responses.is_same(found[0].etag, answer["ETag"]):
             return dict(answer)
         return {"ContentLength": found[0].size, "LastModified": found[0].last_modified, **answer}
@@ -153,7 +153,7 @@ class Lookups(Requests):
             request["Delimiter"] = delimiter
         if start_after:
             request["StartAfter"] = start_after
-        paging, seen, left = listings.Paging(asked, always_tells=self._is_aws), set[str](), limit
+        paging, seen, left = listing_responses.Paging(asked, always_tells=self._is_aws), set[str](), limit
         while True:
             if limit:
                 request["MaxKeys"] = left
@@ -180,14 +180,14 @@ class Lookups(Requests):
     def _checked(self, answer: Mapping[str, Any], listing: Listing, asked: responses.Asked) -> Page:
         """Return a page, with HEADs of the objects for which a store's listing lacks what S3's tells."""
         try:
-            return Page(*listings.page(answer, listing, asked))
+            return Page(*listing_responses.page(answer, listing, asked))
         except InvalidResponseError:
-            keys = [] if self._is_aws else listings.incomplete(answer, listing)
+            keys = [] if self._is_aws else listing_responses.incomplete(answer, listing)
             if not keys:
                 raise
         heads = pool(self.parameters.max_concurrency).map(self._described_or_gone, keys)
-        answer = listings.completed(answer, dict(zip(keys, heads, strict=True)))
-        return Page(*listings.page(answer, listing, asked))
+        answer = listing_responses.completed(answer, dict(zip(keys, heads, strict=True)))
+        return Page(*listing_responses.page(answer, listing, asked))
 
     def _described_or_gone(self, key: str) -> ObjectInfo | None:
         try:
@@ -204,12 +204,12 @@ class Lookups(Requests):
         """
         asked = self._asked("ListObjectVersions", key)
         request: dict[str, Any] = {"Prefix": key}
-        paging = listings.Paging(asked, always_tells=self._is_aws)
+        paging = listing_responses.Paging(asked, always_tells=self._is_aws)
         while True:
             answer = self._send("list_object_versions", key, request)
-            found = listings.versions(answer, key, asked)
+            found = listing_responses.versions(answer, key, asked)
             yield from (each for each in found if each.key == key)
-            names = [(row["Key"], str(row.get("VersionId"))) for row in listings.rows_of_versions(answer)]
+            names = [(row["Key"], str(row.get("VersionId"))) for row in listing_responses.rows_of_versions(answer)]
             paging.check_new(names)
             first = names[0] if names else None
             following = paging.following(answer, first, "NextKeyMarker", "NextVersionIdMarker")

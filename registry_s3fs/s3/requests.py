@@ -15,8 +15,8 @@ from registry_s3fs.errors import invalid_response
 from registry_s3fs.model.objects import Body
 from registry_s3fs.model.paths import KeySpace
 from registry_s3fs.s3 import events, retry
-from registry_s3fs.s3.boundary import translated
 from registry_s3fs.s3.client import CLIENTS, S3Client, object_fields
+from registry_s3fs.s3.error_boundary import translated
 from registry_s3fs.s3.fast_path.client import FastPath
 from registry_s3fs.s3.responses import Asked
 

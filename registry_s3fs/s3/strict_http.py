@@ -19,8 +19,8 @@ from typing import Any
 from urllib.parse import parse_qsl
 
 from registry_s3fs.s3.documents import MAX_DOCUMENT_BYTES, MAX_ERROR_BYTES
-from registry_s3fs.s3.progress import Progress
 from registry_s3fs.s3.sockets import MAX_IDLE_S, keep_alive
+from registry_s3fs.s3.stall_watch import Progress
 
 _WAITING = re.compile(
     rb"(?:(?:[0-9A-Fa-f]{1,8})?[ \t\r\n]|<\?xml[^<>]{0,100}\?>)*([0-9A-Fa-f]{0,8}|<(?:\?[^<>]{0,106})?)"

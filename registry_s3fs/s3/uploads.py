@@ -9,7 +9,7 @@ from urllib.parse import urlencode
 from registry_s3fs.errors import FileExpired, copied_nothing, stored_too_little
 from registry_s3fs.model import ranges
 from registry_s3fs.model.objects import DEFAULT_HEADERS, Body, ObjectHeaders, ObjectInfo, Part, Upload
-from registry_s3fs.s3 import listings, responses
+from registry_s3fs.s3 import listing_responses, responses
 from registry_s3fs.s3.writes import Writes
 
 
@@ -52,10 +52,10 @@ class Uploads(Writes):
         """Send ListParts requests for all pages, and return the parts by number."""
         asked = self._asked("ListParts", key)
         request: dict[str, Any] = {"Key": key, "UploadId": upload_id}
-        paging, parts = listings.Paging(asked, always_tells=self._is_aws), list[Part]()
+        paging, parts = listing_responses.Paging(asked, always_tells=self._is_aws), list[Part]()
         while True:
             answer = self._send("list_parts", key, request)
-            found = listings.parts(answer, key, upload_id, asked)
+            found = listing_responses.parts(answer, key, upload_id, asked)
             paging.check_new([part.number for part in found])
             parts += found
             first = found[0].number if found else None
@@ -73,7 +73,7 @@ class Uploads(Writes):
         asked = self._asked("ListMultipartUploads", prefix)
         folder = prefix[: prefix.rfind("/") + 1] if self.parameters.is_directory_bucket else prefix
         request: dict[str, Any] = {"Prefix": folder}
-        paging = listings.Paging(asked, always_tells=self._is_aws)
+        paging = listing_responses.Paging(asked, always_tells=self._is_aws)
         while True:
             try:
                 answer = self._send("list_multipart_uploads", prefix, request)
@@ -81,7 +81,7 @@ class Uploads(Writes):
                 if responses.code(error.__cause__) == "NoSuchUpload":  # rclone, where none is pending
                     return
                 raise
-            found = listings.uploads(answer, folder, asked)
+            found = listing_responses.uploads(answer, folder, asked)
             paging.check_new([(each.key, each.upload_id) for each in found])
             yield from (upload for upload in found if upload.key.startswith(prefix))
             first = found[0].upload_id if found else None

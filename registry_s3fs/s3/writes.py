@@ -19,8 +19,8 @@ from registry_s3fs.errors import (
 )
 from registry_s3fs.model.objects import DEFAULT_HEADERS, Body, ObjectHeaders, ObjectInfo
 from registry_s3fs.s3 import ambiguous_writes, responses
-from registry_s3fs.s3.puts import Put, Puts
 from registry_s3fs.s3.requests import version_fields
+from registry_s3fs.s3.small_puts import Put, Puts
 
 MAX_DELETE_KEYS = 1000
 """A DeleteObjects takes at most this many keys.

@@ -54,7 +54,7 @@ class Task(Future[R], cancellation.Work):
         else:
             self.set_result(result)
 
-    def cancel_and_forget(self) -> None:
+    def fail_as_cancelled(self) -> None:
         """Fail the task in a forked child, as its thread and its connection are the parent's, and its lock may be."""
         self.connection = None
         self._condition, self._waiters = threading.Condition(), []
@@ -397,4 +397,4 @@ def _begin_anew() -> None:
     for each in list(_pools_made):
         each.begin_anew()
     for task in list(_unfinished):
-        task.cancel_and_forget()
+        task.fail_as_cancelled()

@@ -54,7 +54,7 @@ class IntoMemory:
 
     def finish(self) -> None:
         """See `Target.finish`."""
-        while self._views:  # see `bodies.Memory.view`
+        while self._views:  # see `buffers.Memory.view`
             self._views.pop().release()
 
     def abandon(self, error: BaseException) -> None:

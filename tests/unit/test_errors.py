@@ -21,7 +21,7 @@ from registry_s3fs.errors import (
     InvalidResponseError,
     translate,
 )
-from registry_s3fs.s3.boundary import translated
+from registry_s3fs.s3.error_boundary import translated
 
 SDK_CLASSES = [
     found

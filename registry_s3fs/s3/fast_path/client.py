@@ -27,7 +27,7 @@ from registry_s3fs.s3.botocore_private import Listeners
 from registry_s3fs.s3.documents import is_json, oddity, root
 from registry_s3fs.s3.fast_path.connection import Connections
 from registry_s3fs.s3.fast_path.engine import Exchange, drive
-from registry_s3fs.s3.fast_path.fields import (
+from registry_s3fs.s3.fast_path.header_names import (
     GET_FIELDS,
     HEAD_FIELDS,
     METADATA,

@@ -20,8 +20,8 @@ from urllib.parse import urlsplit
 from weakref import WeakSet
 
 from registry_s3fs.s3.fast_path.response import SCRATCH_BYTES, ResponseReader
-from registry_s3fs.s3.progress import Progress
 from registry_s3fs.s3.sockets import MAX_IDLE_S, descriptors_allowed, keep_alive
+from registry_s3fs.s3.stall_watch import Progress
 
 ADDRESSES_KEPT_S = 30.0
 USED_SHARE, IDLE_SHARE = 2, 4

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from registry_s3fs.listing.partition import AHEAD_PAGES, PART_AHEAD_PAGES, STREAMS, OutOfOrderError, Part, Plan
+from registry_s3fs.listing.partition import AHEAD_PAGES, RANGE_AHEAD_PAGES, STREAMS, KeyRange, OutOfOrderError, Plan
 from registry_s3fs.model.objects import ObjectInfo, Page
 
 WHEN = datetime(2026, 1, 1, tzinfo=timezone.utc)
@@ -50,12 +50,12 @@ class Server:
 
 
 def act(
-    server: Server, choose: Callable[[list[Part]], Part], meanwhile: Callable[[], None] = lambda: None
+    server: Server, choose: Callable[[list[KeyRange]], KeyRange], meanwhile: Callable[[], None] = lambda: None
 ) -> list[str]:
     """Carry the plan out; requests are answered in the order that `choose` wants."""
     plan = Plan(server.prefix, server.delimiter)
-    reached: dict[Part, str] = {}
-    running: list[Part] = []
+    reached: dict[KeyRange, str] = {}
+    running: list[KeyRange] = []
     listed: list[str] = []
     while True:
         while (page := plan.take()) is not None:
@@ -63,15 +63,17 @@ def act(
         if plan.finished:
             return listed
         running += plan.due()
-        part = choose(running)
-        running.remove(part)
-        page = server.page(reached.get(part, part.after))
-        reached[part] = max([reached.get(part, part.after), *(item.key for item in page.objects), *page.prefixes])
-        plan.received(part, page)
+        key_range = choose(running)
+        running.remove(key_range)
+        page = server.page(reached.get(key_range, key_range.after))
+        reached[key_range] = max(
+            [reached.get(key_range, key_range.after), *(item.key for item in page.objects), *page.prefixes]
+        )
+        plan.received(key_range, page)
         meanwhile()
 
 
-def first(running: list[Part]) -> Part:
+def first(running: list[KeyRange]) -> KeyRange:
     return running[0]
 
 
@@ -141,7 +143,7 @@ def test_many_requests_run_side_by_side(keys: Iterator[str]) -> None:
     server = Server(set(keys), 60)
     rounds, answered = 0, 0
 
-    def oldest(running: list[Part]) -> Part:
+    def oldest(running: list[KeyRange]) -> KeyRange:
         nonlocal rounds, answered
         if not answered:
             rounds, answered = rounds + 1, len(running)
@@ -156,18 +158,18 @@ def test_memory_is_bounded() -> None:
     """However slowly pages are taken, few wait."""
     server = Server({f"{number:06}" for number in range(30_000)}, 10)
     plan = Plan("")
-    reached: dict[Part, str] = {}
+    reached: dict[KeyRange, str] = {}
     received, taken = 0, 0
     while not plan.finished:
         due = list(plan.due())
         assert len(due) <= STREAMS
-        for part in due:
-            page = server.page(reached.get(part, part.after))
-            reached[part] = page.objects[-1].key if page.objects else part.after
-            plan.received(part, page)
+        for key_range in due:
+            page = server.page(reached.get(key_range, key_range.after))
+            reached[key_range] = page.objects[-1].key if page.objects else key_range.after
+            plan.received(key_range, page)
             received += 1
         taken += plan.take() is not None
-        assert received - taken <= AHEAD_PAGES + PART_AHEAD_PAGES + 0.3 * received
+        assert received - taken <= AHEAD_PAGES + RANGE_AHEAD_PAGES + 0.3 * received
     assert received > 3000
 
 
@@ -179,10 +181,10 @@ def test_where_the_interpreter_is_the_bottleneck_one_request_runs_at_a_time() ->
     while not plan.finished:
         due = list(plan.due())
         assert len(due) <= 1
-        for part in due:
+        for key_range in due:
             page = server.page(after)
             after = page.objects[-1].key
-            plan.received(part, page, waited_s=0.001, worked_s=0.005)
+            plan.received(key_range, page, waited_s=0.001, worked_s=0.005)
         plan.take()
     assert server.requests == 200
 
@@ -193,8 +195,8 @@ def test_a_server_that_ignores_start_after_is_found_out() -> None:
     plan, pages = Plan(""), iter([server.page(f"{number:06}") for number in range(-1, 2000, 10)])
     with pytest.raises(OutOfOrderError):
         while True:
-            for part in list(plan.due()):
-                plan.received(part, next(pages) if not part.after else server.page(""))
+            for key_range in list(plan.due()):
+                plan.received(key_range, next(pages) if not key_range.after else server.page(""))
             plan.take()
 
 
@@ -202,8 +204,8 @@ def test_a_server_with_an_order_of_its_own_is_listed_page_after_page() -> None:
     """As soon as one page shows it, nothing is cut any more."""
     plan = Plan("")
     for number in range(200, 100, -1):
-        (part,) = plan.due()
-        plan.received(part, Page([ObjectInfo(f"{number:03}{each}", 0, "", WHEN) for each in "abc"], []))
+        (key_range,) = plan.due()
+        plan.received(key_range, Page([ObjectInfo(f"{number:03}{each}", 0, "", WHEN) for each in "abc"], []))
         page = plan.take()
         assert page is not None
         assert len(page.objects) == 3

@@ -14,9 +14,9 @@ from hypothesis import strategies as st
 
 from registry_s3fs.errors import InvalidResponseError
 from registry_s3fs.model.objects import ObjectInfo
-from registry_s3fs.s3 import documents, listings, responses
+from registry_s3fs.s3 import documents, listing_responses, responses
 from registry_s3fs.s3.body_range import BodyRange, body_range
-from registry_s3fs.s3.listings import Listing
+from registry_s3fs.s3.listing_responses import Listing
 from registry_s3fs.s3.responses import Asked
 
 ASKED = Asked("ListObjectsV2", "/a")
@@ -29,10 +29,10 @@ def read(operation: str, answer: dict[str, Any]) -> Any:
     asked = Asked(operation, "/a")
     calls: dict[str, Callable[[], Any]] = {
         "HeadObject": lambda: responses.described("a", answer, asked),
-        "ListObjectsV2": lambda: listings.page(answer, Listing("a/", "/"), asked),
-        "ListParts": lambda: listings.parts(answer, "a", "u", asked),
-        "ListMultipartUploads": lambda: listings.uploads(answer, "a", asked),
-        "ListObjectVersions": lambda: listings.versions(answer, "a", asked),
+        "ListObjectsV2": lambda: listing_responses.page(answer, Listing("a/", "/"), asked),
+        "ListParts": lambda: listing_responses.parts(answer, "a", "u", asked),
+        "ListMultipartUploads": lambda: listing_responses.uploads(answer, "a", asked),
+        "ListObjectVersions": lambda: listing_responses.versions(answer, "a", asked),
         "GetObjectTagging": lambda: responses.tags(answer, asked),
         "DeleteObjects": lambda: responses.not_deleted(answer, ["a"], asked, str),
         "CopyObject": lambda: responses.copied(answer, "CopyObjectResult", asked),
@@ -107,9 +107,9 @@ def test_what_is_known_of_an_object_completes_its_row() -> None:
     """An object that is gone meanwhile is left out."""
     answer = {"Contents": [{"Key": "a/x"}, {"Key": "a/y"}, {**ROW, "Key": "a/z"}]}
     listing = Listing("a/")
-    assert listings.incomplete(answer, listing) == ["a/x", "a/y"]
+    assert listing_responses.incomplete(answer, listing) == ["a/x", "a/y"]
     known = {"a/x": ObjectInfo("a/x", 7, '"h"', WHEN), "a/y": None}
-    objects, _ = listings.page(listings.completed(answer, known), listing, ASKED)
+    objects, _ = listing_responses.page(listing_responses.completed(answer, known), listing, ASKED)
     assert [(item.key, item.size) for item in objects] == [("a/x", 7), ("a/z", 1)]
 
 
