@@ -19,7 +19,7 @@ from tests.faults.proxy import ALWAYS, GIVE_UP_S, Fault, Proxy
 
 MAIN = """
 import sys
-from registry_s3fs.cli import main
+from registry_s3fs.cli import main as cli
 folder = sys.argv.pop(1)
 def call(fs, arguments):
     CALL
@@ -106,7 +106,7 @@ def test_the_library_leaves_signals_alone(fs: RegistryS3FileSystem, tmp_path: Pa
     fs.put_file(tmp_path / "f", "/g")
     assert main.main(["ls", "/"]) == 1
     assert [signal.getsignal(number) for number in SIGNALS] == before
-    code = "import signal, registry_s3fs.cli; print([signal.getsignal(n) is signal.SIG_DFL for n in (15, 1)])"
+    code = "import signal, registry_s3fs.cli.main; print([signal.getsignal(n) is signal.SIG_DFL for n in (15, 1)])"
     assert (
         subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
         == "[True, True]\n"
