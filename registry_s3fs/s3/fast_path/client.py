@@ -24,7 +24,7 @@ from registry_s3fs.model.objects import Body
 from registry_s3fs.redaction import redact
 from registry_s3fs.s3 import checksums, list_xml, retry
 from registry_s3fs.s3.botocore_private import Listeners
-from registry_s3fs.s3.documents import is_json, oddity, root
+from registry_s3fs.s3.documents import SUCCESSES, is_json, oddity, root
 from registry_s3fs.s3.fast_path.connection import Connections
 from registry_s3fs.s3.fast_path.engine import Exchange, drive
 from registry_s3fs.s3.fast_path.header_names import (
@@ -51,7 +51,6 @@ SIGNED_FOR_S = 300
 """One signature serves all byte ranges of an object for this long, while the credentials are the same."""
 SIGNATURES_KEPT = 1024
 
-SUCCESSES = {"GetObject": (200, 206), "HeadObject": (200,), "ListObjectsV2": (200,), "PutObject": (200,)}
 FINAL = frozenset((403, 404, 405, 412, 416))
 """A request that is refused with one of these statuses is refused again.
 
@@ -380,7 +379,7 @@ def _accepted(call: Call, head: Head, accept: Accept) -> memoryview | Sink:
 
 def _answer(call: Call, head: Head) -> dict[str, Any]:
     """Return the fields of a success, as boto3 gives them."""
-    if head.status not in SUCCESSES[call.operation]:
+    if head.status not in SUCCESSES.get(call.operation, (200,)):
         raise NotPlainError(f"a success with status {head.status}")
     if call.operation == "ListObjectsV2":
         page = list_xml.parse(bytes(call.exchange.reader.document))

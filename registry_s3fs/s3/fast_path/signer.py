@@ -42,7 +42,7 @@ class Keys(NamedTuple):
     token: str | None
 
 
-class Place(NamedTuple):
+class SigningPlace(NamedTuple):
     """The place of a bucket.
 
     It has the origin, its host as the Host field has it, what comes before a key, and the region.
@@ -75,7 +75,7 @@ class Signer:
     Threads may share an instance.
     """
 
-    def __init__(self, place: Place, credentials: Any) -> None:
+    def __init__(self, place: SigningPlace, credentials: Any) -> None:
         self.place = place
         self._credentials = credentials
         self._known: Keys | None = None
@@ -142,7 +142,7 @@ def signer_like_boto3(client: Any, bucket: str) -> Signer | None:
     found = _AUTHORIZATION.fullmatch(_text(theirs.headers.get("Authorization", "")))
     if found is None or not url.path.endswith("/k") or url.query:
         return None
-    place = Place(f"{url.scheme}://{url.netloc}", _host(url), url.path[:-1], found[1])
+    place = SigningPlace(f"{url.scheme}://{url.netloc}", _host(url), url.path[:-1], found[1])
     signer = Signer(place, credentials)
     headers = {name.lower(): _text(value) for name, value in theirs.headers.items()}
     more = {name: headers[name] for name in found[2].split(";") if name in headers and name not in _OWN}
