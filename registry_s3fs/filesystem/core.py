@@ -283,8 +283,9 @@ class RegistryS3FileSystem(Downloads, Uploads, ManyPaths, Searching, Attributes)
         return Mapper(stringify_path(root), self, check, create, missing_exceptions)
 
     def tree(self, path: Any = "/", *args: Any, **kwargs: Any) -> str:
-        """Return a directory's names as a drawing, as fsspec does."""
-        return str(super().tree(self._path(path), *args, **kwargs))
+        """Return a directory's names as a drawing, as newer fsspec does."""
+        path = self._path(path)
+        return str(super().tree(path, *args, **kwargs))
 
     # Files
 
