@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from io import BytesIO
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import boto3
 from botocore.config import Config
@@ -19,6 +19,9 @@ from benchmarks import certificates, data
 from benchmarks.certificates import Certificate
 from benchmarks.peers.base import Access
 from testbed import servers
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3.type_defs import ObjectIdentifierTypeDef
 
 BUCKET = "bench"
 THREADS = 32
@@ -82,10 +85,11 @@ class Endpoint:
 
     def delete(self, keys: Iterable[str]) -> None:
         """Delete objects, whether or not they are there."""
-        entries = [{"Key": key} for key in keys]
+        entries: list[ObjectIdentifierTypeDef] = [{"Key": key} for key in keys]
         for start in range(0, len(entries), 1_000):
-            some = {"Objects": entries[start : start + 1_000], "Quiet": True}
-            self.client.delete_objects(Bucket=self.access.bucket, Delete=some)
+            self.client.delete_objects(
+                Bucket=self.access.bucket, Delete={"Objects": entries[start : start + 1_000], "Quiet": True}
+            )
 
     def _put(self, key: str, value: bytes) -> None:
         self.client.put_object(Bucket=self.access.bucket, Key=key, Body=value)

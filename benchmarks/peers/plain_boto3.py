@@ -7,13 +7,16 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from io import BytesIO, RawIOBase
-from typing import Any
+from typing import IO, TYPE_CHECKING, Any, cast
 
 import boto3
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
 from benchmarks.peers.base import TAG_ENDING, Access, folders_below
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3.type_defs import ObjectIdentifierTypeDef
 
 THREADS = 32
 
@@ -30,7 +33,7 @@ class Boto3Peer:
         self.bucket = access.bucket
 
     def write_stream(self, key: str, blocks: Iterable[memoryview]) -> None:
-        self.client.upload_fileobj(Blocks(blocks), self.bucket, key)
+        self.client.upload_fileobj(cast(IO[bytes], Blocks(blocks)), self.bucket, key)
 
     def read_stream(self, key: str, step: int) -> Iterator[Any]:
         body = self.client.get_object(Bucket=self.bucket, Key=key)["Body"]
@@ -62,7 +65,7 @@ class Boto3Peer:
         with ThreadPoolExecutor(THREADS) as threads:
             return list(threads.map(self._bytes, keys))
 
-    def _bytes(self, key: str, **extra: str) -> bytes:
+    def _bytes(self, key: str, **extra: Any) -> bytes:
         body: bytes = self.client.get_object(Bucket=self.bucket, Key=key, **extra)["Body"].read()
         return body
 
@@ -98,7 +101,7 @@ class Boto3Peer:
     def find_detail(self, folder: str) -> Collection[Any]:
         return [found for page in self._pages(folder) for found in page.get("Contents", ())]
 
-    def _pages(self, folder: str, **extra: str) -> Iterable[Any]:
+    def _pages(self, folder: str, **extra: Any) -> Iterable[Any]:
         pages: Iterable[Any] = self.client.get_paginator("list_objects_v2").paginate(
             Bucket=self.bucket, Prefix=f"{folder.rstrip('/')}/", **extra
         )
@@ -115,10 +118,11 @@ class Boto3Peer:
         return list(filter(re.compile(TAG_ENDING).search, self.find(folder)))
 
     def rm(self, keys: Sequence[str]) -> None:
-        entries = [{"Key": key} for key in keys]
+        entries: list[ObjectIdentifierTypeDef] = [{"Key": key} for key in keys]
         for start in range(0, len(entries), 1_000):  # as many as S3 takes
-            some = {"Objects": entries[start : start + 1_000], "Quiet": True}
-            self.client.delete_objects(Bucket=self.bucket, Delete=some)
+            self.client.delete_objects(
+                Bucket=self.bucket, Delete={"Objects": entries[start : start + 1_000], "Quiet": True}
+            )
 
     def copy(self, source: str, target: str) -> None:
         self.client.copy({"Bucket": self.bucket, "Key": source}, self.bucket, target)
