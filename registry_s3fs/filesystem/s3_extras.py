@@ -10,7 +10,7 @@ import logging
 from collections.abc import Mapping
 from contextlib import suppress
 from datetime import datetime, timedelta, timezone
-from typing import Any
+from typing import Any, TypeVar
 
 from fsspec.utils import tokenize
 
@@ -20,6 +20,8 @@ from registry_s3fs.model.object_headers import request_fields
 from registry_s3fs.model.objects import Upload
 from registry_s3fs.model.paths import check_fields
 from registry_s3fs.transfer import multipart
+
+Value = TypeVar("Value", str, str | None)
 
 logger = logging.getLogger("registry_s3fs")
 
@@ -94,7 +96,7 @@ class Attributes(OnBucket):
 
     def metadata(self, path: Any, version_id: str = "") -> dict[str, str]:
         """Return the user metadata of a file, from its ``x-amz-meta-`` headers. Names have hyphens, as in headers."""
-        return _hyphened(self.bucket.head(self._key(path), version_id=version_id).head.get("Metadata", {}))
+        return _hyphened(self.bucket.head(self._key(path), version_id=version_id).metadata)
 
     def getxattr(self, path: Any, attr_name: str, version_id: str = "") -> str | None:
         """Return one value of `metadata`, or None where there is none of that name."""
@@ -115,7 +117,7 @@ class Attributes(OnBucket):
         if "Metadata" in changed:
             raise ValueError("copy_kwargs: metadata is given by its own names, and not here")
         found = self.bucket.head(self._key(path))
-        attached = {**_hyphened(found.head.get("Metadata", {})), **_hyphened(attributes)}
+        attached: dict[str, str | None] = {**_hyphened(found.metadata), **_hyphened(attributes)}
         metadata = {name: value for name, value in attached.items() if value is not None}
         headers = {**found.headers, **changed, "Metadata": metadata}
         multipart.copy(self.bucket, self.pool, found, found.key, headers)
@@ -201,5 +203,5 @@ class Attributes(OnBucket):
             self.bucket.abort_upload(upload.key, upload.upload_id)
 
 
-def _hyphened(metadata: Mapping[str, Any]) -> dict[str, Any]:
+def _hyphened(metadata: Mapping[str, Value]) -> dict[str, Value]:
     return {name.replace("_", "-"): value for name, value in metadata.items()}

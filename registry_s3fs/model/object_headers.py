@@ -6,7 +6,7 @@ import re
 import unicodedata
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Any
+from typing import cast
 
 from registry_s3fs.model.objects import DEFAULT_HEADERS, OBJECT_HEADERS, ObjectHeaders
 
@@ -27,7 +27,7 @@ _TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 """A token of HTTP (https://www.rfc-editor.org/rfc/rfc9110#section-5.6.2)."""
 
 
-def object_headers(fields: Mapping[str, Any]) -> ObjectHeaders:
+def object_headers(fields: Mapping[str, object]) -> ObjectHeaders:
     """Return the request fields of a new object; `fields` have our names (`content_type`, `metadata`) or S3's.
 
     >>> object_headers({"CacheControl": "no-cache"})
@@ -44,9 +44,9 @@ def object_headers(fields: Mapping[str, Any]) -> ObjectHeaders:
     return {**DEFAULT_HEADERS, **request_fields(fields)}
 
 
-def request_fields(fields: Mapping[str, Any]) -> ObjectHeaders:
+def request_fields(fields: Mapping[str, object]) -> ObjectHeaders:
     """Return the request fields that a caller gives, and no others; raise as `object_headers` does."""
-    found: dict[str, Any] = {}
+    found: dict[str, object] = {}
     for name, value in fields.items():
         field = BRIEF.get(name, name)
         if field not in OBJECT_HEADERS:
@@ -54,7 +54,7 @@ def request_fields(fields: Mapping[str, Any]) -> ObjectHeaders:
         if field in found:
             raise TypeError(f"{name!r} and {field!r} are the same, and both are given")
         if field == "Metadata":
-            metadata = _metadata(value or {})
+            metadata = _metadata(cast("Mapping[str, object]", value or {}))
             found.update({field: metadata} if metadata or name == field else {})
         elif value or name == field:
             found[field] = value if isinstance(value, datetime) and field == "Expires" else _sendable(name, value)
@@ -70,14 +70,14 @@ def _unknown(name: str) -> str:
     return f"{name!r} is no keyword argument here; S3's fields are {', '.join(OBJECT_HEADERS)}"
 
 
-def _metadata(metadata: Mapping[str, str]) -> dict[str, str]:
+def _metadata(metadata: Mapping[str, object]) -> dict[str, str]:
     for name in metadata:
         if not isinstance(name, str) or not _TOKEN.fullmatch(name):
             raise ValueError(f"metadata: {name!r} is no name for it; use letters, digits and -_.")
     return {name: _sendable(f"metadata {name!r}", value) for name, value in metadata.items()}
 
 
-def _sendable(what: str, value: Any) -> str:
+def _sendable(what: str, value: object) -> str:
     if not isinstance(value, str):
         raise ValueError(f"{what}: {value!r} is no text")
     if any(unicodedata.category(character) == "Cc" for character in value):

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, NamedTuple
+from typing import NamedTuple, cast
 
 Body = bytes | bytearray | memoryview
 
-ObjectHeaders = Mapping[str, Any]
+ObjectHeaders = Mapping[str, object]
 """The object headers, as fields of requests: ContentType, Metadata, CacheControl and the like."""
 
 DEFAULT_HEADERS: ObjectHeaders = {"ContentType": "application/octet-stream"}
@@ -47,8 +47,13 @@ class ObjectInfo:
     version_id: str = ""
     """The id of the object version. Only a HEAD or a listing of versions sets it, where the bucket has versions."""
     is_latest: bool = True
-    head: Mapping[str, Any] = field(default_factory=dict)
+    head: Mapping[str, object] = field(default_factory=dict)
     """The further fields of a HEAD's response, under S3's names."""
+
+    @property
+    def metadata(self) -> Mapping[str, str]:
+        """Return the user metadata; only a HEAD tells it."""
+        return cast("Mapping[str, str]", self.head.get("Metadata", {}))
 
     @property
     def headers(self) -> ObjectHeaders:

@@ -6,7 +6,7 @@ The module does no I/O.
 from __future__ import annotations
 
 import re
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from registry_s3fs.errors import ignores_range
 from registry_s3fs.model.ranges import MAX_OBJECT_BYTES
@@ -62,7 +62,7 @@ def body_range(answer: Answer, start: int, end: int | None, known_size: int | No
     return found
 
 
-def size_of_refused(error: Any) -> int | None:
+def size_of_refused(error: BaseException | None) -> int | None:
     """Return an object's size, where the refusal of a byte range past its end tells it.
 
     The size stands in a header or in S3's document. The result is None where it stands in neither.
@@ -74,7 +74,7 @@ def size_of_refused(error: Any) -> int | None:
     return int(size) if size.isdecimal() else None
 
 
-def _by_content_range(said: Any, start: int, end: int | None, known_size: int | None, asked: Asked) -> BodyRange:
+def _by_content_range(said: object, start: int, end: int | None, known_size: int | None, asked: Asked) -> BodyRange:
     found = _CONTENT_RANGE.fullmatch(str(said))
     if not found:
         raise asked.refused(f"ContentRange is {said!r}")

@@ -1,6 +1,7 @@
 """Functions that read from a client what botocore has no public way to ask for.
 
-Where the private attribute is gone, the result is the safe one.
+Where the private attribute is gone, the result is the safe one. No stubs have these attributes, so the client and what
+hangs on it are Any here.
 """
 
 from __future__ import annotations
@@ -9,12 +10,19 @@ import logging
 import os
 import ssl
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sized
 from functools import cache
 from types import FunctionType
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 
-from registry_s3fs.s3.strict_http import strict
+from registry_s3fs.s3.strict_http import Watch, strict
+
+if TYPE_CHECKING:
+    from boto3.session import Session
+    from botocore.awsrequest import AWSPreparedRequest
+    from botocore.credentials import Credentials
+    from botocore.exceptions import ClientError
+    from mypy_boto3_s3 import S3Client as Boto3Client
 
 OPERATIONS = ("GetObject", "HeadObject", "PutObject", "ListObjectsV2")
 EVENTS = (
@@ -23,6 +31,16 @@ EVENTS = (
 )
 logger = logging.getLogger("registry_s3fs")
 OWN = ("botocore", "boto3", "registry_s3fs")
+
+
+def settings_of(client: Boto3Client) -> Any:
+    """Return the client's `Config`, whose options the stubs do not have as attributes."""
+    return client.meta.config
+
+
+def error_class(client: Boto3Client, code: str) -> type[ClientError]:
+    """Return the class of the client's errors with a code, which the stubs take for an instance."""
+    return cast("type[ClientError]", client.exceptions.from_code(code))
 
 
 class Listeners:
@@ -57,7 +75,7 @@ class Listeners:
         return self._found
 
 
-def _is_botocores_own(function: Any) -> bool:
+def _is_botocores_own(function: object) -> bool:
     """Return whether a function is botocore's own.
 
     Tracers put a function of theirs into its place. botocore's own function has a wrapper that is botocore's, too.
@@ -72,7 +90,7 @@ def _botocore_folder() -> str:
     return os.path.dirname(botocore.__file__) + os.sep
 
 
-def registrations(session: Any) -> tuple[object, ...]:
+def registrations(session: Session | None) -> tuple[object, ...]:
     """Return a tuple that changes when a session may hand other handlers to its next client.
 
     Its objects are compared by identity, its numbers by value.
@@ -82,7 +100,7 @@ def registrations(session: Any) -> tuple[object, ...]:
 
 
 @cache
-def _builtin_handlers() -> list[Any]:
+def _builtin_handlers() -> Sized:
     """Return the list to which mocks of botocore append their handlers."""
     import botocore.handlers
 
@@ -96,7 +114,7 @@ class _Captured(BaseException):
     """
 
 
-def signed_head_object(client: Any, bucket: str, key: str) -> Any:
+def signed_head_object(client: Boto3Client, bucket: str, key: str) -> AWSPreparedRequest | None:
     """Return boto3's HeadObject request, signed but not sent.
 
     The request is an `AWSPreparedRequest`. The result is None where it could not be captured.
@@ -105,9 +123,9 @@ def signed_head_object(client: Any, bucket: str, key: str) -> Any:
         Exception: botocore's own error, where the request cannot be made.
     """
     here = threading.get_ident()
-    found: list[Any] = []
+    found: list[AWSPreparedRequest] = []
 
-    def capture(request: Any, **event: Any) -> None:
+    def capture(request: AWSPreparedRequest, **event: object) -> None:
         if threading.get_ident() == here and not found:
             found.append(request)
             raise _Captured
@@ -133,7 +151,7 @@ def connects_plainly(client: Any) -> bool:
         return False
 
 
-def check_connections(client: Any, watch: Callable[[Any], None]) -> None:
+def check_connections(client: Any, watch: Watch) -> None:
     """Have the client accept only the responses that `strict_http` accepts.
 
     `watch` is called with each connection, a `http.client.HTTPConnection`, before each request over it.
@@ -161,7 +179,7 @@ def tls_context(client: Any) -> ssl.SSLContext:
     return context
 
 
-def credentials(client: Any) -> Any:
+def credentials(client: Boto3Client) -> Credentials | None:
     """Return the client's credentials, which refresh themselves.
 
     The result is None where there are none, or where they are not found.
@@ -169,7 +187,7 @@ def credentials(client: Any) -> Any:
     return credentials_of(getattr(client, "_request_signer", None))
 
 
-def credentials_of(request_signer: Any) -> Any:
+def credentials_of(request_signer: object) -> Credentials | None:
     """Return the credentials of the object that signs a client's requests.
 
     The result is None where there are none, or where they are not found.
@@ -177,6 +195,6 @@ def credentials_of(request_signer: Any) -> Any:
     return getattr(request_signer, "_credentials", None)
 
 
-def _module(handler: Callable[..., Any]) -> str:
+def _module(handler: Callable[..., object]) -> str:
     handler = getattr(handler, "func", handler)  # of a functools.partial
     return str(getattr(handler, "__module__", None) or type(handler).__module__)

@@ -5,8 +5,6 @@ The methods take keys and return the types of `model.objects`. Every request of 
 
 from __future__ import annotations
 
-from typing import Any
-
 from registry_s3fs.s3.reads import Reads
 from registry_s3fs.s3.writes import MAX_DELETE_KEYS
 
@@ -19,7 +17,7 @@ class Bucket(Reads):
     They raise what `errors` describes. Threads may share an instance.
     """
 
-    def presign(self, key: str, operation: str, seconds: int, **request: Any) -> str:
+    def presign(self, key: str, operation: str, seconds: int, **request: object) -> str:
         """Return a URL that anyone may use for so many seconds.
 
         The URL is made without a request.
@@ -27,7 +25,8 @@ class Bucket(Reads):
         with self._translated(key):
             client = self._s3.presigning_client
             known = client.meta.method_to_api_mapping.get(operation)  # of others botocore says that they are none
-            fields = client.meta.service_model.operation_model(known).input_shape.members if known else request
+            shape = client.meta.service_model.operation_model(known).input_shape if known else None
+            fields = shape.members if shape else request
             for field in request:
                 if field not in fields:
                     raise TypeError(f"{field!r} is no keyword argument here, nor a field of {known}")

@@ -10,7 +10,6 @@ import hashlib
 import zlib
 from collections.abc import Callable, Mapping
 from functools import partial
-from typing import Any
 
 from registry_s3fs.errors import damaged
 from registry_s3fs.model.integrity import Check, Expected, Hash
@@ -26,7 +25,7 @@ class _Crc:
     b'NSRBwg=='
     """
 
-    def __init__(self, step: Callable[[Any, int], int], size: int) -> None:
+    def __init__(self, step: Callable[[bytes | memoryview, int], int], size: int) -> None:
         self._step, self._size, self._value = step, size, 0
 
     def update(self, data: bytes | memoryview, /) -> None:
@@ -48,7 +47,7 @@ FIELDS = {f"Checksum{algorithm}": algorithm for algorithm in (*_ALGORITHMS, *_BY
 """The keys are boto3's names of response fields, the values are algorithms."""
 
 
-def stored(answer: Mapping[str, Any]) -> Checksum | None:
+def stored(answer: Mapping[str, object]) -> Checksum | None:
     r"""Return the checksum that a response about a whole object names.
 
     The result is None where there is none that can be computed here. A checksum that is made of the checksums of parts
@@ -62,13 +61,13 @@ def stored(answer: Mapping[str, Any]) -> Checksum | None:
     >>> stored({"ChecksumCRC32": "?"}), stored({"ETag": '"x"'})
     (None, None)
     """
-    of_parts = "COMPOSITE" if "-" in answer.get("ETag", "") else ""  # not every store says the type
+    of_parts = "COMPOSITE" if "-" in str(answer.get("ETag", "")) else ""  # not every store says the type
     if (answer.get("ChecksumType") or of_parts) not in ("", "FULL_OBJECT") or "ContentRange" in answer:
         return None
     for field, algorithm in FIELDS.items():
         if field in answer and _begin(algorithm):
             try:
-                return Checksum(algorithm, base64.b64decode(answer[field], validate=True))
+                return Checksum(algorithm, base64.b64decode(str(answer[field]), validate=True))
             except ValueError:  # binascii.Error, and of what is not ASCII
                 return None
     return None

@@ -9,7 +9,7 @@ from contextlib import suppress
 from functools import cache
 from importlib.metadata import version
 from ssl import SSLError
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 from weakref import WeakSet, WeakValueDictionary
 
 from registry_s3fs.config import regions
@@ -21,6 +21,11 @@ from registry_s3fs.s3.fast_path.client import FastPath
 from registry_s3fs.s3.fast_path.connection import Connections, Endpoint
 from registry_s3fs.s3.fast_path.signer import signer_like_boto3
 from registry_s3fs.threads import cancellation, fork
+
+if TYPE_CHECKING:
+    from boto3.session import Session
+    from botocore.loaders import Loader
+    from mypy_boto3_s3 import S3Client as Boto3Client
 
 CONNECT_TIMEOUT_S = 5
 READ_TIMEOUT_S = 30
@@ -39,9 +44,10 @@ class S3Client:
 
     def __init__(self, parameters: DriverParameters) -> None:
         self.parameters = parameters
-        self.client: Any = None
+        self.client: Boto3Client
+        """`prepared` makes it."""
         self._fast_path: FastPath | None = None
-        self._presigning: Any = None
+        self._presigning: Boto3Client | None = None
         self._registrations: tuple[object, ...] = ()
         self._lock = threading.RLock()
 
@@ -76,7 +82,7 @@ class S3Client:
         return found
 
     @property
-    def presigning_client(self) -> Any:
+    def presigning_client(self) -> Boto3Client:
         """Return the client that signs URLs.
 
         It is the client itself. With `redirectendpoint` it is a client that puts that in the place of scheme and host
@@ -98,7 +104,8 @@ class S3Client:
         The SDK's ``response_checksum_validation`` says so. A store that takes only signatures of version 2 has no
         checksums.
         """
-        return self.parameters.v4auth and self.client.meta.config.response_checksum_validation == WHEN_SUPPORTED
+        validation = botocore_private.settings_of(self.client).response_checksum_validation
+        return self.parameters.v4auth and validation == WHEN_SUPPORTED
 
 
 class Clients:
@@ -175,8 +182,8 @@ def _are_same(some: tuple[object, ...], others: tuple[object, ...]) -> bool:
     return len(some) == len(others) and all(one is other or (type(one) is int and one == other) for one, other in pairs)
 
 
-def _fast_path(client: Any, parameters: DriverParameters) -> FastPath:
-    config = client.meta.config
+def _fast_path(client: Boto3Client, parameters: DriverParameters) -> FastPath:
+    config = botocore_private.settings_of(client)
     is_wanted = parameters.fast_path and parameters.v4auth and not parameters.anon
     signer = connections = None
     if is_wanted and botocore_private.connects_plainly(client) and not Listeners(client).are_foreign():
@@ -206,7 +213,7 @@ def _user_agent(parameters: DriverParameters) -> str:
     return f"registry-s3fs/{version('registry-s3fs')} {parameters.useragent}".strip()
 
 
-def s3_client(parameters: DriverParameters) -> Any:
+def s3_client(parameters: DriverParameters) -> Boto3Client:
     """Return a new boto3 client for these parameters.
 
     Raises:
@@ -240,7 +247,7 @@ def s3_client(parameters: DriverParameters) -> Any:
     return client
 
 
-def _session(profile: str) -> Any:
+def _session(profile: str) -> Session:
     import boto3
     from botocore.session import get_session
 
@@ -254,7 +261,7 @@ def _session(profile: str) -> Any:
 
 
 @cache
-def _loader(data_path: str | None) -> Any:
+def _loader(data_path: str | None) -> Loader:
     """Return the loader of the SDK's own data, which is read once.
 
     The data takes nine tenths of the time, and 12 MiB, of every further client.
@@ -315,7 +322,7 @@ def check_config(parameters: DriverParameters) -> None:
         raise ValueError(f"config_kwargs: botocore refuses it: {redact(str(error))}") from None
 
 
-def signature_version(parameters: DriverParameters) -> Any:
+def signature_version(parameters: DriverParameters) -> object:
     """Return botocore's name for how requests are signed: ``s3v4``, ``s3`` (version 2), or UNSIGNED."""
     if parameters.anon:
         from botocore import UNSIGNED

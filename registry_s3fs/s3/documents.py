@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import MutableMapping
-from typing import Any
+from typing import Any, Protocol
 from xml.etree.ElementTree import Element, ParseError, fromstring
 
 from registry_s3fs.model.ranges import MIB
@@ -96,11 +96,17 @@ def root(body: bytes) -> str:
     return found[1].decode() if found else ""
 
 
+class Operation(Protocol):
+    """botocore's model of an operation."""
+
+    name: str
+
+
 def check(
-    operation_model: Any,
+    operation_model: Operation,
     response_dict: MutableMapping[str, Any],
-    customized_response_dict: dict[str, Any],
-    **event: Any,
+    customized_response_dict: dict[str, object],
+    **event: object,
 ) -> None:
     """Note in the response which document it holds, as a handler of botocore's event ``before-parse``.
 
@@ -131,10 +137,10 @@ def check(
 
 
 def check_elements(
-    operation_model: Any,
+    operation_model: Operation,
     response_dict: MutableMapping[str, Any],
-    customized_response_dict: dict[str, Any],
-    **event: Any,
+    customized_response_dict: dict[str, object],
+    **event: object,
 ) -> None:
     """Take a document with odd elements out of the response, as a handler of the same event, after `check`.
 

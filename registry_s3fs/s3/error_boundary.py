@@ -6,7 +6,7 @@ Only the SDK's exception passes it, as the cause.
 from __future__ import annotations
 
 import sys
-from typing import Any
+from types import TracebackType
 
 from registry_s3fs.errors import translate
 from registry_s3fs.redaction import chain
@@ -26,7 +26,9 @@ class translated:  # noqa: N801  # used as a function
     def __enter__(self) -> None:
         self._handled = sys.exc_info()[1]
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, traceback: Any) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
         handled, self._handled = self._handled, None
         if error is None:
             return

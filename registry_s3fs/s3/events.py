@@ -6,15 +6,20 @@ import base64
 import hashlib
 import threading
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode, urlsplit
 
 from registry_s3fs.redaction import know
 from registry_s3fs.s3 import botocore_private, documents, list_xml
 from registry_s3fs.s3.fast_path.header_names import PAYER
 
+if TYPE_CHECKING:
+    from botocore.awsrequest import AWSRequest
+    from botocore.signers import RequestSigner
+    from mypy_boto3_s3 import S3Client as Boto3Client
 
-def register(client: Any, region: str, *, is_aws: bool, requester_pays: bool) -> None:
+
+def register(client: Boto3Client, region: str, *, is_aws: bool, requester_pays: bool) -> None:
     """Register the handlers of a client.
 
     `region` is the one that the client's requests are signed for.
@@ -38,7 +43,7 @@ def register(client: Any, region: str, *, is_aws: bool, requester_pays: bool) ->
         events.register("choose-signer.s3", _signs_for(region))
 
 
-def know_credentials(request_signer: Any, **event: Any) -> None:
+def know_credentials(request_signer: RequestSigner, **event: object) -> None:
     """Have the secrets that a request is signed with masked in every message, as a handler of ``before-sign``."""
     credentials = botocore_private.credentials_of(request_signer)
     if credentials is not None:
@@ -46,12 +51,12 @@ def know_credentials(request_signer: Any, **event: Any) -> None:
         know(found.secret_key or "", found.token or "")
 
 
-def pay(params: dict[str, Any], **event: Any) -> None:
+def pay(params: dict[str, Any], **event: object) -> None:
     """Add the header by which the requester pays, as a handler of ``before-call``."""
     params["headers"].update(PAYER)
 
 
-def change_presigned(client: Any, endpoint: str, *, requester_pays: bool) -> None:
+def change_presigned(client: Boto3Client, endpoint: str, *, requester_pays: bool) -> None:
     """Have a client sign URLs for another scheme and host than its own.
 
     The URLs also say who pays, since the header that says so would be for each user of the URL to send.
@@ -59,8 +64,8 @@ def change_presigned(client: Any, endpoint: str, *, requester_pays: bool) -> Non
     scheme, host, *_ = urlsplit(endpoint)
     payer = urlencode(PAYER) if requester_pays else ""
 
-    def change(request: Any, **event: Any) -> None:
-        url = urlsplit(request.url)
+    def change(request: AWSRequest, **event: object) -> None:
+        url = urlsplit(str(request.url))
         url = url._replace(scheme=scheme or url.scheme, netloc=host or url.netloc)
         request.url = url._replace(query="&".join(filter(None, (url.query, payer)))).geturl()
 
@@ -70,7 +75,7 @@ def change_presigned(client: Any, endpoint: str, *, requester_pays: bool) -> Non
 _lookup = threading.local()
 
 
-def begin_lookup(**event: Any) -> None:
+def begin_lookup(**event: object) -> None:
     """Refuse a HeadBucket within a HeadBucket, as a handler of ``before-call.s3.HeadBucket``.
 
     botocore sends a HeadBucket after a redirection to ask where a bucket is, and another after a redirection of that,
@@ -84,7 +89,7 @@ def begin_lookup(**event: Any) -> None:
     _lookup.is_on = True
 
 
-def end_lookup(**event: Any) -> None:
+def end_lookup(**event: object) -> None:
     """Note that a HeadBucket has ended, as a handler of the events after it.
 
     It is called after each request of this package, too, as no event comes after some errors.
@@ -92,7 +97,7 @@ def end_lookup(**event: Any) -> None:
     _lookup.is_on = False
 
 
-def add_content_md5(params: dict[str, Any], **event: Any) -> None:
+def add_content_md5(params: dict[str, Any], **event: object) -> None:
     """Add the header Content-MD5, as a handler of ``before-call``.
 
     Older stores demand an MD5 beside or in place of the checksums of newer SDKs.
@@ -107,7 +112,7 @@ def _signs_for(region: str) -> Callable[..., None]:
     Some stores' regions have dots or colons.
     """
 
-    def sign_for(context: dict[str, Any], **event: Any) -> None:
+    def sign_for(context: dict[str, Any], **event: object) -> None:
         context.setdefault("signing", {})["region"] = region
 
     return sign_for

@@ -13,11 +13,11 @@ import re
 from collections.abc import Callable, Iterable, Iterator, MutableMapping
 from datetime import datetime
 from functools import lru_cache
-from typing import Any
+from typing import Any, cast
 from urllib.parse import unquote_plus
 from xml.etree.ElementTree import Element, ParseError, TreeBuilder, XMLParser, fromstring
 
-Fields = dict[str, Callable[[str], Any]]
+Fields = dict[str, Callable[[str], object]]
 
 _FEED_BYTES = 16384
 
@@ -26,7 +26,7 @@ class _UnexpectedError(Exception):
     """An exception that says that the page has something that botocore must judge."""
 
 
-def fill(response_dict: MutableMapping[str, Any], customized_response_dict: dict[str, Any], **kwargs: Any) -> None:
+def fill(response_dict: MutableMapping[str, Any], customized_response_dict: dict[str, object], **event: object) -> None:
     """Take the page out of the body, or leave an unexpected body to botocore, as a handler of botocore's event."""
     page = parse(response_dict["body"]) if response_dict["status_code"] == 200 else None
     if page is not None:
@@ -34,7 +34,7 @@ def fill(response_dict: MutableMapping[str, Any], customized_response_dict: dict
         response_dict["body"] = b""
 
 
-def parse(body: bytes) -> dict[str, Any] | None:
+def parse(body: bytes) -> dict[str, object] | None:
     """Return the page as botocore's parser would give it.
 
     The result is None where the page is not as expected.
@@ -49,7 +49,7 @@ def parse(body: bytes) -> dict[str, Any] | None:
         return None
 
 
-def decoded(page: dict[str, Any]) -> dict[str, Any]:
+def decoded(page: dict[str, object]) -> dict[str, object]:
     """Return the page with its names decoded where they came url-encoded.
 
     They are decoded as botocore decodes them.
@@ -59,13 +59,13 @@ def decoded(page: dict[str, Any]) -> dict[str, Any]:
     """
     if page.get("EncodingType") == "url":
         for rows, name in (("Contents", "Key"), ("CommonPrefixes", "Prefix")):
-            for row in page.get(rows, ()):
+            for row in cast("list[dict[str, str]]", page.get(rows, [])):
                 if "%" in row[name] or "+" in row[name]:  # few are
                     row[name] = unquote_plus(row[name])
     return page
 
 
-def _page(body: bytes) -> dict[str, Any]:
+def _page(body: bytes) -> dict[str, object]:
     """Return the page, its objects parsed by one regular expression and what is around them by elements.
 
     The regular expression serves where all objects are as S3 writes them. Otherwise all is parsed by elements.
@@ -78,7 +78,7 @@ def _page(body: bytes) -> dict[str, Any]:
     return {**_by_element((text[:start] + text[end:]).encode()), "Contents": objects}
 
 
-def _objects(text: str) -> list[dict[str, Any]] | None:
+def _objects(text: str) -> list[dict[str, object]] | None:
     """Return the objects of a text that holds nothing but objects.
 
     The result is None where the text holds anything else.
@@ -102,8 +102,8 @@ def _objects(text: str) -> list[dict[str, Any]] | None:
     return objects if at == len(text) and "&" not in text else None
 
 
-def _by_element(body: bytes) -> dict[str, Any]:
-    rows: dict[str, list[dict[str, Any]]] = {"Contents": [], "CommonPrefixes": []}
+def _by_element(body: bytes) -> dict[str, object]:
+    rows: dict[str, list[dict[str, object]]] = {"Contents": [], "CommonPrefixes": []}
     tags = {"Contents": _Tags(_OF_OBJECT), "CommonPrefixes": _Tags(_OF_PREFIX)}
     rest: list[Element] = []
     for element in _children(body):
@@ -138,8 +138,8 @@ def _children(body: bytes) -> Iterator[Element]:
     yield from above[0]
 
 
-def _row(elements: Iterable[Element], tags: _Tags) -> dict[str, Any]:
-    row: dict[str, Any] = {}
+def _row(elements: Iterable[Element], tags: _Tags) -> dict[str, object]:
+    row: dict[str, object] = {}
     for element in elements:
         name, convert = tags[element.tag]
         if name in row:
@@ -150,7 +150,7 @@ def _row(elements: Iterable[Element], tags: _Tags) -> dict[str, Any]:
     return row
 
 
-class _Tags(dict[str, tuple[str, Callable[[str], Any] | None]]):
+class _Tags(dict[str, tuple[str, Callable[[str], object] | None]]):
     """A mapping from a tag with its namespace to the name without it, and to the conversion of its text.
 
     The name is ``""`` for a tag that botocore ignores.
@@ -160,7 +160,7 @@ class _Tags(dict[str, tuple[str, Callable[[str], Any] | None]]):
         super().__init__()
         self._fields = fields
 
-    def __missing__(self, tag: str) -> tuple[str, Callable[[str], Any] | None]:
+    def __missing__(self, tag: str) -> tuple[str, Callable[[str], object] | None]:
         name = _name(tag)
         convert = self._fields.get(name)
         found = self[tag] = ("", None) if convert is None else (name, None if convert is str else convert)
@@ -235,5 +235,5 @@ _OBJECT = re.compile(
 
 
 @lru_cache(64)  # there are few
-def _checksum(elements: str) -> dict[str, Any]:
+def _checksum(elements: str) -> dict[str, object]:
     return _row(fromstring(f"<all>{elements}</all>"), _Tags(_OF_OBJECT))  # noqa: S314  # as in `_children`

@@ -8,12 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timezone
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Generic, NamedTuple, TypeVar, cast
 
 from registry_s3fs.model.objects import ObjectInfo, Part, Upload
 from registry_s3fs.model.paths import MAX_KEY_BYTES
 from registry_s3fs.model.ranges import MAX_OBJECT_BYTES, MAX_PARTS
-from registry_s3fs.s3.responses import Answer, Asked, count, is_list, is_of, text, time, utc
+from registry_s3fs.s3.responses import Answer, Asked, count, is_list, is_of, rows, text, text_if_told, time, utc
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3.type_defs import ObjectTypeDef
 
 MAX_EMPTY_PAGES = 30
 """A listing may have this many pages in a row without a name and with more to come."""
@@ -34,9 +37,9 @@ def listed(found: Answer, asked: Asked) -> ObjectInfo:
         count(found, "Size", asked),
         text(found, "ETag", asked),
         time(found, "LastModified", asked),
-        found.get("StorageClass") or "STANDARD",
-        found.get("VersionId") or "",
-        found.get("IsLatest", True),
+        text_if_told(found, "StorageClass", "STANDARD"),
+        text_if_told(found, "VersionId"),
+        bool(found.get("IsLatest", True)),
     )
 
 
@@ -53,18 +56,18 @@ def page(answer: Answer, listing: Listing, asked: Asked) -> tuple[list[ObjectInf
     here.
     """
     is_list(answer, asked, *_LISTS)
-    contents = answer.get("Contents") or ()
+    contents = rows(answer, "Contents")
     objects = _quickly(contents, listing.prefix)
     if objects is None:
         check_within(contents, "Key", listing.prefix, asked)
         objects = [listed(found, asked) for found in contents]
     if len({item.key for item in objects}) < len(objects):
         raise asked.refused("it names a key twice")
-    prefixes = answer.get("CommonPrefixes") or ()
+    prefixes = rows(answer, "CommonPrefixes")
     if not contents and not prefixes:
         _is_truly_empty(answer, listing, asked)
     check_within(prefixes, "Prefix", listing.prefix, asked)
-    names: dict[str, None] = dict.fromkeys(found["Prefix"] for found in prefixes)
+    names: dict[str, None] = dict.fromkeys(str(found["Prefix"]) for found in prefixes)
     if not listing.delimiter:
         return objects, list(names)
     at, delimiter = len(listing.prefix), listing.delimiter
@@ -98,7 +101,7 @@ def _quickly(contents: Iterable[Answer], prefix: str) -> list[ObjectInfo] | None
     """
     found = []
     try:
-        for row in contents:
+        for row in cast("Iterable[ObjectTypeDef]", contents):
             key, size, tag, modified = row["Key"], row["Size"], row["ETag"], row["LastModified"]
             if not (key and tag and 0 <= size <= MAX_OBJECT_BYTES and key.startswith(prefix)):
                 return None
@@ -130,9 +133,9 @@ def incomplete(answer: Answer, listing: Listing) -> list[str]:
     Only keys below the page's prefix are returned.
     """
     return [
-        row["Key"]
-        for row in answer.get("Contents") or ()
-        if isinstance(row.get("Key"), str) and row["Key"].startswith(listing.prefix)
+        key
+        for row in rows(answer, "Contents")
+        if isinstance(key := row.get("Key"), str) and key.startswith(listing.prefix)
         if any(row.get(field) in (None, "") for field in NEEDED)
     ]
 
@@ -143,15 +146,20 @@ def completed(answer: Answer, known: Mapping[str, ObjectInfo | None]) -> Answer:
     Objects that are no longer there (None) are left out.
     """
     contents = []
-    for row in answer.get("Contents") or ():
-        if row["Key"] not in known:
+    for row in rows(answer, "Contents"):
+        key = text_if_told(row, "Key")
+        if key not in known:
             contents.append(row)
-        elif (found := known[row["Key"]]) is not None:
+        elif (found := known[key]) is not None:
             contents.append({**row, **{field: getattr(found, name) for field, name in NEEDED.items()}})
     return {**answer, "Contents": contents}
 
 
-class Paging:
+Name = TypeVar("Name", str, int, tuple[str, str])
+"""What the rows of a listing are told apart by: keys, numbers of parts, or keys with the id of an upload or version."""
+
+
+class Paging(Generic[Name]):
     """A test that a listing of many pages goes on and ends.
 
     >>> paging = Paging(Asked("ListParts", "/a"))
@@ -168,16 +176,16 @@ class Paging:
         """
         self._asked = asked
         self._always_tells = always_tells
-        self._markers: set[tuple[Any, ...]] = set()
-        self._firsts: set[Any] = set()
+        self._markers: set[tuple[object, ...]] = set()
+        self._firsts: set[object] = set()
         self._empty = 0
-        self._furthest: Any = None
+        self._furthest: Name | None = None
         """It is the last name so far, in the order of names."""
-        self._page_before: Sequence[Any] = ()
+        self._page_before: Sequence[Name] = ()
         self._out_of_order: set[int] = set()
         """It holds the hashes of names that came behind a later one, since not all stores list in order."""
 
-    def check_new(self, names: Sequence[Any]) -> None:
+    def check_new(self, names: Sequence[Name]) -> None:
         """Raise `InvalidResponseError` where a page has a name that an earlier one had."""
         before, self._page_before = self._page_before, names
         if not names:
@@ -191,7 +199,7 @@ class Paging:
         self._out_of_order.update(map(hash, names))
         self._furthest = max(self._furthest, *names)
 
-    def following(self, answer: Answer, first: Any, *fields: str) -> list[Any]:
+    def following(self, answer: Answer, first: object, *fields: str) -> list[object]:
         """Return the markers of the next page, or an empty list after the last page.
 
         The markers are taken from `fields`, of which the first must be there. `first` is what the page begins with. It
@@ -227,26 +235,22 @@ def parts(answer: Answer, key: str, upload_id: str, asked: Asked) -> list[Part]:
         raise asked.refused(f"it is about the upload {answer['UploadId']!r}, where {upload_id!r} was asked for")
     return [
         Part(count(row, "PartNumber", asked, MAX_PARTS), text(row, "ETag", asked), count(row, "Size", asked))
-        for row in answer.get("Parts") or ()
+        for row in rows(answer, "Parts")
     ]
 
 
 def uploads(answer: Answer, prefix: str, asked: Asked) -> list[Upload]:
     """Return the uploads of a page of ListMultipartUploads."""
     is_list(answer, asked, "IsTruncated", "Bucket", "Prefix", "MaxUploads", "Uploads")
-    rows = answer.get("Uploads") or ()
-    check_within(rows, "Key", prefix, asked)
+    found = rows(answer, "Uploads")
+    check_within(found, "Key", prefix, asked)
     return [
-        Upload(
-            row["Key"],
-            text(row, "UploadId", asked),
-            _time_if_told(row.get("Initiated")),
-        )
-        for row in rows
+        Upload(text(row, "Key", asked), text(row, "UploadId", asked), _time_if_told(row.get("Initiated")))
+        for row in found
     ]
 
 
-def _time_if_told(value: Any) -> datetime | None:
+def _time_if_told(value: object) -> datetime | None:
     try:
         return utc(value) if isinstance(value, datetime) else None
     except ValueError:
@@ -257,9 +261,9 @@ def versions(answer: Answer, prefix: str, asked: Asked) -> list[ObjectInfo]:
     """Return the objects of a page of ListObjectVersions, without its delete markers."""
     is_list(answer, asked, "IsTruncated", "Name", "Prefix", "MaxKeys", "Versions", "DeleteMarkers")
     check_within(rows_of_versions(answer), "Key", prefix, asked)
-    return [listed(row, asked) for row in answer.get("Versions") or ()]
+    return [listed(row, asked) for row in rows(answer, "Versions")]
 
 
 def rows_of_versions(answer: Answer) -> list[Answer]:
     """Return all rows of a page of ListObjectVersions, delete markers too."""
-    return [*(answer.get("Versions") or ()), *(answer.get("DeleteMarkers") or ())]
+    return [*rows(answer, "Versions"), *rows(answer, "DeleteMarkers")]

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import replace
 from operator import attrgetter
-from typing import Any
 
 from registry_s3fs.errors import (
     BucketNotFoundError,
@@ -16,8 +15,9 @@ from registry_s3fs.errors import (
 )
 from registry_s3fs.model.objects import ObjectInfo, Page
 from registry_s3fs.s3 import listing_responses, responses
-from registry_s3fs.s3.listing_responses import Listing
+from registry_s3fs.s3.listing_responses import Listing, Paging
 from registry_s3fs.s3.requests import Requests, version_fields
+from registry_s3fs.s3.responses import Answer
 from registry_s3fs.threads.pool import pool
 
 
@@ -53,7 +53,7 @@ class Lookups(Requests):
         except InvalidResponseError:
             return responses.described(key, self._with_listed(key, answer, version_id), asked)
 
-    def _head(self, key: str, version_id: str, *, checksum: bool = False) -> dict[str, Any]:
+    def _head(self, key: str, version_id: str, *, checksum: bool = False) -> Answer:
         with self._translated(key):
             checksum = checksum and self._s3.compares_checksums
             fast_path = self._fast_path
@@ -65,18 +65,19 @@ class Lookups(Requests):
             raise from_code("404", "Not Found", self.path(key))
         return answer
 
-    def _with_listed(self, key: str, answer: Mapping[str, Any], version_id: str) -> dict[str, Any]:
+    def _with_listed(self, key: str, answer: Answer, version_id: str) -> Answer:
         """Return a HEAD's response with the size and the time that a listing tells.
 
         Some stores leave them out of the response.
         """
         listing, asked = Listing(key), self._asked("ListObjectsV2", key)
-        if self._is_aws or version_id or not answer.get("ETag"):
-            return dict(answer)
+        etag = responses.text_if_told(answer, "ETag")
+        if self._is_aws or version_id or not etag:
+            return answer
         page = self._send("list_objects_v2", key, {"Prefix": key, "MaxKeys": 1})
         found, _ = listing_responses.page(page, listing, asked)
-        if not found or found[0].key != key or not responses.is_same(found[0].etag, answer["ETag"]):
-            return dict(answer)
+        if not found or found[0].key != key or not responses.is_same(found[0].etag, etag):
+            return answer
         return {"ContentLength": found[0].size, "LastModified": found[0].last_modified, **answer}
 
     def _why_denied(self, key: str, error: PermissionError) -> PermissionError:
@@ -148,12 +149,13 @@ class Lookups(Requests):
     def _pages(self, listing: Listing, limit: int) -> Iterator[Page]:
         prefix, delimiter, start_after = listing
         asked = self._asked("ListObjectsV2", prefix)
-        request: dict[str, Any] = {"Prefix": prefix}
+        request: dict[str, object] = {"Prefix": prefix}
         if delimiter:
             request["Delimiter"] = delimiter
         if start_after:
             request["StartAfter"] = start_after
-        paging, seen, left = listing_responses.Paging(asked, always_tells=self._is_aws), set[str](), limit
+        paging: Paging[str] = Paging(asked, always_tells=self._is_aws)
+        seen, left = set[str](), limit
         while True:
             if limit:
                 request["MaxKeys"] = left
@@ -172,12 +174,12 @@ class Lookups(Requests):
                 return
             request["ContinuationToken"] = following[0]
 
-    def _page(self, request: Mapping[str, Any], prefix: str) -> Mapping[str, Any]:
+    def _page(self, request: Answer, prefix: str) -> Answer:
         with self._translated(prefix):
             answer = self._fast_path.ask(self._fast_path.list_objects(request))
         return self._send("list_objects_v2", prefix, request) if answer is None else answer
 
-    def _checked(self, answer: Mapping[str, Any], listing: Listing, asked: responses.Asked) -> Page:
+    def _checked(self, answer: Answer, listing: Listing, asked: responses.Asked) -> Page:
         """Return a page, with HEADs of the objects for which a store's listing lacks what S3's tells."""
         try:
             return Page(*listing_responses.page(answer, listing, asked))
@@ -203,17 +205,17 @@ class Lookups(Requests):
         The newest version comes first. Delete markers are left out.
         """
         asked = self._asked("ListObjectVersions", key)
-        request: dict[str, Any] = {"Prefix": key}
-        paging = listing_responses.Paging(asked, always_tells=self._is_aws)
+        request: dict[str, object] = {"Prefix": key}
+        paging: Paging[tuple[str, str]] = Paging(asked, always_tells=self._is_aws)
         while True:
             answer = self._send("list_object_versions", key, request)
             found = listing_responses.versions(answer, key, asked)
             yield from (each for each in found if each.key == key)
-            names = [(row["Key"], str(row.get("VersionId"))) for row in listing_responses.rows_of_versions(answer)]
+            names = [(str(row["Key"]), str(row.get("VersionId"))) for row in listing_responses.rows_of_versions(answer)]
             paging.check_new(names)
             first = names[0] if names else None
             following = paging.following(answer, first, "NextKeyMarker", "NextVersionIdMarker")
-            if not following or following[0] > key:
+            if not following or str(following[0]) > key:
                 return
             request |= _given(KeyMarker=following[0], VersionIdMarker=following[1])
 
@@ -229,5 +231,5 @@ def _behind(page: Page, start_after: str) -> Page:
     return Page(objects, prefixes, ignores_start=ignores)
 
 
-def _given(**fields: Any) -> dict[str, Any]:
+def _given(**fields: object) -> dict[str, object]:
     return {name: value for name, value in fields.items() if value}

@@ -3,20 +3,30 @@
 from __future__ import annotations
 
 import errno
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from contextlib import closing
-from typing import Any
+from typing import Protocol
 
 from registry_s3fs.errors import InvalidResponseError, replaced
 from registry_s3fs.model import ranges
 from registry_s3fs.model.objects import ANY, Checksum, Content, ObjectVersion
 from registry_s3fs.s3 import checksums, responses
 from registry_s3fs.s3.body_range import body_range
-from registry_s3fs.s3.responses import Asked
+from registry_s3fs.s3.responses import Answer, Asked
 from registry_s3fs.threads.buffers import Memory, Sink
 
 STEP_BYTES = 256 * 1024
 """boto3 is asked for this many bytes at a time. At most this many are lost where a body of boto3's breaks."""
+
+
+class Body(Protocol):
+    """The body of a response of boto3's."""
+
+    def read(self, amt: int, /) -> bytes:
+        """Return at most this many of the next bytes."""
+
+    def close(self) -> None:
+        """Close the body, and its connection where bytes are left."""
 
 
 class SizeUnknownError(InvalidResponseError):
@@ -60,7 +70,7 @@ class Read:
         self.is_past_end = False
         """It is True where the object ends before the byte range."""
         self.error: Exception | None = None
-        self.owner: Any = None
+        self.owner: object = None
         """The maker of the read may put anything here."""
         self.memory_for: Callable[[Read, int, int], memoryview | Sink] | None = None
         """It gives the buffer for the bytes from one place up to another, once these are known."""
@@ -104,7 +114,7 @@ class Read:
         """
         return self.start + self.received
 
-    def accept(self, answer: Mapping[str, Any]) -> memoryview | Sink:
+    def accept(self, answer: Answer) -> memoryview | Sink:
         """Return the buffer for what a response brings, or the sink that takes it.
 
         Raises:
@@ -141,7 +151,7 @@ class Read:
             self._piece = self._memory.view()
         self._is_begun = True
 
-    def receive(self, body: Any) -> None:
+    def receive(self, body: Body) -> None:
         """Receive the body of an accepted response of boto3's to its end.
 
         Where the body breaks, the bytes that came are kept.
@@ -191,10 +201,9 @@ class Read:
             piece.release()
 
 
-def _read(body: Any, most: int) -> bytes:
+def _read(body: Body, most: int) -> bytes:
     try:
-        data: bytes = body.read(most)
+        return body.read(most)
     except (ValueError, TypeError) as error:  # of a chunk's size that is none
         text = f"the answer's body is not well formed: {error}"
         raise ConnectionResetError(errno.ECONNRESET, text) from None
-    return data

@@ -8,15 +8,16 @@ from __future__ import annotations
 from collections.abc import Callable, Generator, Iterator
 from contextlib import closing
 from functools import partial
-from typing import Any
+from typing import cast
 
 from registry_s3fs.errors import FileExpired, RefusedParameterError, replaced
 from registry_s3fs.model.objects import ANY, Content, ObjectVersion
 from registry_s3fs.s3 import responses, retry
 from registry_s3fs.s3.body_range import size_of_refused
 from registry_s3fs.s3.fast_path.client import Call, FastPath, is_boto3s_turn
-from registry_s3fs.s3.read_body import Read, SizeUnknownError
+from registry_s3fs.s3.read_body import Body, Read, SizeUnknownError
 from registry_s3fs.s3.requests import version_fields
+from registry_s3fs.s3.responses import Answer
 from registry_s3fs.s3.uploads import Uploads
 from registry_s3fs.s3.writes import FAILED_CONDITION, IF_MATCH
 from registry_s3fs.threads.pool import Pool
@@ -76,14 +77,14 @@ class Reads(Uploads):
         while True:
             begun = False
             if self._is_open():
-                left: list[tuple[Read, Call | None]] = []
+                left: list[tuple[Read, Call[Read] | None]] = []
                 with closing(self._read_by_fast_path(due, left)) as done:
                     for read in done:
                         begun = True
                         yield read
             else:
                 left = []
-            rest: Any = iter(left) if left else _Pairs(due)
+            rest: Iterator[tuple[Read, Call[Read] | None]] = iter(left) if left else _Pairs(due)
             with closing(pool.each(lambda pair: self._by_boto3(*pair), rest, pool.threads)) as reads:
                 for read in reads:
                     begun = True
@@ -95,11 +96,11 @@ class Reads(Uploads):
         with self._translated(""):
             return self._fast_path.is_open(GET)
 
-    def _read_by_fast_path(self, due: Due, left: list[tuple[Read, Call | None]]) -> Generator[Read, None, None]:
+    def _read_by_fast_path(self, due: Due, left: list[tuple[Read, Call[Read] | None]]) -> Generator[Read, None, None]:
         """Yield the reads that the fast path has done, and add the others to `left`."""
         fast_path, at_once = self._fast_path, self.parameters.max_concurrency
 
-        def next_call() -> Call | None:
+        def next_call() -> Call[Read] | None:
             if is_boto3s_turn(left, at_once):
                 return None
             read = due()
@@ -112,19 +113,18 @@ class Reads(Uploads):
 
         with closing(fast_path.carry_out(next_call, at_once)) as calls:
             for call in calls:
-                read: Read = call.for_whom
+                read = call.for_whom
                 if self._is_done(read, call):
                     yield read
                 else:
                     left.append((read, call))
 
-    def _call(self, read: Read, fast_path: FastPath) -> Call:
+    def _call(self, read: Read, fast_path: FastPath) -> Call[Read]:
         headers = {**read.next_range, **self._condition(read.version)}
-        call = fast_path.get_object(read.key, read.version.version_id, headers, read.accept, checksum=read.checksum)
-        call.for_whom = read
-        return call
+        version_id, wants_checksum = read.version.version_id, read.checksum
+        return fast_path.get_object(read.key, version_id, headers, read.accept, read, checksum=wants_checksum)
 
-    def _is_done(self, read: Read, call: Call) -> bool:
+    def _is_done(self, read: Read, call: Call[Read]) -> bool:
         """Take over what the fast path has done for a read, and return whether nothing is left to do."""
         if read.is_begun:
             read.received += call.received
@@ -161,7 +161,7 @@ class Reads(Uploads):
         read.is_past_end = True
         return None
 
-    def _by_boto3(self, read: Read, call: Call | None = None) -> Read:
+    def _by_boto3(self, read: Read, call: Call[Read] | None = None) -> Read:
         """Continue a read where the fast path has left it.
 
         The read keeps its error.
@@ -180,45 +180,46 @@ class Reads(Uploads):
             budget.allows_another(read.received)
             budget.wait()
         while not read.is_whole:
-            answer = self._next_answer(read)
-            if answer is None:
+            body = self._next_body(read)
+            if body is None:
                 return
             before = read.received
             try:
                 with self._translated(read.key):
-                    read.receive(answer["Body"])
+                    read.receive(body)
             except (ConnectionError, TimeoutError):
                 if not budget.allows_another(read.received - before):
                     raise
                 budget.wait()
 
-    def _next_answer(self, read: Read) -> Any:
-        """Return boto3's accepted response with the bytes that come next.
+    def _next_body(self, read: Read) -> Body | None:
+        """Return the body of boto3's accepted response with the bytes that come next.
 
         The result is None where the byte range lies past the object's end.
         """
         answer = self._open(read)
         if answer is None:
             return None
+        body = cast(Body, answer["Body"])
         try:
             try:
                 read.accept(answer)
             except SizeUnknownError:
-                version = read.version._replace(etag=read.version.etag or answer["ETag"])
+                version = read.version._replace(etag=read.version.etag or responses.text_if_told(answer, "ETag"))
                 read.version = version._replace(size=self._size(read.key, version))
                 read.accept(answer)
         except BaseException:
-            answer["Body"].close()
+            body.close()
             raise
-        return answer
+        return body
 
-    def _open(self, read: Read) -> Any:
+    def _open(self, read: Read) -> Answer | None:
         """Return boto3's response to a GetObject, its body not read.
 
         The result is None where the byte range lies past the object's end.
         """
         key, version = read.key, read.version
-        request: dict[str, Any] = {"Key": key, **version_fields(version.version_id), **read.next_range}
+        request: dict[str, object] = {"Key": key, **version_fields(version.version_id), **read.next_range}
         if read.checksum and not read.is_begun:
             request["ChecksumMode"] = "ENABLED"
         condition = {name.replace("-", ""): value for name, value in self._condition(version).items()}
@@ -263,7 +264,7 @@ class Reads(Uploads):
         return size <= max(start, 0)
 
 
-class _Pairs(Iterator["tuple[Read, Call | None]"]):
+class _Pairs(Iterator["tuple[Read, Call[Read] | None]"]):
     """An iterator over the reads that are due, for boto3 alone.
 
     It ends where no read is due at present, and it continues where one is due again.
@@ -272,7 +273,7 @@ class _Pairs(Iterator["tuple[Read, Call | None]"]):
     def __init__(self, due: Due) -> None:
         self._due = due
 
-    def __next__(self) -> tuple[Read, Call | None]:
+    def __next__(self) -> tuple[Read, Call[Read] | None]:
         read = self._due()
         if read is None:
             raise StopIteration

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from contextlib import AbstractContextManager
 from types import TracebackType
-from typing import Any
+from typing import TYPE_CHECKING
 
 from registry_s3fs.config.parameters import DriverParameters
 from registry_s3fs.errors import invalid_response
@@ -19,6 +19,9 @@ from registry_s3fs.s3.client import CLIENTS, S3Client, object_fields
 from registry_s3fs.s3.error_boundary import translated
 from registry_s3fs.s3.fast_path.client import FastPath
 from registry_s3fs.s3.responses import Asked
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client as Boto3Client
 
 MISREAD = (ValueError, TypeError, KeyError, AttributeError, OverflowError, RuntimeError)
 """botocore's parser, and what decodes keys after it, raise these for a number, time or text that is not well formed."""
@@ -49,7 +52,7 @@ class Requests:
         return (self.s3_client or CLIENTS.of(self)).prepared()
 
     @property
-    def _client(self) -> Any:
+    def _client(self) -> Boto3Client:
         return self._s3.client
 
     @property
@@ -92,8 +95,13 @@ class Requests:
         return Asked(operation, self.path(key))
 
     def _send(
-        self, operation: str, named: str, request: Mapping[str, Any], *, precondition: type[OSError] = FileExistsError
-    ) -> dict[str, Any]:
+        self,
+        operation: str,
+        named: str,
+        request: Mapping[str, object],
+        *,
+        precondition: type[OSError] = FileExistsError,
+    ) -> dict[str, object]:
         """Call one of boto3's methods and return its response.
 
         An error names the key `named`.
@@ -101,7 +109,7 @@ class Requests:
         with self._translated(named, precondition):
             call = getattr(self._client, operation)
             try:
-                answer: dict[str, Any] = call(**self._name, **request)
+                answer: dict[str, object] = call(**self._name, **request)
             except MISREAD as error:
                 if not _is_of_parser(error.__traceback__):
                     raise

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timezone
 from email.utils import parsedate_to_datetime
-from typing import Any, NamedTuple
+from typing import NamedTuple, cast
 from urllib.parse import unquote_plus
 
 from registry_s3fs.errors import InvalidResponseError, from_code, invalid_response
@@ -18,7 +18,8 @@ from registry_s3fs.model.objects import ObjectInfo
 from registry_s3fs.model.ranges import MAX_OBJECT_BYTES
 from registry_s3fs.s3.documents import DOCUMENT, FOREIGN, ROOTS, TEXT
 
-Answer = Mapping[str, Any]
+Answer = Mapping[str, object]
+"""The fields of a response. What S3 says in them is not known before it is looked at."""
 
 UNSUPPORTED = frozenset(("NotImplemented", "501", "MethodNotAllowed", "405", "UnsupportedOperation", "NotSupported"))
 """Stores send these codes for an operation or a header that they do not know."""
@@ -44,6 +45,22 @@ def text(answer: Answer, field: str, asked: Asked) -> str:
     if not isinstance(value, str) or not value:
         raise asked.refused(f"it has no {field}")
     return value
+
+
+def text_if_told(answer: Answer, field: str, default: str = "") -> str:
+    """Return the text of a field that is only nice to have, or `default` where there is none."""
+    value = answer.get(field)
+    return str(value) if value else default
+
+
+def row(answer: Answer, field: str) -> Answer:
+    """Return the fields below a field, as the SDK's parser makes them; there may be none."""
+    return cast(Answer, answer.get(field) or {})
+
+
+def rows(answer: Answer, field: str) -> Sequence[Answer]:
+    """Return the rows of a field, as the SDK's parser makes them; there may be none."""
+    return cast("Sequence[Answer]", answer.get(field) or ())
 
 
 def count(answer: Answer, field: str, asked: Asked, most: int = MAX_OBJECT_BYTES) -> int:
@@ -181,7 +198,7 @@ def status(answer: Answer) -> int:
 
     The result is 0 where it is not told.
     """
-    return int(answer.get("ResponseMetadata", {}).get("HTTPStatusCode") or 0)
+    return cast(int, row(answer, "ResponseMetadata").get("HTTPStatusCode") or 0)
 
 
 def is_unsupported(error: BaseException | None) -> bool:
@@ -206,19 +223,19 @@ ContentLength; a proxy, gateway or cache may have given it: '/a'
         count(answer, "ContentLength", asked),
         text(answer, "ETag", asked),
         time(answer, "LastModified", asked),
-        answer.get("StorageClass") or "STANDARD",
-        answer.get("VersionId") or "",
+        text_if_told(answer, "StorageClass", "STANDARD"),
+        text_if_told(answer, "VersionId"),
         head=answer if _is_date(answer.get("ExpiresString")) else {**answer, "Expires": None},
     )
 
 
-def _is_date(text: Any) -> bool:
+def _is_date(text: object) -> bool:
     """Return whether an Expires header, if there is one, holds a time.
 
     Many tools write ``0``.
     """
     try:
-        return text is None or bool(parsedate_to_datetime(text))
+        return text is None or bool(parsedate_to_datetime(cast(str, text)))
     except (ValueError, TypeError):
         return False
 
@@ -248,12 +265,12 @@ def not_deleted(
     is_document(answer, asked, "Deleted", "Errors")
     wanted = set(keys)
     failed: dict[str, Exception] = {}
-    for row in answer.get("Errors") or ():
-        key = row.get("Key")
-        if key not in wanted:
+    for each in rows(answer, "Errors"):
+        key = each.get("Key")
+        if not isinstance(key, str) or key not in wanted:
             raise asked.refused(f"it tells of {key!r}, which was not to be deleted")
-        failed[key] = from_code(str(row.get("Code") or ""), str(row.get("Message") or ""), path_of(key))
-    deleted = {row.get("Key") for row in answer.get("Deleted") or ()}
+        failed[key] = from_code(text_if_told(each, "Code"), text_if_told(each, "Message"), path_of(key))
+    deleted = {each.get("Key") for each in rows(answer, "Deleted")}
     if deleted:  # it is not quiet, so it must name all
         for key in wanted - deleted - failed.keys():
             failed[key] = invalid_response(asked.operation, "it tells nothing of the key", path_of(key))
@@ -267,7 +284,7 @@ def completed_etag(answer: Answer, key: str, asked: Asked) -> str:
     """
     has_root(answer, asked)
     is_of(answer, "Key", key, asked)
-    return str(answer.get("ETag") or "")
+    return text_if_told(answer, "ETag")
 
 
 def tags(answer: Answer, asked: Asked) -> dict[str, str]:
@@ -275,4 +292,4 @@ def tags(answer: Answer, asked: Asked) -> dict[str, str]:
     is_document(answer, asked, "TagSet")
     if "TagSet" not in answer:
         raise asked.refused("it has no TagSet")
-    return {text(row, "Key", asked): str(row.get("Value") or "") for row in answer.get("TagSet") or ()}
+    return {text(each, "Key", asked): text_if_told(each, "Value") for each in rows(answer, "TagSet")}

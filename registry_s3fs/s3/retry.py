@@ -9,9 +9,14 @@ from __future__ import annotations
 import random
 import threading
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from registry_s3fs.s3 import botocore_private
 from registry_s3fs.threads import cancellation
+
+if TYPE_CHECKING:
+    from botocore.model import OperationModel
+    from mypy_boto3_s3 import S3Client as Boto3Client
 
 FRUITLESS_ATTEMPTS = 4
 """A read fails after this many attempts in a row that bring nothing."""
@@ -79,13 +84,17 @@ def pause_after_failure() -> None:
     cancellation.pause(random.uniform(0, 1))  # noqa: S311  # spreads requests, hides nothing
 
 
-def tries_allowed(client: Any) -> int:
+Response = tuple[object, Any]
+"""botocore's HTTP response, and the dictionary that it has parsed of it, of which the stubs say too little."""
+
+
+def tries_allowed(client: Boto3Client) -> int:
     """Return how many attempts the SDK's setting allows, the first one included."""
-    retries = client.meta.config.retries or {}
+    retries = botocore_private.settings_of(client).retries or {}
     return int(retries.get("total_max_attempts") or (5 if retries.get("mode") == "legacy" else 3))  # botocore's own
 
 
-def limiting_tries(client: Any) -> Callable[..., None]:
+def limiting_tries(client: Boto3Client) -> Callable[..., None]:
     """Return a handler of ``needs-retry`` that ends a call whose retry budget the fast path has begun.
 
     ``needs-retry`` is an event of botocore's.
@@ -93,16 +102,20 @@ def limiting_tries(client: Any) -> Callable[..., None]:
     allowed = tries_allowed(client)
 
     def end_when_spent(
-        response: Any = None, attempts: int = 1, caught_exception: Any = None, operation: Any = None, **event: Any
+        response: Response | None = None,
+        attempts: int = 1,
+        caught_exception: Exception | None = None,
+        operation: OperationModel | None = None,
+        **event: object,
     ) -> None:
         if not _spent.attempts or attempts + _spent.attempts < allowed:
             return
         if caught_exception is not None:
             raise caught_exception
-        parsed = response[1]
-        if "Error" in parsed:  # as botocore raises it, which would ask its own count first
+        parsed: Any = response[1] if response else {}
+        if operation is not None and "Error" in parsed:  # as botocore raises it, which would ask its own count first
             parsed.get("ResponseMetadata", {})["RetryAttempts"] = attempts + _spent.attempts - 1
-            raise client.exceptions.from_code(parsed["Error"].get("Code"))(parsed, operation.name)
+            raise botocore_private.error_class(client, parsed["Error"].get("Code"))(parsed, operation.name)
 
     return end_when_spent
 
@@ -115,14 +128,15 @@ https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html
 DAMAGED_ATTEMPTS = 4
 
 
-def repeating_damaged(client: Any) -> Callable[..., float | None]:
+def repeating_damaged(client: Boto3Client) -> Callable[..., Any]:
     """Return a handler of botocore's event ``needs-retry`` that sends again, at once, what was damaged on its way.
 
-    botocore takes the damage for the caller's own mistake.
+    botocore takes the damage for the caller's own mistake. What a handler returns is Any, as the stubs have it that
+    handlers return nothing.
     """
     allowed = min(DAMAGED_ATTEMPTS, tries_allowed(client))
 
-    def repeat_damaged(response: Any = None, attempts: int = 1, **event: Any) -> float | None:
+    def repeat_damaged(response: Response | None = None, attempts: int = 1, **event: object) -> float | None:
         code = response[1].get("Error", {}).get("Code") if response else None
         return 0.0 if code in DAMAGED and attempts < allowed else None
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Generator, Iterable, Iterator, Mapping
 from contextlib import closing
-from typing import Any
 
 from registry_s3fs.model import ranges
 from registry_s3fs.model.objects import DEFAULT_HEADERS, Body, ObjectHeaders
@@ -47,25 +46,25 @@ class Puts(Lookups):
         is_over = False
         while not is_over:
             is_over = True
-            left: list[tuple[Put, Call | None]] = []
+            left: list[tuple[Put, Call[Put] | None]] = []
             if fast_path.is_open(PUT):
                 with closing(self._put_by_fast_path(coming, left, fast_path)) as done:
                     for put in done:
                         is_over = False
                         yield put
-            rest: Any = iter(left) if left else ((put, None) for put in coming)
+            rest: Iterable[tuple[Put, Call[Put] | None]] = iter(left) if left else ((put, None) for put in coming)
             with closing(pool.each(lambda pair: self._put_by_boto3(*pair), rest, pool.threads)) as ended:
                 for put in ended:
                     is_over = False
                     yield put
 
     def _put_by_fast_path(
-        self, coming: Iterator[Put], left: list[tuple[Put, Call | None]], fast_path: FastPath
+        self, coming: Iterator[Put], left: list[tuple[Put, Call[Put] | None]], fast_path: FastPath
     ) -> Generator[Put, None, None]:
         """Yield the puts that the fast path has stored, and add the others to `left`."""
         at_once = self.parameters.max_concurrency
 
-        def next_call() -> Call | None:
+        def next_call() -> Call[Put] | None:
             while not is_boto3s_turn(left, at_once):
                 put = next(coming, None)
                 if put is None:
@@ -78,7 +77,7 @@ class Puts(Lookups):
 
         with closing(fast_path.carry_out(next_call, at_once)) as calls:
             for call in calls:
-                put: Put = call.for_whom
+                put = call.for_whom
                 if call.error is not None:
                     put.error = self._translation(put.key, call.error)
                 if call.answer is None and call.error is None:
@@ -86,21 +85,18 @@ class Puts(Lookups):
                 else:
                     yield put
 
-    def _call_to_put(self, put: Put, fast_path: FastPath) -> Call | None:
+    def _call_to_put(self, put: Put, fast_path: FastPath) -> Call[Put] | None:
         if len(put.body) > SMALL_BYTES or not fast_path.is_open(PUT):
             return None
-        call = fast_path.put_object(self._request_to_put(put), put.body)
-        if call is not None:
-            call.for_whom = put
-        return call
+        return fast_path.put_object(self._request_to_put(put), put.body, put)
 
-    def _request_to_put(self, put: Put) -> dict[str, Any]:
+    def _request_to_put(self, put: Put) -> dict[str, object]:
         return {"Key": put.key, **put.headers, **self._new_object}
 
     def _put(
         self,
         put: Put,
-        condition: Mapping[str, Any] | None = None,
+        condition: Mapping[str, object] | None = None,
         *,
         precondition: type[OSError] = FileExistsError,
     ) -> None:
@@ -108,7 +104,7 @@ class Puts(Lookups):
         answer = self._send("put_object", put.key, request, precondition=precondition)
         responses.etag(answer, self._asked(PUT, put.key))
 
-    def _put_by_boto3(self, put: Put, call: Call | None = None) -> Put:
+    def _put_by_boto3(self, put: Put, call: Call[Put] | None = None) -> Put:
         try:
             if call is not None:
                 call.hand_over()

@@ -5,7 +5,6 @@ from __future__ import annotations
 import socket
 import sys
 from contextlib import suppress
-from typing import Any
 
 try:
     import resource
@@ -30,7 +29,7 @@ def descriptors_allowed() -> int:
     return sys.maxsize if soft == resource.RLIM_INFINITY else soft
 
 
-def keep_alive(sock: Any) -> None:
+def keep_alive(sock: socket.socket) -> None:
     """Have a socket send small data at once, and notice within half a minute that the other end is gone."""
     with suppress(OSError, AttributeError):  # of what is no TCP socket, or lies below a proxy's TLS
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)

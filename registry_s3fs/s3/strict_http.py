@@ -11,16 +11,20 @@ import errno
 import http.client
 import io
 import re
+import socket
 import ssl
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl
 
 from registry_s3fs.s3.documents import MAX_DOCUMENT_BYTES, MAX_ERROR_BYTES
 from registry_s3fs.s3.sockets import MAX_IDLE_S, keep_alive
 from registry_s3fs.s3.stall_watch import Progress
+
+if TYPE_CHECKING:
+    from _typeshed import WriteableBuffer
 
 _WAITING = re.compile(
     rb"(?:(?:[0-9A-Fa-f]{1,8})?[ \t\r\n]|<\?xml[^<>]{0,100}\?>)*([0-9A-Fa-f]{0,8}|<(?:\?[^<>]{0,106})?)"
@@ -54,6 +58,11 @@ def asks_for_object(method: str, target: str) -> bool:
     return method == "GET" and all(_OF_OBJECT.fullmatch(name) for name in names)
 
 
+_Headers = Mapping[str, object] | None
+Watch = Callable[[Any], None]
+"""It is called with a connection of http.client, of the SDK's own class, to which it may add attributes."""
+
+
 class _BrokenError(ConnectionResetError, http.client.HTTPException):
     """An error of a response that is not accepted.
 
@@ -67,7 +76,7 @@ class _BrokenError(ConnectionResetError, http.client.HTTPException):
 class _Received(io.RawIOBase):
     """The stream of what comes over a socket, which must make progress and end."""
 
-    def __init__(self, sock: Any) -> None:
+    def __init__(self, sock: socket.socket) -> None:
         self._raw = sock.makefile("rb", buffering=0)
         self.count = 0
         """It is the number of bytes that have come."""
@@ -83,12 +92,12 @@ class _Received(io.RawIOBase):
     def readable(self) -> bool:
         return True
 
-    def readinto(self, buffer: Any) -> int:
+    def readinto(self, buffer: WriteableBuffer) -> int:
         count = int(self._raw.readinto(buffer) or 0)
         self.count += count
         now = time.monotonic()
         if self.may_wait:
-            self._wait(bytes(buffer[:count]), now)
+            self._wait(bytes(memoryview(buffer)[:count]), now)
         self._progress.received(count, now)
         if self._progress.has_stopped(now):
             raise TimeoutError(errno.ETIMEDOUT, "the answer trickles")
@@ -142,28 +151,29 @@ class _Readable:
 class StrictResponse(http.client.HTTPResponse):
     """The response of http.client, made of whole lines, and bounded as long as it is not known to be an object."""
 
-    def __init__(self, sock: Any, *args: Any, lines: _Lines | None = None, **kwargs: Any) -> None:
+    def __init__(self, sock: socket.socket, *args: Any, lines: _Lines | None = None, **kwargs: Any) -> None:
         """Begin to read a response.
 
-        `lines` are those of a response that has begun to come.
+        `lines` are those of a response that has begun to come. All other arguments are handed on to http.client.
         """
         super().__init__(_Readable(lines or _Lines(_Received(sock))), *args, **kwargs)  # type: ignore[arg-type]
 
 
-def strict(kind: Any, watch: Callable[[Any], None]) -> Any:
+def strict(kind: Any, watch: Watch) -> type[http.client.HTTPConnection]:
     """Return a class of the SDK's connections whose responses are checked.
 
-    `watch` is called with each connection before it is used.
+    `kind` is urllib3's class or botocore's, whichever this botocore has; it is Any, as no type checker knows the base
+    of a class that is made here. `watch` is called with each connection before it is used.
     """
 
     class StrictConnection(kind):
-        response_class: Any = StrictResponse
+        response_class: Callable[..., StrictResponse] = StrictResponse
         _last_used = 0.0
         _is_for_object = False
         _has_body = True
         _is_early = False  # whether the last answer came before the body, for which the server may still wait
 
-        def request(self, method: str, url: str, body: Any = None, headers: Any = None, **more: Any) -> Any:
+        def request(self, method: str, url: str, body: object = None, headers: _Headers = None, **more: object) -> Any:
             watch(self)
             self._has_body = (headers or {}).get("Content-Length") not in ("0", b"0")
             self._is_for_object = asks_for_object(method, url)
@@ -179,7 +189,7 @@ def strict(kind: Any, watch: Callable[[Any], None]) -> Any:
             keep_alive(self.sock)
             watch(self)
 
-        def getresponse(self, *args: Any, **kwargs: Any) -> Any:
+        def getresponse(self, *args: object, **kwargs: object) -> Any:
             response = super().getresponse(*args, **kwargs)
             try:
                 _check(response, is_for_object=self._is_for_object)
@@ -190,7 +200,7 @@ def strict(kind: Any, watch: Callable[[Any], None]) -> Any:
             self._last_used = time.monotonic()
             return response
 
-        def _handle_expect_response(self, message_body: Any) -> None:
+        def _handle_expect_response(self, message_body: object) -> None:
             """Read what came before the body after ``Expect: 100-continue``, when botocore calls this for it."""
             if _asks_for_body(lines := _Lines(_Received(self.sock)), may_succeed=not self._has_body):
                 self._send_message_body(message_body)
@@ -201,7 +211,7 @@ def strict(kind: Any, watch: Callable[[Any], None]) -> Any:
     return StrictConnection
 
 
-def _is_stale(sock: Any, last_used: float) -> bool:
+def _is_stale(sock: socket.socket, last_used: float) -> bool:
     """Return whether a connection was idle for long or holds data that nobody asked for.
 
     TLS may have decrypted more than was asked for, which no look at the socket shows.
@@ -233,7 +243,10 @@ def _asks_for_body(lines: _Lines, *, may_succeed: bool) -> bool:
 
 
 def _check(response: Any, *, is_for_object: bool) -> None:
-    """Refuse what `StrictResponse` cannot see in lines, and bound the body."""
+    """Refuse what `StrictResponse` cannot see in lines, and bound the body.
+
+    The response is Any: urllib3 before 2 returns http.client's, and urllib3 2 its own.
+    """
     if response.status < 200:
         raise _BrokenError("an interim answer came instead of the final one")
     inner = getattr(response, "_original_response", None) or response

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
 from urllib.parse import urlencode
 
 from registry_s3fs.errors import FileExpired, copied_nothing, stored_too_little
 from registry_s3fs.model import ranges
 from registry_s3fs.model.objects import DEFAULT_HEADERS, Body, ObjectHeaders, ObjectInfo, Part, Upload
 from registry_s3fs.s3 import listing_responses, responses
+from registry_s3fs.s3.listing_responses import Paging
+from registry_s3fs.s3.responses import Answer
 from registry_s3fs.s3.writes import Writes
 
 
@@ -38,11 +39,11 @@ class Uploads(Writes):
             "CopySourceRange": ranges.header(*extent), "Key": key, "UploadId": upload_id, "PartNumber": number
         }  # fmt: skip
 
-        def send(named: dict[str, Any]) -> Mapping[str, Any]:
+        def send(named: Mapping[str, object]) -> Answer:
             return self._send("upload_part_copy", source.key, {**request, **named}, precondition=FileExpired)
 
         answer = self._copying(source, send)
-        if not (answer.get("CopyPartResult") or {}).get("ETag"):  # rclone takes it for an UploadPart without a body
+        if not responses.row(answer, "CopyPartResult").get("ETag"):  # rclone takes it for an UploadPart without a body
             raise copied_nothing(self.path(source.key))
         etag = responses.copied(answer, "CopyPartResult", self._asked("UploadPartCopy", source.key))
         self._check_copied(source)
@@ -51,8 +52,9 @@ class Uploads(Writes):
     def list_parts(self, key: str, upload_id: str) -> Sequence[Part]:
         """Send ListParts requests for all pages, and return the parts by number."""
         asked = self._asked("ListParts", key)
-        request: dict[str, Any] = {"Key": key, "UploadId": upload_id}
-        paging, parts = listing_responses.Paging(asked, always_tells=self._is_aws), list[Part]()
+        request: dict[str, object] = {"Key": key, "UploadId": upload_id}
+        paging: Paging[int] = Paging(asked, always_tells=self._is_aws)
+        parts: list[Part] = []
         while True:
             answer = self._send("list_parts", key, request)
             found = listing_responses.parts(answer, key, upload_id, asked)
@@ -72,8 +74,8 @@ class Uploads(Writes):
         """
         asked = self._asked("ListMultipartUploads", prefix)
         folder = prefix[: prefix.rfind("/") + 1] if self.parameters.is_directory_bucket else prefix
-        request: dict[str, Any] = {"Prefix": folder}
-        paging = listing_responses.Paging(asked, always_tells=self._is_aws)
+        request: dict[str, object] = {"Prefix": folder}
+        paging: Paging[tuple[str, str]] = Paging(asked, always_tells=self._is_aws)
         while True:
             try:
                 answer = self._send("list_multipart_uploads", prefix, request)
@@ -109,7 +111,7 @@ class Uploads(Writes):
         listed = [{"PartNumber": part.number, "ETag": part.etag} for part in sorted(parts, key=lambda p: p.number)]
         request = {"Key": key, "UploadId": upload_id, "MultipartUpload": {"Parts": listed}}
 
-        def send(condition: Mapping[str, Any]) -> None:
+        def send(condition: Mapping[str, object]) -> None:
             answer = self._send("complete_multipart_upload", key, {**request, **condition})
             asked = self._asked("CompleteMultipartUpload", key)
             if not responses.completed_etag(answer, key, asked) or (has_copies and not self._is_aws):

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
-from typing import Any
 
 from registry_s3fs.errors import (
     BucketNotFoundError,
@@ -20,6 +19,7 @@ from registry_s3fs.errors import (
 from registry_s3fs.model.objects import DEFAULT_HEADERS, Body, ObjectHeaders, ObjectInfo
 from registry_s3fs.s3 import ambiguous_writes, responses
 from registry_s3fs.s3.requests import version_fields
+from registry_s3fs.s3.responses import Answer
 from registry_s3fs.s3.small_puts import Put, Puts
 
 MAX_DELETE_KEYS = 1000
@@ -37,8 +37,8 @@ REPLACING = "If-Match of a PUT"
 DELETE_OBJECTS = "DeleteObjects"
 """A store may lack this and the four names above."""
 
-Send = Callable[[dict[str, Any]], Any]
-"""It sends a request with the fields of a condition, or without."""
+Send = Callable[[Mapping[str, object]], Answer]
+"""It sends a request with the fields of a condition, or without, and returns the response."""
 
 
 class Writes(Puts):
@@ -81,7 +81,7 @@ class Writes(Puts):
             self._lacking.add(REPLACING)
             self._replace(found, put, {})
 
-    def _replace(self, found: ObjectInfo, put: Put, condition: dict[str, Any]) -> None:
+    def _replace(self, found: ObjectInfo, put: Put, condition: Mapping[str, object]) -> None:
         if not self._is_unchanged(found):
             raise replaced(self.path(found.key))
         self._put(put, condition, precondition=FileExpired)
@@ -105,7 +105,7 @@ class Writes(Puts):
 
     # Conditions
 
-    def _if_absent(self, key: str, send: Send) -> None:
+    def _if_absent(self, key: str, send: Callable[[Mapping[str, object]], None]) -> None:
         """Send a request that must not replace an object.
 
         Stores other than AWS may ignore the condition, so a HEAD is sent to them right before. Some stores do not know
@@ -161,7 +161,7 @@ class Writes(Puts):
         confirms the copy. From a store other than AWS, where that is not the source's ETag, the size of the target
         afterwards confirms it, too.
         """
-        request = {"Key": target, **self._new_object}
+        request: dict[str, object] = {"Key": target, **self._new_object}
         if headers is None and source.key == target:  # S3 refuses a copy onto itself that changes nothing
             headers = source.headers
         if headers is not None:
@@ -182,10 +182,10 @@ class Writes(Puts):
         if source.key != target:
             self._check_copied(source)
 
-    def _copy(self, source: ObjectInfo, request: Mapping[str, Any]) -> Mapping[str, Any]:
+    def _copy(self, source: ObjectInfo, request: Mapping[str, object]) -> Answer:
         return self._send("copy_object", source.key, request, precondition=FileExpired)
 
-    def _copying(self, source: ObjectInfo, send: Callable[[dict[str, Any]], Any]) -> Any:
+    def _copying(self, source: ObjectInfo, send: Send) -> Answer:
         """Return the response to a request that copies the source's very object version.
 
         The ETag in a condition names the object version. Where no condition can do that, `_check_copied` tells

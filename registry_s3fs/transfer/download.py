@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import closing
-from typing import Protocol
+from typing import Protocol, cast
 
 from registry_s3fs.model import ranges
 from registry_s3fs.model.integrity import Check
@@ -245,7 +245,7 @@ def carry_out(bucket: Bucket, pool: Pool, downloads: Iterable[Download]) -> Gene
     try:
         with closing(bucket.read_many(turns.due, pool)) as reads:
             for read in reads:
-                download: Download = read.owner
+                download = cast(Download, read.owner)
                 download.took(read)
                 turns.look_again_at(download)
                 if download.is_over:

@@ -16,14 +16,14 @@ from collections import Counter, OrderedDict
 from collections.abc import Callable, Generator, Mapping, Sequence
 from functools import partial
 from http.client import responses as reasons
-from typing import Any
+from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast
 from xml.etree.ElementTree import ParseError, fromstring
 
 from registry_s3fs.errors import FileExpired, InvalidResponseError
 from registry_s3fs.model.objects import Body
 from registry_s3fs.redaction import redact
 from registry_s3fs.s3 import checksums, list_xml, retry
-from registry_s3fs.s3.botocore_private import Listeners
+from registry_s3fs.s3.botocore_private import Listeners, error_class
 from registry_s3fs.s3.documents import SUCCESSES, is_json, oddity, root
 from registry_s3fs.s3.fast_path.connection import Connections
 from registry_s3fs.s3.fast_path.engine import Exchange, drive
@@ -39,6 +39,9 @@ from registry_s3fs.s3.fast_path.header_names import (
 from registry_s3fs.s3.fast_path.response import Head, NotPlainError
 from registry_s3fs.s3.fast_path.signer import UNSIGNED_PAYLOAD, SignedHead, Signer
 from registry_s3fs.threads.buffers import Sink
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client as Boto3Client
 
 logger = logging.getLogger("registry_s3fs")
 
@@ -61,26 +64,29 @@ REFUSED_SIGNATURES = frozenset((400, 401, 403))
 TRIED_AGAIN = frozenset((408, 429, 500, 502, 503, 504))
 """After one of these statuses a pause comes before the next attempt."""
 
-Accept = Callable[[Mapping[str, Any]], "memoryview | Sink"]
+Accept = Callable[[Mapping[str, object]], "memoryview | Sink"]
 """It takes the fields of a response about an object, and gives the buffer or the sink for its body.
 
 The buffer may be for the first bytes of the body alone. An `OSError` says that the response is not what was requested.
 """
 
 
-class Call:
+Maker = TypeVar("Maker")
+
+
+class Call(Generic[Maker]):
     """One request on its way by the fast path.
 
     At its end it has an `answer` or an `error`, or it is left to boto3.
     """
 
-    def __init__(self, operation: str, key: str, exchange: Exchange) -> None:
+    def __init__(self, operation: str, key: str, exchange: Exchange, for_whom: Maker) -> None:
         self.operation = operation
         self.key = key
         self.exchange = exchange
-        self.answer: dict[str, Any] | None = None
+        self.answer: dict[str, object] | None = None
         """It holds the fields of a success, as boto3 gives them."""
-        self.accepted: dict[str, Any] | None = None
+        self.accepted: dict[str, object] | None = None
         """It holds the same fields, of an object whose body is still to come."""
         self.error: Exception | None = None
         """It is botocore's `ClientError` where S3 refused, or the error of a buffer or of the credentials."""
@@ -92,8 +98,8 @@ class Call:
         """It is True where boto3 should not send the request at once."""
         self.is_unreachable = False
         """It is True where the server could not be reached, or was silent."""
-        self.for_whom: Any = None
-        """The maker of the call may put anything here."""
+        self.for_whom = for_whom
+        """It is whatever the maker of the call is to find again."""
 
     def __repr__(self) -> str:
         return f"<Call {self.operation} {self.key!r}>"
@@ -126,7 +132,7 @@ class FastPath:
 
     def __init__(
         self,
-        client: Any,
+        client: Boto3Client,
         signer: Signer | None,
         connections: Connections | None,
         *,
@@ -170,30 +176,37 @@ class FastPath:
     # Requests
 
     def get_object(
-        self, key: str, version_id: str, headers: Mapping[str, str], accept: Accept, *, checksum: bool = False
-    ) -> Call:
+        self,
+        key: str,
+        version_id: str,
+        headers: Mapping[str, str],
+        accept: Accept,
+        for_whom: Maker,
+        *,
+        checksum: bool = False,
+    ) -> Call[Maker]:
         """Return the call of a GetObject.
 
         `headers` (Range, If-Match) are not signed.
         """
         head = partial(self._object_head, "GET", key, version_id, headers, checksum)
-        call = Call("GetObject", key, Exchange("GET", head))
+        call = Call("GetObject", key, Exchange("GET", head), for_whom)
         call.exchange.reader.place = lambda head: _accepted(call, head, accept)
         return call
 
-    def head_object(self, key: str, version_id: str, *, checksum: bool = False) -> Call:
+    def head_object(self, key: str, version_id: str, *, checksum: bool = False) -> Call[None]:
         """Return the call of a HeadObject."""
         head = partial(self._object_head, "HEAD", key, version_id, {}, checksum)
-        return Call("HeadObject", key, Exchange("HEAD", head))
+        return Call("HeadObject", key, Exchange("HEAD", head), None)
 
-    def list_objects(self, fields: Mapping[str, Any]) -> Call:
+    def list_objects(self, fields: Mapping[str, object]) -> Call[None]:
         """Return the call of a ListObjectsV2 with boto3's fields."""
         query = {QUERY[name]: str(value) for name, value in fields.items()}
         query |= {"list-type": "2", "encoding-type": "url"}
         head = partial(self._head, "GET", "", query, {})
-        return Call("ListObjectsV2", str(fields.get("Prefix", "")), Exchange("GET", head))
+        return Call("ListObjectsV2", str(fields.get("Prefix", "")), Exchange("GET", head), None)
 
-    def put_object(self, fields: Mapping[str, Any], body: Body) -> Call | None:
+    def put_object(self, fields: Mapping[str, object], body: Body, for_whom: Maker) -> Call[Maker] | None:
         """Return the call of a PutObject with boto3's fields.
 
         The result is None where the fast path cannot send one of the fields. The bytes are guarded on their way by
@@ -201,8 +214,9 @@ class FastPath:
         """
         if not fields.keys() <= {"Key", "Metadata", *REQUEST_FIELDS}:
             return None
-        headers = {METADATA + name: value for name, value in fields.get("Metadata", {}).items()}
-        headers |= {REQUEST_FIELDS[name]: value for name, value in fields.items() if name in REQUEST_FIELDS}
+        key, metadata = str(fields["Key"]), cast("Mapping[str, str]", fields.get("Metadata", {}))
+        headers = {METADATA + name: value for name, value in metadata.items()}
+        headers |= {REQUEST_FIELDS[name]: str(value) for name, value in fields.items() if name in REQUEST_FIELDS}
         if not all(value.isascii() and value.isprintable() for pair in headers.items() for value in pair):
             return None
         headers = {name.lower(): value for name, value in headers.items()}
@@ -213,13 +227,13 @@ class FastPath:
 
         def head() -> bytes:
             payload = hashlib.sha256(body).hexdigest() if self._signs_payload() else UNSIGNED_PAYLOAD
-            return self._head("PUT", fields["Key"], {}, headers, payload=payload)[:-2] + length + b"\r\n"
+            return self._head("PUT", key, {}, headers, payload=payload)[:-2] + length + b"\r\n"
 
-        return Call("PutObject", fields["Key"], Exchange("PUT", head, body=body))
+        return Call("PutObject", key, Exchange("PUT", head, body=body), for_whom)
 
     # Carrying out
 
-    def ask(self, call: Call | None) -> dict[str, Any] | None:
+    def ask(self, call: Call[Maker] | None) -> dict[str, object] | None:
         """Carry out one request and return its response.
 
         The result is None where boto3 must send the request.
@@ -236,18 +250,18 @@ class FastPath:
             call.hand_over()
         return call.answer
 
-    def carry_out_one(self, call: Call) -> None:
+    def carry_out_one(self, call: Call[Maker]) -> None:
         """Carry out one request."""
         waiting = [call]
         for _ in self.carry_out(lambda: waiting.pop() if waiting else None, 1):
             pass
 
-    def carry_out(self, due: Callable[[], Call | None], at_once: int) -> Generator[Call, None, None]:
+    def carry_out(self, due: Callable[[], Call[Maker] | None], at_once: int) -> Generator[Call[Maker], None, None]:
         """Carry out requests in this thread, at most `at_once` side by side, and yield each as it ends.
 
         `due` gives the next request, or None where there is none now. The caller has asked `is_open` before each.
         """
-        calls: dict[int, tuple[Call, float]] = {}
+        calls: dict[int, tuple[Call[Maker], float]] = {}
 
         def next_exchange() -> Exchange | None:
             call = due()
@@ -269,7 +283,7 @@ class FastPath:
         finally:
             driven.close()
 
-    def _conclude(self, call: Call) -> None:
+    def _conclude(self, call: Call[Maker]) -> None:
         """Note what the response to a call is, or why the call is left to boto3."""
         exchange = call.exchange
         head = exchange.reader.head
@@ -295,7 +309,7 @@ class FastPath:
             self._forget_signature(call)
         exchange.reader.end()
 
-    def _tell(self, call: Call, began: float) -> None:
+    def _tell(self, call: Call[Maker], began: float) -> None:
         if not logger.isEnabledFor(logging.DEBUG):
             return
         head = call.exchange.reader.head
@@ -343,14 +357,14 @@ class FastPath:
             return self._signs_payloads
         return self._parts[1].endpoint.context is None or not self._sends_checksums
 
-    def _forget_signature(self, call: Call) -> None:
+    def _forget_signature(self, call: Call[Maker]) -> None:
         """Forget the signatures of a call's key, as their credentials may have been revoked."""
         with self._lock:
             for name in [name for name in self._signed if name[1] == call.key]:
                 del self._signed[name]
 
 
-def is_boto3s_turn(left: Sequence[tuple[Any, Call | None]], at_once: int) -> bool:
+def is_boto3s_turn(left: Sequence[tuple[object, Call[Maker] | None]], at_once: int) -> bool:
     """Return whether no further request may begin before boto3 has carried out those that were left to it.
 
     That is so where many were left. It is also so where the server is not reached, since each further request would
@@ -359,7 +373,7 @@ def is_boto3s_turn(left: Sequence[tuple[Any, Call | None]], at_once: int) -> boo
     return len(left) >= at_once or any(call is not None and call.is_unreachable for _, call in left)
 
 
-def _accepted(call: Call, head: Head, accept: Accept) -> memoryview | Sink:
+def _accepted(call: Call[Maker], head: Head, accept: Accept) -> memoryview | Sink:
     """Return the buffer or the sink for the body of an object, if the response is the one that was requested."""
     fields = {**fields_of(head, GET_FIELDS), "ResponseMetadata": {"HTTPStatusCode": head.status}}
     if not fields.get("ETag"):
@@ -377,7 +391,7 @@ def _accepted(call: Call, head: Head, accept: Accept) -> memoryview | Sink:
         raise NotPlainError(str(error)) from None
 
 
-def _answer(call: Call, head: Head) -> dict[str, Any]:
+def _answer(call: Call[Maker], head: Head) -> dict[str, object]:
     """Return the fields of a success, as boto3 gives them."""
     if head.status not in SUCCESSES.get(call.operation, (200,)):
         raise NotPlainError(f"a success with status {head.status}")
@@ -395,7 +409,7 @@ def _answer(call: Call, head: Head) -> dict[str, Any]:
     return {"Metadata": {}, **fields} if call.operation == "HeadObject" else fields
 
 
-def _refusal(client: Any, call: Call, head: Head) -> Exception | None:
+def _refusal(client: Boto3Client, call: Call[Maker], head: Head) -> Exception | None:
     """Return S3's error as boto3 raises it.
 
     The result is None where boto3 must send the request itself.
@@ -407,9 +421,8 @@ def _refusal(client: Any, call: Call, head: Head) -> Exception | None:
     request["HostId"] = said.pop("HostId", head.fields.get("x-amz-id-2", ""))
     said = {"Code": str(head.status), "Message": reasons.get(head.status, ""), **said}
     metadata = {**request, "HTTPStatusCode": head.status, "HTTPHeaders": head.fields, "RetryAttempts": 0}
-    kind = client.exceptions.from_code(said["Code"])
-    error: Exception = kind({"Error": said, "ResponseMetadata": metadata}, call.operation)
-    return error
+    answer: Any = {"Error": said, "ResponseMetadata": metadata}  # the stubs know fewer elements of an error
+    return error_class(client, said["Code"])(answer, call.operation)
 
 
 def _error_document(document: bytes) -> dict[str, str]:

@@ -15,7 +15,6 @@ from collections import deque
 from collections.abc import Generator, Sequence
 from contextlib import suppress
 from selectors import EVENT_READ, EVENT_WRITE
-from typing import Any
 from urllib.parse import urlsplit
 from weakref import WeakSet
 
@@ -29,6 +28,9 @@ USED_SHARE, IDLE_SHARE = 2, 4
 
 Files and the rest of the program need some, too.
 """
+
+Address = tuple[str, int] | tuple[str, int, int, int] | tuple[int, bytes]
+"""What `socket.getaddrinfo` gives to connect to: of IPv4, of IPv6, and of a Python without IPv6."""
 
 Steps = Generator[int, None, None]
 """This is the work on a connection. It yields what must be waited for: EVENT_READ or EVENT_WRITE."""
@@ -47,7 +49,7 @@ class Connection:
         self.number = number
         self.requests = 0
         """It is the number of requests sent over the connection so far."""
-        self.sock: Any = None
+        self.sock: socket.socket | None = None
         self.progress = Progress(endpoint.connect_timeout_s, time.monotonic())
         self.idle_since = 0.0
         self._endpoint = endpoint
@@ -58,28 +60,31 @@ class Connection:
 
         The connection is made where there is none.
         """
-        if self.sock is None:
-            yield from self._connect()
+        sock = self.sock
+        if sock is None:
+            sock = yield from self._connect()
         self.requests += 1
         reader.begin(self._scratch)
         self.progress = Progress(self._endpoint.read_timeout_s, time.monotonic())
         # In one piece, as long as a copy costs less than a second packet and call do.
-        pieces: Sequence[Any] = (head + body,) if len(body) <= SCRATCH_BYTES else (head, body)
+        pieces: Sequence[bytes | bytearray | memoryview] = (
+            (head + body,) if len(body) <= SCRATCH_BYTES else (head, body)
+        )
         for piece in pieces:
-            yield from self._send(memoryview(piece))
+            yield from self._send(sock, memoryview(piece))
         try:
-            yield from self._receive(reader)
+            yield from self._receive(sock, reader)
         finally:
             reader.pause()
 
-    def _connect(self) -> Steps:
+    def _connect(self) -> Generator[int, None, socket.socket]:
         error: OSError | None = None
         for family, address in self._endpoint.addresses(self.number):
             self.progress = Progress(self._endpoint.connect_timeout_s, time.monotonic())
-            self.sock = socket.socket(family, socket.SOCK_STREAM)
+            self.sock = sock = socket.socket(family, socket.SOCK_STREAM)
             try:
-                self.sock.setblocking(False)
-                yield from self._reach(address)
+                sock.setblocking(False)
+                yield from _reach(sock, address)
                 self._endpoint.reached(address)
                 break
             except OSError as failed:  # the connect timeout, too, which comes from outside
@@ -87,35 +92,20 @@ class Connection:
                 self.close()
         else:
             raise error or OSError(errno.EHOSTUNREACH, "the name of the endpoint has no address")
-        keep_alive(self.sock)
-        if self._endpoint.context is not None:
-            self.progress.begin(time.monotonic())
-            self.sock = self._endpoint.context.wrap_socket(
-                self.sock, server_hostname=self._endpoint.host, do_handshake_on_connect=False
-            )
-            yield from self._shake_hands()
+        keep_alive(sock)
+        if self._endpoint.context is None:
+            return sock
+        self.progress.begin(time.monotonic())
+        self.sock = over_tls = self._endpoint.context.wrap_socket(
+            sock, server_hostname=self._endpoint.host, do_handshake_on_connect=False
+        )
+        yield from _shake_hands(over_tls)
+        return over_tls
 
-    def _reach(self, address: Any) -> Steps:
-        number = self.sock.connect_ex(address)
-        if number in (errno.EINPROGRESS, errno.EWOULDBLOCK):
-            yield EVENT_WRITE
-            number = self.sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
-        if number:
-            raise OSError(number, os.strerror(number))
-
-    def _shake_hands(self) -> Steps:
-        while True:
-            try:
-                self.sock.do_handshake()
-                return
-            except _WOULD_BLOCK as wait:
-                event = _WAITS.get(type(wait), EVENT_READ)
-            yield event  # not within the handler, which a later error would tell of
-
-    def _send(self, data: memoryview) -> Steps:
+    def _send(self, sock: socket.socket, data: memoryview) -> Steps:
         while data:
             try:
-                sent = self.sock.send(data)
+                sent = sock.send(data)
             except _WOULD_BLOCK as wait:
                 sent, event = 0, _WAITS.get(type(wait), EVENT_WRITE)
             if not sent:
@@ -124,7 +114,7 @@ class Connection:
             self.progress.received(sent, time.monotonic())
             data = data[sent:]
 
-    def _receive(self, reader: ResponseReader) -> Steps:
+    def _receive(self, sock: socket.socket, reader: ResponseReader) -> Steps:
         """Receive bytes as long as some are there.
 
         TLS may hold bytes that waiting for the socket would not show.
@@ -137,7 +127,7 @@ class Connection:
             while True:
                 space = reader.space()
                 try:
-                    count = self.sock.recv_into(space)
+                    count = sock.recv_into(space)
                 except _WOULD_BLOCK as wait:
                     event = _WAITS.get(type(wait), EVENT_READ)
                     break
@@ -150,11 +140,17 @@ class Connection:
                     event = EVENT_READ
                     break
 
+    def fileno(self) -> int:
+        """Return the descriptor of the socket, or -1 where there is none."""
+        return -1 if self.sock is None else self.sock.fileno()
+
     def is_quiet(self) -> bool:
         """Return whether the connection is open and nothing has come over it.
 
         Over TLS, the test reads session tickets, too.
         """
+        if self.sock is None:
+            return False
         try:
             self.sock.recv(1)  # where there is one, the connection is thrown away
         except _WOULD_BLOCK:
@@ -169,6 +165,25 @@ class Connection:
         if sock is not None:
             with suppress(OSError):
                 sock.close()
+
+
+def _reach(sock: socket.socket, address: Address) -> Steps:
+    number = sock.connect_ex(address)
+    if number in (errno.EINPROGRESS, errno.EWOULDBLOCK):
+        yield EVENT_WRITE
+        number = sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
+    if number:
+        raise OSError(number, os.strerror(number))
+
+
+def _shake_hands(sock: ssl.SSLSocket) -> Steps:
+    while True:
+        try:
+            sock.do_handshake()
+            return
+        except _WOULD_BLOCK as wait:
+            event = _WAITS.get(type(wait), EVENT_READ)
+        yield event  # not within the handler, which a later error would tell of
 
 
 class Endpoint:
@@ -186,15 +201,15 @@ class Endpoint:
         self.context = context if parts.scheme == "https" else None
         self.connect_timeout_s = connect_timeout_s
         self.read_timeout_s = read_timeout_s
-        self._addresses: tuple[float, list[tuple[int, Any]]] = (0.0, [])
-        self._reached: Any = None
+        self._addresses: tuple[float, list[tuple[int, Address]]] = (0.0, [])
+        self._reached: Address | None = None
         """It is the address that was reached last."""
 
-    def reached(self, address: Any) -> None:
+    def reached(self, address: Address) -> None:
         """Note that an address was reached."""
         self._reached = address
 
-    def addresses(self, number: int) -> list[tuple[int, Any]]:
+    def addresses(self, number: int) -> list[tuple[int, Address]]:
         """Return the families and addresses to try.
 
         Addresses of one family are in the resolver's order, but begin with another one each time. Where there are

@@ -13,7 +13,6 @@ import sys
 import time
 from collections import deque
 from collections.abc import Callable, Generator
-from typing import Any
 
 from registry_s3fs.s3.fast_path import connection as connection_module
 from registry_s3fs.s3.fast_path.connection import Connection, Connections, Steps
@@ -26,7 +25,7 @@ NO_DESCRIPTORS = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS)
 
 _RAISING = frozenset(str(module.__file__) for module in (connection_module, socket, ssl, sys.modules[__name__]))
 """The errors of connections come from frames of these modules."""
-_Selector: Any = getattr(selectors, "PollSelector", selectors.DefaultSelector)
+_Selector: type[selectors.BaseSelector] = getattr(selectors, "PollSelector", selectors.DefaultSelector)
 """This selector needs no descriptor of its own, as it waits for few sockets for a short time."""
 
 
@@ -133,7 +132,7 @@ class _Run:
     def work(self) -> None:
         """Wait until a connection is ready, and drive it on."""
         for key, _ in self._selector.select(LOOKED_AT_S):
-            if key.data in self.active and key.data.sock.fileno() == key.fd:
+            if key.data in self.active and key.data.fileno() == key.fd:
                 self._step(key.data)
             else:
                 self._forget(key.fd)
@@ -160,7 +159,7 @@ class _Run:
             self._wait_for(connection, event)
 
     def _wait_for(self, connection: Connection, event: int) -> None:
-        descriptor = connection.sock.fileno()
+        descriptor = connection.fileno()
         before = self._waiting.get(descriptor)
         if before == (connection, event):
             return
@@ -196,7 +195,7 @@ class _Run:
 
     def _close(self, connection: Connection) -> None:
         if connection.sock is not None:
-            self._forget(connection.sock.fileno())
+            self._forget(connection.fileno())
         self._connections.close(connection)
 
     def close(self) -> None:

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from email.utils import parsedate_to_datetime
-from typing import Any
 
 from registry_s3fs.s3 import checksums
 from registry_s3fs.s3.fast_path.response import Head, NotPlainError
@@ -59,7 +58,7 @@ HEAD_FIELDS = {
     "x-amz-tagging-count": "TagCount",
 }
 """The keys are headers of a response, the values are boto3's names for them."""
-_CONVERTED: dict[str, Callable[[str], Any]] = {
+_CONVERTED: dict[str, Callable[[str], object]] = {
     "ContentLength": int,
     "TagCount": int,
     "LastModified": parsedate_to_datetime,
@@ -72,9 +71,10 @@ Whoever needs another field says what is wrong with it.
 """
 
 
-def fields_of(head: Head, names: Mapping[str, str]) -> dict[str, Any]:
+def fields_of(head: Head, names: Mapping[str, str]) -> dict[str, object]:
     """Return boto3's fields of a head, with `Metadata` among them where there is any."""
-    fields: dict[str, Any] = {}
+    fields: dict[str, object] = {}
+    metadata: dict[str, str] = {}
     for name, value in head.fields.items():
         field = names.get(name)
         if field is not None:
@@ -84,5 +84,7 @@ def fields_of(head: Head, names: Mapping[str, str]) -> dict[str, Any]:
                 if field not in _DISPENSABLE:
                     raise NotPlainError(f"the field {name} cannot be read") from None
         elif name.startswith(METADATA):
-            fields.setdefault("Metadata", {})[name[len(METADATA) :]] = value
+            metadata[name[len(METADATA) :]] = value
+    if metadata:
+        fields["Metadata"] = metadata
     return fields

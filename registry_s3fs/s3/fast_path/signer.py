@@ -14,12 +14,16 @@ import re
 import time
 from collections.abc import Mapping
 from functools import lru_cache
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import SplitResult, quote, urlsplit
 
 from registry_s3fs.redaction import know, redact
 from registry_s3fs.s3 import botocore_private
 from registry_s3fs.s3.fast_path.response import NotPlainError
+
+if TYPE_CHECKING:
+    from botocore.credentials import Credentials
+    from mypy_boto3_s3 import S3Client as Boto3Client
 
 ALGORITHM = "AWS4-HMAC-SHA256"
 EMPTY_SHA256 = hashlib.sha256(b"").hexdigest()
@@ -75,7 +79,7 @@ class Signer:
     Threads may share an instance.
     """
 
-    def __init__(self, place: SigningPlace, credentials: Any) -> None:
+    def __init__(self, place: SigningPlace, credentials: Credentials) -> None:
         self.place = place
         self._credentials = credentials
         self._known: Keys | None = None
@@ -89,7 +93,7 @@ class Signer:
             Exception: botocore's own error, where the credentials cannot be refreshed.
         """
         found = self._credentials.get_frozen_credentials()
-        keys = Keys(found.access_key, found.secret_key, found.token)
+        keys = Keys(found.access_key or "", found.secret_key or "", found.token)
         if keys != self._known:
             know(keys.secret_key, keys.token or "")
             self._known = keys
@@ -126,7 +130,7 @@ class Signer:
         return SignedHead(head.encode(), keys, now)
 
 
-def signer_like_boto3(client: Any, bucket: str) -> Signer | None:
+def signer_like_boto3(client: Boto3Client, bucket: str) -> Signer | None:
     """Return a signer that signs as the client does, or None where boto3 must sign.
 
     Raises:
@@ -170,7 +174,7 @@ def _host(url: SplitResult) -> str:
     return host if url.port in (None, {"http": 80, "https": 443}[url.scheme]) else f"{host}:{url.port}"
 
 
-def _text(value: Any) -> str:
+def _text(value: object) -> str:
     return value.decode("latin-1") if isinstance(value, bytes) else str(value)
 
 
