@@ -74,7 +74,7 @@ class BulkError(OSError):
         number = first.errno if isinstance(first, OSError) and first.errno else errno.EIO
         super().__init__(number, f"{what}: {len(self.errors)} failed: {each}")
 
-    def __reduce__(self) -> tuple[Any, ...]:
+    def __reduce__(self) -> tuple[object, ...]:
         return _bulk_error, (self.errno, self.strerror, self.errors)
 
 

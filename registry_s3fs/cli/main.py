@@ -9,7 +9,6 @@ import sys
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any
 
 import registry_s3fs
 from registry_s3fs.filesystem.core import RegistryS3FileSystem
@@ -99,10 +98,10 @@ def _option(text: str) -> tuple[str, str]:
 
 
 def _filesystem(arguments: argparse.Namespace) -> RegistryS3FileSystem:
-    options: dict[str, Any] = dict(arguments.options)
+    options = {**RegistryS3FileSystem._get_kwargs_from_urls(arguments.url), **dict(arguments.options)}
     if arguments.config:
         options["config"] = arguments.config
-    return RegistryS3FileSystem(**{**RegistryS3FileSystem._get_kwargs_from_urls(arguments.url), **options})
+    return RegistryS3FileSystem(**options)
 
 
 def _ls(fs: RegistryS3FileSystem, arguments: argparse.Namespace) -> None:

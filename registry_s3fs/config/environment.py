@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from botocore.session import Session
 
 REGION_VARIABLES = ("AWS_REGION", "AWS_DEFAULT_REGION")
 """The variables that name a region, in the order in which they count. boto3 reads only the second."""
@@ -18,7 +21,7 @@ CONFIGURATION = (
 """The variables that decide the region."""
 
 
-def region_needed(options: Mapping[str, Any]) -> dict[str, Any]:
+def region_needed(options: Mapping[str, object]) -> dict[str, str]:
     """Return the region of the environment or the profile, where none is given and one is needed.
 
     Raises:
@@ -53,7 +56,7 @@ def check_profile(profile: str) -> None:
         raise ValueError(f"profile: {profile!r} is not in the AWS configuration files, which have {known}")
 
 
-def _session(profile: str) -> Any:
+def _session(profile: str) -> Session:
     from botocore.session import Session
 
     return Session(profile=profile or None)

@@ -12,7 +12,7 @@ import difflib
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 from registry_s3fs.config import foreign_names, parsers, regions
 from registry_s3fs.model.ranges import MAX_PART_BYTES, MIB, MIN_PART_BYTES
@@ -32,10 +32,11 @@ LOG_LEVELS = (
     *("debugwithrequesterrors", "debugwitheventstreambody"),
 )
 
-Parser = Callable[[str, object], Any]
+Parser = Callable[[str, object], object]
 
 
-def _row(default: Any, parse: Parser, meaning: str, *, secret: bool = False) -> Any:
+def _row(default: object, parse: Parser, meaning: str, *, secret: bool = False) -> Any:
+    """Return a field of `DriverParameters`; it is Any, as it stands where each row has a type of its own."""
     return field(default=default, metadata={"parse": parse, "meaning": meaning, "secret": secret})
 
 
@@ -101,7 +102,7 @@ class DriverParameters:
     max_concurrency: int = _row(64, parsers.integer(1, 1024), "requests in flight, and connections kept")
     fast_path: bool = _row(True, parsers.boolean, "small requests may go past boto3's own machinery")
     verify_digests: bool = _row(False, parsers.boolean, "compare blobs that are read with their digests")
-    config_kwargs: Mapping[str, Any] = field(
+    config_kwargs: Mapping[str, object] = field(
         default_factory=dict,
         hash=False,  # a mapping has no hash; equality still looks at it
         metadata={"parse": parsers.mapping, "meaning": "merged into botocore.config.Config", "secret": False},
@@ -119,7 +120,7 @@ class DriverParameters:
         self._check_endpoint_variants()
 
     @classmethod
-    def from_mapping(cls, mapping: Mapping[str, Any]) -> DriverParameters:
+    def from_mapping(cls, mapping: Mapping[str, object]) -> DriverParameters:
         """Return parameters from a mapping, such as a registry's ``storage: s3:`` block.
 
         Raises:
@@ -129,7 +130,7 @@ class DriverParameters:
         for name in mapping:
             if name not in NAMES:
                 raise TypeError(unknown(name, NAMES))
-        return cls(**mapping)
+        return cls(**cast("dict[str, Any]", mapping))  # which parses what is no type of a field yet
 
     @classmethod
     def from_config(cls, path: str | os.PathLike[str], environ: Mapping[str, str] = os.environ) -> DriverParameters:
@@ -168,11 +169,11 @@ class DriverParameters:
         shown = ", ".join(f"{name}={value!r}" for name, value in self.given().items())
         return f"DriverParameters({shown})"
 
-    def given(self) -> dict[str, Any]:
+    def given(self) -> dict[str, object]:
         """Return the parameters that differ from their defaults, with secrets masked."""
         return {name: value for name, value in self._masked().items() if value != _default(name)}
 
-    def _masked(self) -> dict[str, Any]:
+    def _masked(self) -> dict[str, object]:
         values = {row.name: getattr(self, row.name) for row in fields(self)}
         if self.forcepathstyle == bool(self.regionendpoint):
             values["forcepathstyle"] = None
@@ -215,7 +216,7 @@ class DriverParameters:
             raise ValueError("accelerate: does not go with forcepathstyle, usefipsendpoint or a bucket name with dots")
 
 
-def read_config(path: str | os.PathLike[str], environ: Mapping[str, str] = os.environ) -> dict[str, Any]:
+def read_config(path: str | os.PathLike[str], environ: Mapping[str, str] = os.environ) -> dict[str, object]:
     """Return the mapping that `DriverParameters.from_config` reads, not yet parsed."""
     from registry_s3fs.config import registry_yml  # needs PyYAML, which most instances do without
 
@@ -233,7 +234,7 @@ def _closest(name: str, names: frozenset[str]) -> str:
     return f"; did you mean {close[0]!r}?" if close else ""
 
 
-def _default(name: str) -> Any:
+def _default(name: str) -> object:
     row = DriverParameters.__dataclass_fields__[name]
     return copy.copy(row.default) if name != "config_kwargs" else {}
 

@@ -9,7 +9,7 @@ import codecs
 import copy
 import re
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import cast
 from urllib.parse import SplitResult, urlsplit
 
 _TRUE = ("1", "t", "T", "TRUE", "true", "True")
@@ -184,20 +184,20 @@ def _url(name: str, word: str) -> SplitResult:
     return url
 
 
-def mapping(name: str, value: object) -> dict[str, Any]:
+def mapping(name: str, value: object) -> dict[str, object]:
     """Return a mapping with names as keys, copied so that the caller's later changes do not matter."""
     if not isinstance(value, Mapping) or not all(isinstance(key, str) for key in value):
         raise ValueError(f"{name}: takes a mapping of names to values")
     return copy.deepcopy(dict(value))
 
 
-def listings_cache(options: Mapping[str, Any]) -> dict[str, Any]:
+def listings_cache(options: Mapping[str, object]) -> dict[str, float | None]:
     """Return fsspec's options of its cache of listings, typed; the cache is off by default.
 
     >>> listings_cache({"use_listings_cache": "true", "listings_expiry_time": "2.5", "bucket": "demo"})
     {'use_listings_cache': True, 'listings_expiry_time': 2.5}
     """
-    found: dict[str, Any] = {
+    found: dict[str, float | None] = {
         "use_listings_cache": boolean("use_listings_cache", options.get("use_listings_cache", False))
     }
     if options.get("listings_expiry_time") is not None:
@@ -214,7 +214,7 @@ def _seconds(name: str, value: object) -> float:
         raise ValueError(f"{name}: {value!r} is no number; give seconds") from None
 
 
-def text_options(options: Mapping[str, Any]) -> dict[str, str]:
+def text_options(options: Mapping[str, object]) -> dict[str, str]:
     """Return the filesystem's options for text files, which `open` uses where it is given none.
 
     >>> text_options({"encoding": "latin-1", "errors": None, "bucket": "demo"})
@@ -224,7 +224,7 @@ def text_options(options: Mapping[str, Any]) -> dict[str, str]:
     ValueError: encoding: unknown encoding: latin-99
     """
     known = {"encoding": codecs.lookup, "errors": codecs.lookup_error}
-    found = {name: options[name] for name in known if options.get(name) is not None}
+    found = {name: cast(str, options[name]) for name in known if options.get(name) is not None}
     for name, value in found.items():
         try:
             known[name](value)

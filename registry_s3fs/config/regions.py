@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from functools import lru_cache
-from typing import Any
 
 
 @lru_cache(maxsize=1)
@@ -14,7 +13,7 @@ def _signatures() -> dict[str, tuple[str, ...]]:
 
     found: dict[str, tuple[str, ...]] = {}
     for partition in Loader().load_data("endpoints")["partitions"]:
-        service: dict[str, Any] = partition["services"].get("s3", {})
+        service = partition["services"].get("s3", {})
         usual = {**partition.get("defaults", {}), **service.get("defaults", {})}
         for region in partition["regions"]:
             endpoint = {**usual, **service.get("endpoints", {}).get(region, {})}

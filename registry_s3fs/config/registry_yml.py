@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Collection, Container, Mapping, Sequence, Set
-from typing import Any
+from collections.abc import Collection, Container, Hashable, Mapping, Sequence, Set
 
 import yaml
 
@@ -23,7 +22,7 @@ BESIDE_THE_DRIVER = frozenset(("cache", "delete", "maintenance", "redirect", "ta
 
 def read(
     path: str | os.PathLike[str], environ: Mapping[str, str], names: Collection[str], numbers: Container[str]
-) -> dict[str, Any]:
+) -> dict[str, object]:
     """Return the S3 driver's parameters of a registry whose configuration file is `path`.
 
     `names` are the parameters that a variable may override. `numbers` are those among them that are numbers. Other
@@ -36,8 +35,8 @@ def read(
     variables = {driver: _variables(driver, environ, names) for driver in DRIVERS}
     brought = [driver for driver in DRIVERS if variables[driver] or _variable(driver) in environ]
     storage = _storage(_load(path), environ, brought)
-    driver = _driver(storage, os.fspath(path))
-    block = _overridden(storage[driver], _variable(driver), environ) or {}
+    driver, section = _driver(storage, os.fspath(path))
+    block = _overridden(section, _variable(driver), environ) or {}
     if not isinstance(block, dict):
         raise ValueError(f"{os.fspath(path)}: storage: {driver}: has no parameters below it")
     _check_single(block, os.fspath(path), driver)
@@ -55,7 +54,7 @@ def _variables(driver: str, environ: Mapping[str, str], names: Collection[str]) 
     return {name: environ[variable] for name, variable in named.items() if variable in environ}
 
 
-def _overridden(value: Any, variable: str, environ: Mapping[str, str]) -> Any:
+def _overridden(value: object, variable: str, environ: Mapping[str, str]) -> object:
     """Return what a variable says, which replaces all that the file says there; without one, the file's value.
 
     Raises:
@@ -69,7 +68,7 @@ def _overridden(value: Any, variable: str, environ: Mapping[str, str]) -> Any:
         raise ValueError(f"{variable}: not YAML: {_place(error)}") from None
 
 
-def _value(text: str, *, is_number: bool) -> Any:
+def _value(text: str, *, is_number: bool) -> object:
     """Return the value of a parameter's variable, read as YAML.
 
     An empty text is None, which means the default. A text, a boolean, or a number where one is asked for is taken from
@@ -79,7 +78,7 @@ def _value(text: str, *, is_number: bool) -> Any:
     return found if found is None or isinstance(found, (bool, str)) or (is_number and isinstance(found, int)) else text
 
 
-def _yaml(text: str) -> Any:
+def _yaml(text: str) -> object:
     """Return what a variable says in YAML, or the text itself where it is no YAML, as many a secret key."""
     try:
         return yaml.load(text, _Loader)  # noqa: S506  # it is a SafeLoader
@@ -87,7 +86,7 @@ def _yaml(text: str) -> Any:
         return text
 
 
-def _storage(content: Any, environ: Mapping[str, str], brought: Sequence[str]) -> Any:
+def _storage(content: object, environ: Mapping[str, str], brought: Sequence[str]) -> object:
     """Return the section ``storage:`` of a configuration.
 
     The section may be just a driver's name. Where it has no driver, variables may bring one.
@@ -101,21 +100,22 @@ def _storage(content: Any, environ: Mapping[str, str], brought: Sequence[str]) -
     return storage
 
 
-def _drivers(storage: Mapping[str, Any]) -> list[str]:
+def _drivers(storage: Mapping[str, object]) -> list[str]:
     return [name for name in storage if name not in BESIDE_THE_DRIVER]
 
 
-def _driver(storage: Any, path: str) -> str:
+def _driver(storage: object, path: str) -> tuple[str, object]:
+    """Return the name of the one driver, and what the file says of it."""
     if not isinstance(storage, dict):
         raise ValueError(f"{path}: no registry configuration; it has no 'storage:' section")
     drivers = _drivers(storage)
     if len(drivers) != 1 or drivers[0] not in DRIVERS:
         found = ", ".join(map(_shown, drivers)) or "none"
         raise ValueError(f"{path}: storage: has {found}, but exactly one of {' and '.join(DRIVERS)} is needed")
-    return drivers[0]
+    return drivers[0], storage[drivers[0]]
 
 
-def _shown(name: Any) -> str:
+def _shown(name: object) -> str:
     """Return a driver's name as messages show it.
 
     What is no name is not shown, as it may be YAML with a secret in it.
@@ -123,7 +123,7 @@ def _shown(name: Any) -> str:
     return repr(name) if isinstance(name, str) and _NAME.fullmatch(name) else "what is no name"
 
 
-def _load(path: str | os.PathLike[str]) -> Any:
+def _load(path: str | os.PathLike[str]) -> object:
     try:
         with open(path, encoding="utf-8") as file:
             return yaml.load(file, _Loader)  # noqa: S506  # it is a SafeLoader
@@ -150,7 +150,7 @@ class _Loader(yaml.SafeLoader):
     PyYAML itself would take the last of the two values without a word.
     """
 
-    def construct_mapping(self, node: Any, deep: bool = False) -> Any:
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, object]:
         """Return the mapping of a node; raise `_TwiceError` where a key is there twice."""
         names = [each.value for each, _ in node.value if isinstance(each, yaml.ScalarNode) and each.value != "<<"]
         for name in names:
@@ -159,7 +159,7 @@ class _Loader(yaml.SafeLoader):
         return super().construct_mapping(node, deep)
 
 
-def _check_single(block: Mapping[str, Any], path: str, driver: str) -> None:
+def _check_single(block: Mapping[str, object], path: str, driver: str) -> None:
     """Raise `ValueError` where a value is nested.
 
     Only config_kwargs may be nested. It is refused where it is too large, or cyclic, so that looking at it would never
@@ -174,7 +174,7 @@ def _check_single(block: Mapping[str, Any], path: str, driver: str) -> None:
             raise ValueError(f"{path}: storage: {driver}: {name}: is too large, or contains itself")
 
 
-def _is_small(value: Any) -> bool:
+def _is_small(value: object) -> bool:
     """Return whether a value has at most 1,000 others in it."""
     left, found = [value], 0
     while left and found <= MOST_VALUES:

@@ -10,7 +10,7 @@ import inspect
 import os
 from collections.abc import Mapping
 from dataclasses import MISSING, fields
-from typing import Any, TypedDict
+from typing import TypedDict
 
 from registry_s3fs.config.parameters import DriverParameters
 
@@ -53,7 +53,7 @@ class StorageOptions(TypedDict, total=False):
     max_concurrency: _Count
     fast_path: _Flag
     verify_digests: _Flag
-    config_kwargs: Mapping[str, Any] | None
+    config_kwargs: Mapping[str, object] | None
     config: str | os.PathLike[str] | None
     use_listings_cache: _Flag
     listings_expiry_time: float | str | None
@@ -62,7 +62,7 @@ class StorageOptions(TypedDict, total=False):
     encoding: _Text
     errors: _Text
     asynchronous: bool
-    loop: Any
+    loop: object
 
 
 BESIDE_THE_TABLE = {
@@ -79,16 +79,16 @@ BESIDE_THE_TABLE = {
 """The options that are no parameters: type, default and meaning of each."""
 
 
-def rows() -> dict[str, tuple[str, Any, str]]:
+def rows() -> dict[str, tuple[str, object, str]]:
     """Return type, default and meaning of each option."""
-    found: dict[str, tuple[str, Any, str]] = {}
+    found: dict[str, tuple[str, object, str]] = {}
     for row in fields(DriverParameters):
         default = {} if row.default is MISSING else row.default
         found[row.name] = str(row.type).removesuffix(" | None"), default, row.metadata["meaning"]
     return found | BESIDE_THE_TABLE
 
 
-def of_parameters() -> dict[str, tuple[str, Any, str]]:
+def of_parameters() -> dict[str, tuple[str, object, str]]:
     """Return type, default and meaning of each parameter, without the other options."""
     return {name: row for name, row in rows().items() if name not in BESIDE_THE_TABLE}
 
@@ -104,13 +104,13 @@ def signature() -> inspect.Signature:
     )
 
 
-def described(text: str, names: Mapping[str, tuple[str, Any, str]]) -> str:
+def described(text: str, names: Mapping[str, tuple[str, object, str]]) -> str:
     """Return a docstring with a line for each option, indented as Python's own tools expect."""
     lines = [f"        {name} ({kind}, {default!r}): {meaning}." for name, (kind, default, meaning) in names.items()]
     return "\n".join([text.rstrip(), "", "    Options (type, default):", *lines, "    "])
 
 
-def as_html(url: str, values: Mapping[str, Any]) -> str:
+def as_html(url: str, values: Mapping[str, object]) -> str:
     """Return a short HTML table for notebooks."""
     rows = "".join(
         f"<tr><td>{html.escape(name)}</td><td>{html.escape(str(value))}</td></tr>" for name, value in values.items()

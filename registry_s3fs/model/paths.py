@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from typing import Any
+from typing import SupportsIndex
 
 from registry_s3fs.errors import ForeignBucketError, InvalidPathError
 
@@ -71,7 +71,7 @@ class RegistryPath(str):
         """
         return RegistryPath(super().rstrip(chars) or "/", self.bucket)
 
-    def replace(self, *args: Any, **kwargs: Any) -> RegistryPath:
+    def replace(self, old: str, new: str, /, count: SupportsIndex = -1) -> RegistryPath:
         """Replace as `str` does, but keep the bucket.
 
         fsspec fills the ``*`` of a write mask this way, and must not lose the bucket.
@@ -79,7 +79,7 @@ class RegistryPath(str):
         Raises:
             InvalidPathError: The result is a path that `parse` would refuse.
         """
-        return _valid(super().replace(*args, **kwargs), self.bucket)
+        return _valid(super().replace(old, new, count), self.bucket)
 
 
 class ListedName(str):

@@ -274,9 +274,10 @@ def _loader(data_path: str | None) -> Loader:
 def config_options(parameters: DriverParameters) -> dict[str, Any]:
     """Return the keyword arguments of `botocore.config.Config`.
 
-    `config_kwargs` has precedence over all others.
+    `config_kwargs` has precedence over all others. Their values are Any, as each keyword has a type of its own, and
+    botocore itself checks what the user gives.
     """
-    extra = dict(parameters.config_kwargs)
+    extra: dict[str, Any] = dict(parameters.config_kwargs)
     s3 = {
         "addressing_style": "path" if parameters.forcepathstyle else "virtual",
         "use_accelerate_endpoint": parameters.variant.accelerate,

@@ -14,7 +14,7 @@ import threading
 import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
-from typing import Any
+from typing import Protocol
 
 from registry_s3fs.threads import fork
 from registry_s3fs.threads.call_stack import being_handled
@@ -27,13 +27,20 @@ class GivenUp(BaseException):  # no error: nobody is to see it
     """An exception raised in a thread whose work was cancelled."""
 
 
+class Connection(Protocol):
+    """A connection of `http.client`, and the work that waits for it."""
+
+    sock: socket.socket | None
+    used_by: Work | None
+
+
 class Work:
     """A piece of work that one thread does."""
 
     given_up = False
     needs_answer = False
     """Whether it waits for a response that tells what is to be cleaned up; see `answer_needed`."""
-    connection: Any = None
+    connection: Connection | None = None
     """The connection that it used last."""
 
 
@@ -88,7 +95,7 @@ def answer_needed() -> Iterator[None]:
         work.needs_answer = False
 
 
-def uses(connection: Any) -> None:
+def uses(connection: Connection) -> None:
     """Note that this thread is about to wait for a connection, which is one of `http.client`.
 
     Raises:
@@ -101,7 +108,7 @@ def uses(connection: Any) -> None:
     check()  # after it is known, so that `give_up` meets the one or the other
 
 
-def check(**event: Any) -> None:
+def check(**event: object) -> None:
     """Raise `GivenUp` where this thread's work was cancelled; this is also a handler of boto3's events."""
     work = getattr(_here, "work", None)
     if work is not None and work.given_up and not work.needs_answer:

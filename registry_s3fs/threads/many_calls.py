@@ -5,13 +5,16 @@ from __future__ import annotations
 import errno
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
-from typing import Any
+from typing import TypeVar
 
 from registry_s3fs.errors import BulkError
 from registry_s3fs.threads.pool import Pool
 
+T = TypeVar("T")
+Pair = TypeVar("Pair", bound=tuple[object, object])
 
-def do_all(pool: Pool, what: str, call: Callable[[Any], Any], pairs: Sequence[tuple[Any, Any]]) -> None:
+
+def do_all(pool: Pool, what: str, call: Callable[[Pair], object], pairs: Sequence[Pair]) -> None:
     """Call with each pair, side by side.
 
     Raises:
@@ -23,11 +26,11 @@ def do_all(pool: Pool, what: str, call: Callable[[Any], Any], pairs: Sequence[tu
 
 def errors_of(
     pool: Pool,
-    call: Callable[[Any], Any],
-    pairs: Sequence[tuple[Any, Any]],
+    call: Callable[[Pair], object],
+    pairs: Sequence[Pair],
     *,
     named: int = 0,
-    done: Callable[[], Any] = lambda: None,
+    done: Callable[[], object] = lambda: None,
 ) -> dict[str, Exception]:
     """Call with each pair, side by side, and return the errors of those that failed.
 
@@ -51,14 +54,14 @@ def raise_failed(what: str, failed: Mapping[str, Exception], count: int) -> None
         raise BulkError(what, failed)
 
 
-def _until_hopeless(call: Callable[[Any], Any]) -> Callable[[Any], Exception | None]:
+def _until_hopeless(call: Callable[[T], object]) -> Callable[[T], Exception | None]:
     """Return a function that does `call` and returns its error.
 
     Once an error has been the last word, it calls no more.
     """
     last = LastWord()
 
-    def attempt(item: Any) -> Exception | None:
+    def attempt(item: T) -> Exception | None:
         try:
             last.check()
             call(item)

@@ -13,14 +13,17 @@ from collections.abc import Callable, Iterable, Iterator, MutableSequence
 from concurrent.futures import FIRST_EXCEPTION, Future, wait
 from contextlib import contextmanager
 from functools import partial
+from itertools import islice
 from queue import Empty, SimpleQueue
-from typing import Any, TypeVar
+from typing import Any, Generic, Protocol, TypeVar
 from weakref import WeakSet
 
 from registry_s3fs.threads import background, cancellation, fork
 
 T = TypeVar("T")
 R = TypeVar("R")
+AnyFuture = Future[Any]
+"""A future of any result. No future is a `Future[object]`, as type checkers see it."""
 
 _worker = threading.local()
 WORKER, COORDINATOR = "worker", "coordinator"
@@ -37,15 +40,16 @@ class Task(Future[R], cancellation.Work):
 
     def __init__(self, call: Callable[..., R], *args: object) -> None:
         super().__init__()
-        self._call: Any = (call, args)
-        self.parts: WeakSet[Task[Any]] = WeakSet()
+        self._call: tuple[Callable[..., R], tuple[object, ...]] | None = (call, args)
+        self.parts: WeakSet[cancellation.Work] = WeakSet()
         """The tasks that its thread, a coordinator's, has handed in to others."""
 
     def run(self) -> None:
         """Run the call in this thread."""
-        (call, args), self._call = self._call, None
-        if not self.set_running_or_notify_cancel():
+        todo, self._call = self._call, None
+        if not self.set_running_or_notify_cancel() or todo is None:
             return
+        call, args = todo
         try:
             with cancellation.doing(self):
                 result = call(*args)
@@ -63,6 +67,13 @@ class Task(Future[R], cancellation.Work):
             self.set_exception(TaskCancelledError(errno.ECANCELED, text))
 
 
+class _Runnable(Protocol):
+    """A task of any result, as a thread sees it."""
+
+    def run(self) -> None:
+        """See `Task.run`."""
+
+
 class _Workers:
     """Threads at one queue, which start as they are needed, and end once they are dismissed."""
 
@@ -72,9 +83,9 @@ class _Workers:
         self._threads: list[threading.Thread] = []
         self._idle: SimpleQueue[None] = SimpleQueue()
         """An item for each thread that waits for a task and has none on its way."""
-        self._tasks: SimpleQueue[Task[Any] | None] = SimpleQueue()
+        self._tasks: SimpleQueue[_Runnable | None] = SimpleQueue()
 
-    def take(self, task: Task[Any]) -> None:
+    def take(self, task: _Runnable) -> None:
         """Have the task done by an idle thread, by a new one, or by the next that is free.
 
         Raises:
@@ -90,7 +101,7 @@ class _Workers:
             return False
         return True
 
-    def _start(self, task: Task[Any]) -> bool:
+    def _start(self, task: _Runnable) -> bool:
         """Start a thread that begins with the task, and return whether it was started.
 
         It returns False where no thread can be started, but others exist.
@@ -114,20 +125,20 @@ class _Workers:
         """Have the threads end once the tasks that were taken are done."""
         self._tasks.put(None)
 
-    def _work(self, first: list[Task[Any]]) -> None:
+    def _work(self, first: list[_Runnable]) -> None:
         """Do tasks until the threads are dismissed.
 
         `first` is a list, which this function empties, as a thread keeps its arguments for as long as it lives.
         """
         _worker.kind = self._kind
-        task: Task[Any] | None = first.pop()
+        task: _Runnable | None = first.pop()
         while task is not None:
             task.run()
             del task  # and what it holds, while there is nothing to do
             task = self._next()
         self._tasks.put(None)  # for the next thread
 
-    def _next(self) -> Task[Any] | None:
+    def _next(self) -> _Runnable | None:
         try:
             return self._tasks.get_nowait()
         except Empty:
@@ -204,7 +215,7 @@ class Pool:
         At the first error no more calls start. Those that run are waited for, and the error is raised.
         """
         items = list(items)
-        results: list[Any] = [None] * len(items)
+        results: dict[int, R] = {}
         turns = deque(range(len(items)))
 
         def work() -> None:
@@ -222,9 +233,9 @@ class Pool:
             turns.clear()
             cancel_and_wait(futures)
             raise
-        return results
+        return [results[turn] for turn in range(len(items))]
 
-    def each(self, call: Callable[[T], R], items: Iterable[T], ahead: int) -> Results[R]:
+    def each(self, call: Callable[[T], R], items: Iterable[T], ahead: int) -> Results[T, R]:
         """Return an iterator of results in the items' order; at most `ahead` of them wait or run at any time."""
         return Results(self, call, items, ahead)
 
@@ -239,10 +250,10 @@ def _done(call: Callable[..., R], *args: object) -> Future[R]:
     return future
 
 
-class Results(Iterator[R]):
+class Results(Iterator[R], Generic[T, R]):
     """The iterator that `Pool.each` returns; `close` cancels what was begun, and waits for what runs."""
 
-    def __init__(self, pool: Pool, call: Callable[[Any], R], items: Iterable[Any], ahead: int) -> None:
+    def __init__(self, pool: Pool, call: Callable[[T], R], items: Iterable[T], ahead: int) -> None:
         self._pending: deque[Future[R]] = deque()
         self._pool = pool
         self._call = call
@@ -251,7 +262,7 @@ class Results(Iterator[R]):
 
     def __next__(self) -> R:
         try:
-            while len(self._pending) < self._ahead and (item := next(self._items, self)) is not self:
+            for item in islice(self._items, self._ahead - len(self._pending)):
                 self._pool.submit_to(self._pending, self._call, item)
             if self._pending:
                 return first_result(self._pending)
@@ -304,7 +315,7 @@ def finished_or_cancelled(futures: Iterable[Future[R]]) -> Iterator[None]:
     cancel_and_wait(futures)
 
 
-def cancel_and_wait(futures: Iterable[Future[Any]]) -> None:
+def cancel_and_wait(futures: Iterable[AnyFuture]) -> None:
     """Cancel futures as `cancel_all` does, and wait for those that have begun; after Ctrl-C, only for a short time."""
     left = cancel_all(futures)
     if not cancellation.is_on():
@@ -315,7 +326,7 @@ def cancel_and_wait(futures: Iterable[Future[Any]]) -> None:
     wait(running, cancellation.GRACE_S / 2)
 
 
-def cancel_all(futures: Iterable[Future[Any]]) -> list[Future[Any]]:
+def cancel_all(futures: Iterable[AnyFuture]) -> list[AnyFuture]:
     """Cancel futures that have not begun; return those that have, without waiting for them.
 
     After Ctrl-C, those that have begun are cancelled, too, and the pools' threads end.
@@ -323,14 +334,14 @@ def cancel_all(futures: Iterable[Future[Any]]) -> list[Future[Any]]:
     return _cancel(list(futures), interrupted=cancellation.is_on())
 
 
-def cancel_all_later(futures: Iterable[Future[Any]]) -> None:
+def cancel_all_later(futures: Iterable[AnyFuture]) -> None:
     """Cancel futures as `cancel_all` does, but in the background, as finalisers must: a future has a lock."""
     left = list(futures)
     if left:
         background.later(partial(_cancel, left, interrupted=cancellation.is_on()))
 
 
-def _cancel(futures: list[Future[Any]], *, interrupted: bool) -> list[Future[Any]]:
+def _cancel(futures: list[AnyFuture], *, interrupted: bool) -> list[AnyFuture]:
     left = [future for future in futures if not future.cancel()]
     if interrupted:
         cancellation.give_up([each for task in _tasks(left) for each in (task, *task.parts)])
@@ -339,7 +350,7 @@ def _cancel(futures: list[Future[Any]], *, interrupted: bool) -> list[Future[Any
     return left
 
 
-def _tasks(futures: Iterable[Future[Any]]) -> list[Task[Any]]:
+def _tasks(futures: Iterable[AnyFuture]) -> list[Task[Any]]:
     return [future for future in futures if isinstance(future, Task)]
 
 
