@@ -43,7 +43,7 @@ check: $(VENV)/check/done
 	$(VENV)/check/bin/ruff format --check .
 	$(VENV)/check/bin/ruff check .
 	$(VENV)/check/bin/mypy
-	$(VENV)/check/bin/pyright tests/typing/api.py
+	$(VENV)/check/bin/pyright --pythonpath $(VENV)/check/bin/python tests/typing/api.py
 	$(VENV)/check/bin/lint-imports
 
 # The pip that comes with older Pythons cannot resolve s3fs's pins.

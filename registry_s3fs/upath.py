@@ -22,6 +22,8 @@ WITHOUT_BUCKET = f"{PROTOCOL}:///"
 class RegistryS3Path(UPath):
     """A path in a registry's S3 storage, with pathlib's methods. Its storage options are the filesystem's.
 
+    What is only handed on to `UPath` is Any here, since its types differ from one release to the next.
+
     >>> path = UPath("registrys3://demo/docker", region="eu-central-1") / "registry" / "v2"
     >>> str(path), path.path, path.name
     ('registrys3://demo/docker/registry/v2', '/docker/registry/v2', 'v2')

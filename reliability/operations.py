@@ -9,6 +9,7 @@ from typing import Any
 from benchmarks import data
 from benchmarks.data import MIB
 from registry_s3fs import RegistryS3FileSystem
+from registry_s3fs.model.info import Info
 from reliability import contents
 from reliability.rows import wrong_bytes, wrong_names
 
@@ -83,7 +84,7 @@ def find(fs: RegistryS3FileSystem) -> Wrong:
     yield wrong_names(contents.found(), _sized(fs.find(contents.REGISTRY, detail=True).values()))
 
 
-def _sized(infos: Iterable[dict[str, Any]]) -> list[tuple[str, int]]:
+def _sized(infos: Iterable[Info]) -> list[tuple[str, int]]:
     return [(info["name"], info["size"]) for info in infos]
 
 

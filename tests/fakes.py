@@ -413,7 +413,7 @@ class FakeBucket:
 
     # Signing
 
-    def presign(self, key: str, operation: str, seconds: int, **request: Any) -> str:
+    def presign(self, key: str, operation: str, seconds: int, **request: object) -> str:
         return Bucket(self.parameters).presign(key, operation, seconds, **request)  # sends no request
 
 

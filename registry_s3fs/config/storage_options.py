@@ -77,6 +77,8 @@ BESIDE_THE_TABLE = {
     "loop": ("object", None, "taken, and without effect"),
 }
 """The options that are no parameters: type, default and meaning of each."""
+FSSPEC_OPTIONS = BESIDE_THE_TABLE.keys() - {"config", "skip_instance_cache"}
+"""The options that belong to fsspec, as far as it passes them on."""
 
 
 def rows() -> dict[str, tuple[str, object, str]]:

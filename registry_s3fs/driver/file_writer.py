@@ -13,7 +13,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from datetime import datetime, timezone
 from types import TracebackType
-from typing import Any
+from typing import TYPE_CHECKING
 
 from registry_s3fs.errors import DRIVER_NAME, StorageDriverError, as_driver
 from registry_s3fs.filesystem.core import RegistryS3FileSystem
@@ -21,6 +21,9 @@ from registry_s3fs.model import ranges
 from registry_s3fs.model.objects import ObjectVersion, Part, Upload
 from registry_s3fs.s3.bucket import Bucket
 from registry_s3fs.transfer.multipart import MultipartUpload
+
+if TYPE_CHECKING:
+    from _typeshed import ReadableBuffer
 
 
 class State(enum.Enum):
@@ -72,7 +75,7 @@ class FileWriter:
         """Return the number of bytes written so far. It includes those of an upload that was resumed."""
         return self._size
 
-    def write(self, data: Any) -> int:
+    def write(self, data: ReadableBuffer) -> int:
         """Write bytes. Return their number.
 
         Args:

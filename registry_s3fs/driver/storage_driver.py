@@ -7,8 +7,9 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, BinaryIO
+from typing import BinaryIO, cast
 
+from registry_s3fs.config.storage_options import StorageOptions
 from registry_s3fs.driver.file_writer import FileWriter
 from registry_s3fs.errors import (
     DRIVER_NAME,
@@ -81,9 +82,9 @@ and each component of letters, digits, '.', '_' and '-', but not '.' or '..'
         self.fs = fs
 
     @classmethod
-    def from_parameters(cls, parameters: Mapping[str, Any]) -> StorageDriver:
+    def from_parameters(cls, parameters: Mapping[str, object]) -> StorageDriver:
         """Return the driver of a registry's ``storage: s3:`` block. `DriverParameters` tells the names and errors."""
-        return cls(RegistryS3FileSystem(**parameters))
+        return cls(RegistryS3FileSystem(**cast(StorageOptions, parameters)))
 
     def __repr__(self) -> str:
         return f"StorageDriver({self.fs!r})"

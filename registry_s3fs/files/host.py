@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any, Protocol
+from typing import BinaryIO, Literal, Protocol
 
 from registry_s3fs.config.parameters import DriverParameters
 from registry_s3fs.model.objects import ObjectInfo
+from registry_s3fs.model.paths import StrPath
 from registry_s3fs.s3.bucket import Bucket
 from registry_s3fs.threads.pool import Pool
 
@@ -23,8 +24,8 @@ class FileHost(Protocol):
     def file_head(self, path: str, *, version_id: str = "", checksum: bool = False) -> ObjectInfo:
         """Return what a HEAD request tells about a file. Raise the same errors as the filesystem's `info`."""
 
-    def open(self, path: Any, mode: str = "rb", block_size: int | None = None, **how: Any) -> Any:
+    def open(self, path: StrPath, mode: Literal["rb"] = "rb", block_size: int | None = None, **how: object) -> BinaryIO:
         """Open another file, or open this one again."""
 
-    def invalidate_cache(self, path: Any = None) -> None:
+    def invalidate_cache(self, path: StrPath | None = None) -> None:
         """Forget the cached listings that concern a path."""

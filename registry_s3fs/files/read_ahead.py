@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Iterable
 from concurrent.futures import Future
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from fsspec.caching import BaseCache
 
@@ -64,7 +64,7 @@ class PrefetchCache(BaseCache):
     def __init__(
         self,
         blocksize: int,
-        fetcher: Any,
+        fetcher: Callable[[int, int], bytes],
         size: int,
         *,
         fetch_into: FetchInto | None = None,
@@ -104,7 +104,7 @@ class PrefetchCache(BaseCache):
         """Do the same as `forget`. An fsspec file calls this when it is closed, and then drops the cache."""
         self.forget()
 
-    def _forget(self, give_up: Callable[[Iterable[Future[Any]]], object] = cancel_all) -> None:
+    def _forget(self, give_up: Callable[[Iterable[Future[None]]], object] = cancel_all) -> None:
         give_up(held.filled for held in self._held)
         self._held.clear()
         self._buffers.clear()

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import io
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, BinaryIO
 
 from fsspec.caching import caches
 from fsspec.spec import AbstractBufferedFile
@@ -12,6 +13,7 @@ from registry_s3fs.files.host import FileHost
 from registry_s3fs.files.read_ahead import PrefetchCache
 from registry_s3fs.listing import directory
 from registry_s3fs.model import blob_digests, ranges
+from registry_s3fs.model.info import Info
 from registry_s3fs.model.objects import ObjectVersion
 from registry_s3fs.s3 import checksums
 from registry_s3fs.threads.buffers import naming_path
@@ -39,12 +41,12 @@ class ReadFile(AbstractBufferedFile):
         verify: bool | None = None,
         block_size: int | None = None,
         cache_type: str = PrefetchCache.name,
-        cache_options: dict[str, Any] | None = None,
+        cache_options: Mapping[str, object] | None = None,
     ) -> None:
         self._key = fs.bucket.space.key(path)
         self._verify = verify
         self._check = blob_digests.check(path, verify, by_default=fs.parameters.verify_digests)
-        self._details: dict[str, Any] | None = None
+        self._details: Info | None = None
         if size is None or not etag:  # both are given when a pickled file is opened again; a size alone pins nothing
             found = fs.file_head(path, version_id=version_id, checksum=True)
             self._details, etag, size = directory.file(path, found), found.etag, found.size
@@ -57,10 +59,9 @@ class ReadFile(AbstractBufferedFile):
         theirs = ("none", {}) if is_ours else (cache_type, cache_options)
         super().__init__(fs, path, "rb", block_size or "default", True, *theirs, size)
         if is_ours:
-            ours = {"submit": fs.pool.submit, "fetch_into": self._fetch_into}
-            self.cache = PrefetchCache(
-                self.blocksize, self._fetch_range, self.size, **{**ours, **(cache_options or {})}
-            )
+            options: dict[str, Any] = {"submit": fs.pool.submit, "fetch_into": self._fetch_into}
+            options.update(cache_options or {})  # the caller's, which the cache refuses where it does not know them
+            self.cache = PrefetchCache(self.blocksize, self._fetch_range, self.size, **options)
 
     def read(self, length: int = -1) -> bytes:
         """Return the next bytes.
@@ -130,7 +131,7 @@ class ReadFile(AbstractBufferedFile):
         if isinstance(cache, PrefetchCache):
             cache.forget()
 
-    def __reduce__(self) -> tuple[Any, ...]:
+    def __reduce__(self) -> tuple[object, ...]:
         """Pickle the file such that it continues with the same object version.
 
         Where that version is gone, a read of the unpickled file raises `FileExpired`.
@@ -139,7 +140,7 @@ class ReadFile(AbstractBufferedFile):
         return _reopen, (self.fs, self.path, self.loc, self.blocksize, self.cache.name, how)
 
 
-def _reopen(fs: FileHost, path: str, loc: int, block_size: int, cache_type: str, how: dict[str, Any]) -> Any:
+def _reopen(fs: FileHost, path: str, loc: int, block_size: int, cache_type: str, how: dict[str, object]) -> BinaryIO:
     file = fs.open(path, "rb", block_size, cache_type=cache_type, **how)
     file.seek(loc)
     return file

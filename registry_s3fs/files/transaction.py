@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections import deque
-from typing import Any
 
 from fsspec.transaction import Transaction
+
+from registry_s3fs.files.write_file import WriteFile
 
 
 class PublishingTransaction(Transaction):
@@ -16,7 +17,7 @@ class PublishingTransaction(Transaction):
     error is raised.
     """
 
-    files: deque[Any]
+    files: deque[WriteFile]
 
     def complete(self, commit: bool = True) -> None:
         """Commit or discard every file. End the filesystem's transaction in any case, also after an error."""

@@ -10,11 +10,15 @@ that the layer still writes.
 from __future__ import annotations
 
 import io
-from typing import Any
+from typing import TYPE_CHECKING
 
 from fsspec.compression import compr
 
+from registry_s3fs.files.write_file import WriteFile
 from registry_s3fs.threads import call_stack
+
+if TYPE_CHECKING:
+    from _typeshed import ReadableBuffer
 
 
 class TextFile(io.TextIOWrapper):
@@ -27,7 +31,7 @@ class TextFile(io.TextIOWrapper):
 class CompressedWriter(io.BufferedIOBase):
     """A compressor and the file below it, closed in that order. The compressors alone would leave the file open."""
 
-    def __init__(self, raw: Any, compression: str, mode: str) -> None:
+    def __init__(self, raw: WriteFile, compression: str, mode: str) -> None:
         self._raw = raw
         self._written = 0
         self._asked_writable: call_stack.Instruction | None = None
@@ -43,7 +47,7 @@ class CompressedWriter(io.BufferedIOBase):
         asked, self._asked_writable = self._asked_writable, None
         return asked is not None and asked == call_stack.instruction_of_caller()
 
-    def write(self, data: Any) -> int:
+    def write(self, data: ReadableBuffer) -> int:
         """Compress and write bytes. Return their number before compression."""
         taken = int(self._compressor.write(data))
         self._written += taken

@@ -10,7 +10,7 @@ import logging
 import weakref
 from collections.abc import Callable
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING
 
 from fsspec.spec import AbstractBufferedFile
 
@@ -20,6 +20,9 @@ from registry_s3fs.model.objects import DEFAULT_HEADERS, ObjectHeaders, ObjectVe
 from registry_s3fs.threads import background, call_stack, cancellation, fork
 from registry_s3fs.threads.buffers import ReusedBuffers, memory, naming_path
 from registry_s3fs.transfer.multipart import MultipartUpload
+
+if TYPE_CHECKING:
+    from _typeshed import ReadableBuffer
 
 logger = logging.getLogger("registry_s3fs")
 
@@ -102,7 +105,7 @@ class WriteFile(AbstractBufferedFile):
         if mode == "ab":
             self._discarding_on_error(self._begin_with_committed)
 
-    def write(self, data: Any) -> int:
+    def write(self, data: ReadableBuffer) -> int:
         """Write bytes.
 
         Args:
@@ -310,7 +313,7 @@ class WriteFile(AbstractBufferedFile):
         elif upload is not None:
             upload.abort()
 
-    def _discarding_on_error(self, act: Any, *args: Any) -> None:
+    def _discarding_on_error(self, act: Callable[..., None], *args: object) -> None:
         try:
             act(*args)
         except BaseException:

@@ -3,13 +3,24 @@
 from __future__ import annotations
 
 from abc import abstractmethod
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
+from fsspec.dircache import DirCache
 from fsspec.spec import AbstractFileSystem
 
 from registry_s3fs.config.parameters import DriverParameters
+from registry_s3fs.model.info import Info
+from registry_s3fs.model.paths import StrPath
 from registry_s3fs.s3.bucket import Bucket
 from registry_s3fs.threads.pool import Pool
+
+Paths = StrPath | Iterable[StrPath]
+"""A path or a pattern, or several of them."""
+
+
+PathList = list[Any]
+"""A list of paths, each a `StrPath`; no type but Any has a list of any of them, as lists are invariant."""
 
 
 class OnBucket(AbstractFileSystem):
@@ -19,76 +30,78 @@ class OnBucket(AbstractFileSystem):
 
         def read_text(
             self,
-            path: Any,
+            path: StrPath,
             encoding: str | None = None,
             errors: str | None = None,
             newline: str | None = None,
-            **how: Any,
+            **how: object,
         ) -> str:
             """Return the text of a file."""
             ...
 
         def write_text(
             self,
-            path: Any,
+            path: StrPath,
             value: str,
             encoding: str | None = None,
             errors: str | None = None,
             newline: str | None = None,
-            **how: Any,
+            **how: object,
         ) -> int:
             """Store text as a file."""
             ...
 
-        def read_bytes(self, path: Any, start: int | None = None, end: int | None = None, **how: Any) -> bytes:
+        def read_bytes(self, path: StrPath, start: int | None = None, end: int | None = None, **how: object) -> bytes:
             """Return the bytes of a file, or of a slice of it."""
             ...
 
-        def write_bytes(self, path: Any, value: bytes, **how: Any) -> None:
+        def write_bytes(self, path: StrPath, value: bytes, **how: object) -> None:
             """Store bytes as a file."""
             ...
 
-        def sizes(self, paths: list[Any]) -> list[int]:
+        def sizes(self, paths: Iterable[StrPath]) -> list[int]:
             """Return the sizes of files in bytes."""
             ...
 
-        def stat(self, path: Any, **how: Any) -> dict[str, Any]:
+        def stat(self, path: StrPath, **how: object) -> Info:
             """Return the same as `info`."""
             ...
 
-        def listdir(self, path: Any, detail: bool = True, **how: Any) -> list[Any]:
+        def listdir(self, path: StrPath, detail: bool = True, **how: object) -> list[Info] | list[str]:
             """Return the same as `ls`."""
             ...
 
-        def disk_usage(self, path: Any, total: bool = True, maxdepth: int | None = None, **how: Any) -> Any:
+        def disk_usage(
+            self, path: StrPath, total: bool = True, maxdepth: int | None = None, **how: object
+        ) -> int | dict[str, int]:
             """Return the same as `du`."""
             ...
 
-        def download(self, rpath: Any, lpath: Any, recursive: bool = False, **how: Any) -> None:
+        def download(self, rpath: Paths, lpath: Paths, recursive: bool = False, **how: object) -> None:
             """Do the same as `get`."""
             ...
 
-        def upload(self, lpath: Any, rpath: Any, recursive: bool = False, **how: Any) -> None:
+        def upload(self, lpath: Paths, rpath: Paths, recursive: bool = False, **how: object) -> None:
             """Do the same as `put`."""
             ...
 
-        def move(self, path1: Any, path2: Any, **how: Any) -> None:
+        def move(self, path1: Paths, path2: Paths, **how: object) -> None:
             """Do the same as `mv`."""
             ...
 
-        def rename(self, path1: Any, path2: Any, **how: Any) -> None:
+        def rename(self, path1: Paths, path2: Paths, **how: object) -> None:
             """Do the same as `mv`."""
             ...
 
-        def cp(self, path1: Any, path2: Any, **how: Any) -> None:
+        def cp(self, path1: Paths, path2: Paths, **how: object) -> None:
             """Do the same as `copy`."""
             ...
 
-        def delete(self, path: Any, recursive: bool = False, maxdepth: int | None = None) -> None:
+        def delete(self, path: Paths, recursive: bool = False, maxdepth: int | None = None) -> None:
             """Do the same as `rm`."""
             ...
 
-        def makedir(self, path: Any, create_parents: bool = True, **how: Any) -> None:
+        def makedir(self, path: StrPath, create_parents: bool = True, **how: object) -> None:
             """Do the same as `mkdir`."""
             ...
 
@@ -102,7 +115,7 @@ class OnBucket(AbstractFileSystem):
 
     parameters: DriverParameters
     bucket: Bucket
-    dircache: Any
+    dircache: DirCache
 
     @property
     @abstractmethod
@@ -111,24 +124,24 @@ class OnBucket(AbstractFileSystem):
         ...
 
     @abstractmethod
-    def _path(self, path: Any) -> str: ...
+    def _path(self, path: StrPath) -> str: ...
 
     @abstractmethod
-    def _key(self, path: Any) -> str: ...
+    def _key(self, path: StrPath) -> str: ...
 
     @abstractmethod
-    def _target(self, path: Any) -> Any: ...
+    def _target(self, path: Paths) -> str | list[str]: ...
 
     @abstractmethod
-    def _chunk_bytes(self, block_size: Any) -> int: ...
+    def _chunk_bytes(self, block_size: int | str | None) -> int: ...
 
     @abstractmethod
-    def _check(self, path: Any) -> None: ...
+    def _check(self, path: Paths) -> None: ...
 
     @abstractmethod
     def _told_apart(self, path: str, error: Exception) -> Exception: ...
 
     @abstractmethod
-    def file_info(self, path: str, **how: Any) -> dict[str, Any]:
+    def file_info(self, path: str, *, explain: bool = True, version_id: str = "") -> Info:
         """Return the info of a file by one HEAD request."""
         ...

@@ -12,16 +12,17 @@ from glob import has_magic
 from itertools import chain
 from typing import Any, NamedTuple
 
+from fsspec.callbacks import Callback
 from fsspec.implementations.local import make_path_posix, trailing_sep
 from fsspec.spec import AbstractFileSystem
 from fsspec.utils import other_paths, stringify_path
 
 from registry_s3fs.filesystem import delete_many
-from registry_s3fs.filesystem.base import OnBucket
+from registry_s3fs.filesystem.base import OnBucket, Paths
 from registry_s3fs.listing import directory
 from registry_s3fs.model.object_headers import request_fields
 from registry_s3fs.model.objects import ObjectInfo
-from registry_s3fs.model.paths import parent
+from registry_s3fs.model.paths import StrPath, parent
 from registry_s3fs.threads import many_calls
 
 logger = logging.getLogger("registry_s3fs")
@@ -45,7 +46,7 @@ class TransferProgress:
     users who pass a progress bar want to see it move.
     """
 
-    def __init__(self, callback: Any, *, is_one: bool) -> None:
+    def __init__(self, callback: Callback, *, is_one: bool) -> None:
         self._callback = callback
         self._is_one = is_one
 
@@ -54,9 +55,9 @@ class TransferProgress:
         if not self._is_one:
             self._callback.set_size(files)
 
-    def of(self, pair: Pair) -> AbstractContextManager[Any]:
+    def of(self, pair: Pair) -> AbstractContextManager[Callback]:
         """Return a context manager that gives the callback for the bytes of one file."""
-        found: AbstractContextManager[Any] = (
+        found: AbstractContextManager[Callback] = (
             nullcontext(self._callback) if self._is_one else self._callback.branched(*pair)
         )
         return found
@@ -72,13 +73,13 @@ class ManyPaths(OnBucket):
 
     def copy(
         self,
-        path1: Any,
-        path2: Any,
+        path1: Paths,
+        path2: Paths,
         recursive: bool = False,
         maxdepth: int | None = None,
         on_error: str | None = None,
         version_id: str = "",
-        **headers: Any,
+        **headers: object,
     ) -> None:
         """Copy files within the bucket.
 
@@ -109,7 +110,9 @@ class ManyPaths(OnBucket):
         pairs = self._pairs_within(path1, path2, recursive, maxdepth).files
         many_calls.do_all(self.pool, "copy", copy_one, pairs)
 
-    def mv(self, path1: Any, path2: Any, recursive: bool = False, maxdepth: int | None = None, **headers: Any) -> None:
+    def mv(
+        self, path1: Paths, path2: Paths, recursive: bool = False, maxdepth: int | None = None, **headers: object
+    ) -> None:
         """Copy files, then delete the sources once every copy is confirmed.
 
         A directory that is moved onto itself stays as it is. The directory markers of a tree are moved, too.
@@ -120,19 +123,19 @@ class ManyPaths(OnBucket):
             IsADirectoryError: Only a directory was named, without `recursive`.
         """
         request_fields(headers)  # checks them, before the first request
-        if recursive and not isinstance(path1, (list, tuple)) and self._is_itself(path1, path2):
+        if recursive and self._is_itself(path1, path2):
             return
         files, directories, _ = self._pairs_within(path1, path2, recursive, maxdepth)
         if not files and not directories:
             raise IsADirectoryError(errno.EISDIR, "a directory moves with recursive=True", str(path1))
         moved = [(source, target) for source, target in files if source != target]
         markers = self._markers(dict(directories))
-        many_calls.do_all(self.pool, "mv", lambda pair: self.cp_file(*pair, **headers), moved)
+        many_calls.do_all(self.pool, "mv", lambda pair: self.cp_file(*pair, "", **headers), moved)
         self.pool.map(lambda pair: self.bucket.copy(*pair), markers)
         left = {self.bucket.space.key(source) for source, _ in moved} | {marker.key for marker, _ in markers}
         self._delete(sorted(left - {target for _, target in markers}))
 
-    def rm(self, path: Any, recursive: bool = False, maxdepth: int | None = None) -> None:
+    def rm(self, path: Paths, recursive: bool = False, maxdepth: int | None = None) -> None:
         """Delete a file, the files of a list or pattern, or with `recursive` all that lies below a directory.
 
         Raises:
@@ -140,14 +143,14 @@ class ManyPaths(OnBucket):
             IsADirectoryError: The path names a directory, without `recursive`.
             BulkError: Some files could not be deleted.
         """
-        path = as_text(path)
-        is_single, each_given = isinstance(path, str), as_list(path)
+        text = as_text(path)
+        is_single, each_given = isinstance(text, str), as_list(text)
         names = [self._path(each) for each in each_given]  # all of them, before the first of many requests
         patterns = _patterns_among(self, names)
         keys: list[str] = []
         for each, name in zip(each_given, names, strict=True):
             if name in patterns:
-                keys += self._keys_matched(each, recursive, maxdepth)
+                keys += self._keys_matched(str(each), recursive, maxdepth)
             elif recursive:
                 keys += self._keys_below(name, maxdepth)
             elif is_single:
@@ -156,16 +159,16 @@ class ManyPaths(OnBucket):
                 keys.append(self._key(name))
         self._delete(keys)
 
-    def _rm_files(self, paths: Iterable[Any]) -> None:
+    def _rm_files(self, paths: Iterable[StrPath]) -> None:
         """Delete files by their exact names, without a check that they exist."""
         self._delete([self._key(path) for path in paths])
 
-    def _rm_below(self, path: Any) -> None:
+    def _rm_below(self, path: StrPath) -> None:
         """Delete all that lies below the directory of this exact name, if there is anything."""
         with suppress(FileNotFoundError):
             self._delete(self._keys_below(path, None))
 
-    def expand_path(self, path: Any, recursive: bool = False, maxdepth: int | None = None) -> list[str]:
+    def expand_path(self, path: Paths, recursive: bool = False, maxdepth: int | None = None) -> list[str]:
         """Return the paths that a path, a pattern or a list of them stands for.
 
         A name with ``*``, ``?`` or ``[`` is a pattern, unless a file or directory of this exact name exists.
@@ -174,11 +177,11 @@ class ManyPaths(OnBucket):
             FileNotFoundError: It stands for nothing.
         """
         directory.check_depth(maxdepth)
-        path = as_text(path)
-        self._check(path)
-        return list(expand(self, path, recursive, maxdepth).kinds)
+        text = as_text(path)
+        self._check(text)
+        return list(expand(self, text, recursive, maxdepth).kinds)
 
-    def _keys_matched(self, pattern: Any, recursive: bool, maxdepth: int | None) -> list[str]:
+    def _keys_matched(self, pattern: str, recursive: bool, maxdepth: int | None) -> list[str]:
         """Return the keys of files that a pattern matches. With `recursive`, add all keys below its matches."""
         found = _kinds(self.glob(pattern, maxdepth=maxdepth, detail=True))
         if not found:
@@ -203,7 +206,7 @@ class ManyPaths(OnBucket):
             raise IsADirectoryError(errno.EISDIR, "a directory goes with recursive=True", found["name"])
         return self.bucket.space.key(found["name"])
 
-    def _keys_below(self, path: Any, maxdepth: int | None) -> list[str]:
+    def _keys_below(self, path: StrPath, maxdepth: int | None) -> list[str]:
         """Return all keys below a directory, and the key of a file of its name.
 
         Raises:
@@ -229,9 +232,11 @@ class ManyPaths(OnBucket):
             return list(directory.keys(self.bucket, path))
         return [space.key(name) for name in self.find(path, maxdepth=maxdepth)]
 
-    def _is_itself(self, path: Any, target: Any) -> bool:
+    def _is_itself(self, path: Paths, target: Paths) -> bool:
         """Return whether a directory is moved onto itself. By fsspec's rules it would end inside itself."""
-        return not isinstance(target, (list, tuple)) and self._path(path) == self._path(target) and self.isdir(path)
+        if not isinstance(path, (str, os.PathLike)) or not isinstance(target, (str, os.PathLike)):
+            return False
+        return self._path(path) == self._path(target) and self.isdir(path)
 
     def _markers(self, moved: Mapping[str, str]) -> list[tuple[ObjectInfo, str]]:
         """Return the directory markers that move, and the keys that they move to."""
@@ -245,7 +250,7 @@ class ManyPaths(OnBucket):
         ]
         return [(marker, target) for marker, target in pairs if marker.key != target]
 
-    def _check(self, path: Any) -> None:
+    def _check(self, path: Paths) -> None:
         """Raise the error of a bad path or foreign bucket before the first of many requests."""
         for each in as_list(path):
             self._path(each)
@@ -256,17 +261,17 @@ class ManyPaths(OnBucket):
         finally:
             self.invalidate_cache()
 
-    def _target(self, path: Any) -> Any:
+    def _target(self, path: Paths) -> str | list[str]:
         """Return a target as a path of this bucket. Keep a trailing slash, which asks for a directory."""
-        path = as_text(path)
-        if isinstance(path, list):
-            return [self._path(each) for each in path]
-        return self._path(path).rstrip("/") + ("/" if trailing_sep(path) else "") or "/"
+        text = as_text(path)
+        if isinstance(text, list):
+            return [self._path(each) for each in text]
+        return self._path(text).rstrip("/") + ("/" if trailing_sep(text) else "") or "/"
 
-    def _pairs_within(self, source: Any, target: Any, recursive: bool, maxdepth: int | None) -> Paired:
-        source, target = as_text(source), self._target(target)
-        self._check(source)
-        paired = pair_up(self, source, target, recursive, maxdepth, lambda: self.isdir(target))
+    def _pairs_within(self, source: Paths, target: Paths, recursive: bool, maxdepth: int | None) -> Paired:
+        text, to = as_text(source), self._target(target)
+        self._check(text)
+        paired = pair_up(self, text, to, recursive, maxdepth, self.isdir)
         check_apart(paired.files)
         return paired
 
@@ -280,7 +285,7 @@ class Expanded(NamedTuple):
     """The names that were taken as patterns."""
 
 
-def expand(fs: AbstractFileSystem, path: Any, recursive: bool, maxdepth: int | None) -> Expanded:
+def expand(fs: AbstractFileSystem, path: str | list[str], recursive: bool, maxdepth: int | None) -> Expanded:
     """Return what a path, a pattern or a list of them stands for, in our filesystem or a local one.
 
     Raises:
@@ -292,7 +297,7 @@ def expand(fs: AbstractFileSystem, path: Any, recursive: bool, maxdepth: int | N
     found: dict[str, str] = {}
     for each, name in zip(each_given, names, strict=True):
         if name in patterns:
-            found.update(_matches(fs, each, recursive, maxdepth))
+            found.update(_matches(fs, str(each), recursive, maxdepth))
         elif recursive:
             found.update(_below(fs, name, maxdepth))
         else:
@@ -309,7 +314,7 @@ def _patterns_among(fs: AbstractFileSystem, names: Iterable[str]) -> frozenset[s
     return frozenset(name for name, exists in zip(asked, exist, strict=True) if not exists)
 
 
-def _matches(fs: AbstractFileSystem, pattern: Any, recursive: bool, maxdepth: int | None) -> dict[str, str]:
+def _matches(fs: AbstractFileSystem, pattern: str, recursive: bool, maxdepth: int | None) -> dict[str, str]:
     """Return what a pattern matches. With `recursive`, add what lies below its matches."""
     matches = _kinds(fs.glob(pattern, maxdepth=maxdepth, detail=True))
     found = dict(matches)
@@ -323,44 +328,43 @@ def _below(fs: AbstractFileSystem, path: str, maxdepth: int | None) -> dict[str,
     return _kinds(fs.find(path, maxdepth=maxdepth, withdirs=True, detail=True))
 
 
-def as_list(path: Any) -> list[Any]:
+def as_list(path: Paths) -> list[StrPath]:
     """Return one path, or the paths of a sequence, as a list."""
     return [path] if isinstance(path, (str, os.PathLike)) else list(path)
 
 
-def _kinds(infos: dict[str, dict[str, Any]]) -> dict[str, str]:
+def _kinds(infos: Mapping[str, Mapping[str, Any]]) -> dict[str, str]:
+    """Return the kind of each path; the infos of other filesystems may have any keys and values."""
     return {name: info.get("type", "file") for name, info in infos.items()}
 
 
-def as_text(path: Any) -> Any:
+def as_text(path: Paths) -> str | list[str]:
     """Return a path of any kind, or each path of an iterable, as text, which fsspec's rules for names are about."""
     text = stringify_path(path)
-    return text if isinstance(text, str) else [stringify_path(each) for each in path]
+    return text if isinstance(text, str) else [stringify_path(each) for each in text]
 
 
-def local_path(path: Any) -> Any:
+def local_path(path: Paths) -> str | list[str]:
     """Return the same as `as_text` for local paths, with slashes."""
-    path = as_text(path)
-    return make_path_posix(path) if isinstance(path, str) else path
+    text = as_text(path)
+    return str(make_path_posix(text)) if isinstance(text, str) else text
 
 
 def pair_up(
     fs: AbstractFileSystem,
-    source: Any,
-    target: Any,
+    source: str | list[str],
+    target: str | list[str],
     recursive: bool,
     maxdepth: int | None,
-    target_is_dir: Callable[[], bool],
+    is_dir: Callable[[str], bool],
 ) -> Paired:
     """Return what `source` stands for in `fs`, and the target of each path, by fsspec's rules.
 
     The rules are at https://filesystem-spec.readthedocs.io/en/latest/copying.html. Two sequences are paired as they
     stand.
     """
-    if isinstance(source, str) and isinstance(target, (list, tuple)):
-        source = [source]
-    if isinstance(source, (list, tuple)) and isinstance(target, (list, tuple)):
-        return Paired(list(zip(map(fs._strip_protocol, source), target, strict=True)), [])
+    if isinstance(target, list):
+        return Paired(list(zip(map(fs._strip_protocol, as_list(source)), target, strict=True)), [])
     kinds, patterns = expand(fs, source, recursive, maxdepth)
     if isinstance(source, str) and (not recursive or maxdepth is not None):
         kinds = {name: kind for name, kind in kinds.items() if not _is_directory(fs, name, kind)}
@@ -370,18 +374,18 @@ def pair_up(
             return Paired([], [])
     paired = Paired([], [], bool(patterns))
     for (name, kind), to in zip(
-        kinds.items(), _targets(list(kinds), source, bool(patterns), target, target_is_dir), strict=True
+        kinds.items(), _targets(list(kinds), source, bool(patterns), target, is_dir), strict=True
     ):
         (paired.directories if kind == "directory" else paired.files).append((name, to))
     return paired
 
 
-def warn_of_directory(path: Any) -> None:
+def warn_of_directory(path: object) -> None:
     """Log a warning that a directory was named where only files are handled."""
     logger.warning("%s is a directory; nothing is done without recursive=True", path)
 
 
-def is_one_file(source: Any, recursive: bool, paired: Paired) -> bool:
+def is_one_file(source: str | list[str], recursive: bool, paired: Paired) -> bool:
     """Return whether one file was named, and is all there is to do."""
     return isinstance(source, str) and not paired.is_pattern and not recursive and len(paired.files) == 1
 
@@ -428,11 +432,11 @@ def _is_directory(fs: AbstractFileSystem, name: str, kind: str) -> bool:
 
 
 def _targets(
-    sources: Sequence[str], source: Any, is_pattern: bool, target: Any, target_is_dir: Callable[[], bool]
+    sources: Sequence[str], source: str | list[str], is_pattern: bool, target: str, is_dir: Callable[[str], bool]
 ) -> list[str]:
     """Return the target of each path that `source` was expanded to."""
     if not isinstance(source, str):
         return list(other_paths(sources, target, exists=False, flatten=True))
-    into_directory = not trailing_sep(source) and (trailing_sep(target) or target_is_dir())
+    into_directory = not trailing_sep(source) and (trailing_sep(target) or is_dir(target))
     inside = len(sources) == 1 if is_pattern else into_directory
     return list(other_paths(sources, target, exists=inside, flatten=False))

@@ -6,15 +6,16 @@ import errno
 import io
 import os
 import sys
+from collections.abc import Mapping
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, BinaryIO, Literal, TextIO, overload
+from typing import TYPE_CHECKING, Any, BinaryIO, Literal, TextIO, cast, overload
 
 from fsspec.core import get_compression
 from fsspec.utils import stringify_path, tokenize
 
 from registry_s3fs.config import environment, parsers, storage_options
 from registry_s3fs.config.parameters import NAMES, SECRETS, DriverParameters, read_config, unknown
-from registry_s3fs.config.storage_options import StorageOptions
+from registry_s3fs.config.storage_options import FSSPEC_OPTIONS, StorageOptions
 from registry_s3fs.errors import BucketNotFoundError
 from registry_s3fs.files import read_file, wrappers
 from registry_s3fs.files.transaction import PublishingTransaction
@@ -27,11 +28,11 @@ from registry_s3fs.filesystem.s3_extras import Attributes
 from registry_s3fs.filesystem.search import Searching
 from registry_s3fs.filesystem.uploads import Uploads
 from registry_s3fs.listing import directory
-from registry_s3fs.listing.directory import Info
 from registry_s3fs.model import paths
+from registry_s3fs.model.info import Info
 from registry_s3fs.model.object_headers import request_fields
 from registry_s3fs.model.objects import ObjectInfo
-from registry_s3fs.model.paths import RegistryPath
+from registry_s3fs.model.paths import RegistryPath, StrPath
 from registry_s3fs.s3.bucket import Bucket
 from registry_s3fs.s3.client import check_config
 from registry_s3fs.threads.pool import Pool, pool
@@ -40,13 +41,11 @@ from registry_s3fs.transfer import multipart
 BinaryMode = Literal["rb", "wb", "xb", "ab"]
 TextMode = Literal["r", "w", "x", "a", "rt", "wt", "xt", "at"]
 
-if sys.version_info >= (3, 11):
-    from typing import Unpack
-elif TYPE_CHECKING:
+if TYPE_CHECKING:
+    from _typeshed import ReadableBuffer
     from typing_extensions import Unpack
-
-FSSPEC_OPTIONS = storage_options.BESIDE_THE_TABLE.keys() - {"config", "skip_instance_cache"}
-"""Storage options that belong to fsspec, as far as it passes them on."""
+elif sys.version_info >= (3, 11):
+    from typing import Unpack
 
 
 class RegistryS3FileSystem(Downloads, Uploads, ManyPaths, Searching, Attributes):
@@ -78,7 +77,9 @@ class RegistryS3FileSystem(Downloads, Uploads, ManyPaths, Searching, Attributes)
     __signature__ = storage_options.signature()
 
     def __init__(self, **storage_options: Unpack[StorageOptions]) -> None:
-        given: dict[str, Any] = {name: value for name, value in storage_options.items() if name not in FSSPEC_OPTIONS}
+        given: dict[str, object] = {
+            name: value for name, value in storage_options.items() if name not in FSSPEC_OPTIONS
+        }
         for name in given:
             if name not in NAMES | {"config"}:
                 raise TypeError(unknown(name, NAMES | FSSPEC_OPTIONS | {"config"}))
@@ -97,9 +98,9 @@ class RegistryS3FileSystem(Downloads, Uploads, ManyPaths, Searching, Attributes)
             self.dircache = listings_caches.shared(self.parameters, self.dircache)
 
     @classmethod
-    def from_config(cls, path: str | os.PathLike[str], **storage_options: Any) -> RegistryS3FileSystem:
+    def from_config(cls, path: StrPath, **storage_options: Unpack[StorageOptions]) -> RegistryS3FileSystem:
         """Return the filesystem of a registry, made from its ``config.yml``. Further options override its values."""
-        return cls(config=os.fspath(path), **storage_options)
+        return cls(config=os.fspath(path), **cast("dict[str, Any]", storage_options))
 
     @property
     def storage_options(self) -> dict[str, Any]:
@@ -149,9 +150,9 @@ class RegistryS3FileSystem(Downloads, Uploads, ManyPaths, Searching, Attributes)
         return paths.parse(stringify_path(path))
 
     @classmethod
-    def _parent(cls, path: Any) -> str:
-        path = cls._strip_protocol(path)
-        return RegistryPath(paths.parent(path), path.bucket)
+    def _parent(cls, path: StrPath) -> str:
+        stripped = cls._strip_protocol(path)
+        return RegistryPath(paths.parent(stripped), stripped.bucket)
 
     @staticmethod
     def _get_kwargs_from_urls(path: str) -> dict[str, str]:
@@ -162,13 +163,13 @@ class RegistryS3FileSystem(Downloads, Uploads, ManyPaths, Searching, Attributes)
         """Return the full URL of a path. The root's URL has no ``/`` at its end, because callers append one."""
         return f"{self.protocol}://{self.parameters.bucket}{self._path(name)}".rstrip("/")
 
-    def _path(self, path: Any) -> str:
+    def _path(self, path: StrPath) -> str:
         """Return a path that is valid and of this bucket. Every public method begins with this call."""
         stripped: RegistryPath = self._strip_protocol(path)
         paths.check_bucket(stripped, self.parameters.bucket)
         return str(stripped)
 
-    def _key(self, path: Any) -> str:
+    def _key(self, path: StrPath) -> str:
         """Return the key of a file's path. Raise `IsADirectoryError` for the root, which is not a file."""
         path = self._path(path)
         if path == "/":
@@ -177,7 +178,7 @@ class RegistryS3FileSystem(Downloads, Uploads, ManyPaths, Searching, Attributes)
 
     # Looking
 
-    def info(self, path: Any, version_id: str = "", refresh: bool = False) -> Info:
+    def info(self, path: StrPath, version_id: str = "", refresh: bool = False) -> Info:
         """Return the name, size and type of a path, and of a file also what a HEAD response tells.
 
         A file wins over a directory of its name. S3 is always asked, with `refresh` or without. Raise
@@ -195,9 +196,9 @@ class RegistryS3FileSystem(Downloads, Uploads, ManyPaths, Searching, Attributes)
             return directory.directory(path)
         raise directory.missing(path)
 
-    def file_info(self, path: str, **how: Any) -> Info:
-        """Return the `info` of a file by one HEAD request, where only a file is of use. `how` is as in `file_head`."""
-        return directory.file(path, self.file_head(path, **how))
+    def file_info(self, path: str, *, explain: bool = True, version_id: str = "") -> Info:
+        """Return the `info` of a file by one HEAD request, where only a file is of use; see `file_head`."""
+        return directory.file(path, self.file_head(path, explain=explain, version_id=version_id))
 
     def file_head(self, path: str, *, explain: bool = True, version_id: str = "", checksum: bool = False) -> ObjectInfo:
         """Return what a HEAD response tells about a file. `checksum` is as in `Bucket.head`.
@@ -227,38 +228,38 @@ class RegistryS3FileSystem(Downloads, Uploads, ManyPaths, Searching, Attributes)
             pass
         return error
 
-    def exists(self, path: Any, version_id: str = "") -> bool:
+    def exists(self, path: StrPath, version_id: str = "") -> bool:
         """Return whether a path exists. Raise an error where a request is denied or fails."""
         return self._type(path, version_id) is not None
 
-    def lexists(self, path: Any, version_id: str = "") -> bool:
+    def lexists(self, path: StrPath, version_id: str = "") -> bool:
         """Return the same as `exists`."""
         return self.exists(path, version_id)
 
-    def isfile(self, path: Any, version_id: str = "") -> bool:
+    def isfile(self, path: StrPath, version_id: str = "") -> bool:
         """Return whether a path is a file. Raise errors as `exists` does."""
-        return bool(self._type(path, version_id) == "file")
+        return self._type(path, version_id) == "file"
 
-    def isdir(self, path: Any, version_id: str = "") -> bool:
+    def isdir(self, path: StrPath, version_id: str = "") -> bool:
         """Return whether a path is a directory: a prefix of keys, which has no versions. Raise errors as `exists`."""
-        return bool(self._type(path, version_id) == "directory")
+        return self._type(path, version_id) == "directory"
 
-    def _type(self, path: Any, version_id: str = "") -> Any:
+    def _type(self, path: StrPath, version_id: str = "") -> str | None:
         try:
             return self.info(path, version_id)["type"]
         except FileNotFoundError:
             return None
 
     @overload
-    def ls(self, path: Any, detail: Literal[True] = True, refresh: bool = False) -> list[Info]: ...
+    def ls(self, path: StrPath, detail: Literal[True] = True, refresh: bool = False) -> list[Info]: ...
 
     @overload
-    def ls(self, path: Any, detail: Literal[False], refresh: bool = False) -> list[str]: ...
+    def ls(self, path: StrPath, detail: Literal[False], refresh: bool = False) -> list[str]: ...
 
     @overload
-    def ls(self, path: Any, detail: bool, refresh: bool = False) -> list[Info] | list[str]: ...
+    def ls(self, path: StrPath, detail: bool, refresh: bool = False) -> list[Info] | list[str]: ...
 
-    def ls(self, path: Any, detail: bool = True, refresh: bool = False) -> list[Info] | list[str]:
+    def ls(self, path: StrPath, detail: bool = True, refresh: bool = False) -> list[Info] | list[str]:
         """Return what lies directly in a directory, by name. For a file, return the file itself."""
         path = self._path(path)
         found = None if refresh else self.dircache.get(path)
@@ -269,11 +270,11 @@ class RegistryS3FileSystem(Downloads, Uploads, ManyPaths, Searching, Attributes)
                 found = [] if path == "/" else [self.file_info(path, explain=False)]
             else:
                 listings_caches.keep(self.dircache, path, found, before)
-        return [dict(info) for info in found] if detail else [info["name"] for info in found]
+        return [info.copy() for info in found] if detail else [info["name"] for info in found]
 
     def get_mapper(
         self,
-        root: Any = "",
+        root: StrPath = "",
         check: bool = False,
         create: bool = False,
         missing_exceptions: tuple[type[Exception], ...] | None = None,
@@ -282,7 +283,7 @@ class RegistryS3FileSystem(Downloads, Uploads, ManyPaths, Searching, Attributes)
         self._path(root)
         return Mapper(stringify_path(root), self, check, create, missing_exceptions)
 
-    def tree(self, path: Any = "/", *args: Any, **kwargs: Any) -> str:
+    def tree(self, path: StrPath = "/", *args: Any, **kwargs: Any) -> str:
         """Return a directory's names as a drawing, as newer fsspec does."""
         path = self._path(path)
         return str(super().tree(path, *args, **kwargs))
@@ -290,20 +291,20 @@ class RegistryS3FileSystem(Downloads, Uploads, ManyPaths, Searching, Attributes)
     # Files
 
     @overload
-    def open(self, path: Any, mode: BinaryMode = "rb", *args: Any, **kwargs: Any) -> BinaryIO: ...
+    def open(self, path: StrPath, mode: BinaryMode = "rb", *args: Any, **kwargs: Any) -> BinaryIO: ...
 
     @overload
-    def open(self, path: Any, mode: TextMode, *args: Any, **kwargs: Any) -> TextIO: ...
+    def open(self, path: StrPath, mode: TextMode, *args: Any, **kwargs: Any) -> TextIO: ...
 
     @overload
-    def open(self, path: Any, mode: str, *args: Any, **kwargs: Any) -> Any: ...
+    def open(self, path: StrPath, mode: str, *args: Any, **kwargs: Any) -> Any: ...
 
     def open(
         self,
-        path: Any,
+        path: StrPath,
         mode: str = "rb",
         block_size: int | None = None,
-        cache_options: dict[str, Any] | None = None,
+        cache_options: Mapping[str, object] | None = None,
         compression: str | None = None,
         **kwargs: Any,
     ) -> Any:
@@ -335,11 +336,11 @@ class RegistryS3FileSystem(Downloads, Uploads, ManyPaths, Searching, Attributes)
 
     def _open(
         self,
-        path: Any,
+        path: StrPath,
         mode: str = "rb",
         block_size: int | None = None,
         autocommit: bool = True,
-        cache_options: dict[str, Any] | None = None,
+        cache_options: Mapping[str, object] | None = None,
         **kwargs: Any,
     ) -> Any:
         path = self._path(path)
@@ -373,7 +374,7 @@ class RegistryS3FileSystem(Downloads, Uploads, ManyPaths, Searching, Attributes)
             return False
         return True
 
-    def _chunk_bytes(self, block_size: Any) -> int:
+    def _chunk_bytes(self, block_size: int | str | None) -> int:
         if block_size in (None, "default"):
             return self.parameters.chunksize
         row = DriverParameters.__dataclass_fields__["chunksize"]
@@ -381,7 +382,7 @@ class RegistryS3FileSystem(Downloads, Uploads, ManyPaths, Searching, Attributes)
 
     # Writing
 
-    def cp_file(self, path1: Any, path2: Any, version_id: str = "", **headers: Any) -> None:
+    def cp_file(self, path1: StrPath, path2: StrPath, version_id: str = "", **headers: object) -> None:
         """Copy one file within the bucket, in the server.
 
         The object headers are kept, but for those in `headers`, which are as in `pipe_file`.
@@ -396,19 +397,19 @@ class RegistryS3FileSystem(Downloads, Uploads, ManyPaths, Searching, Attributes)
         multipart.copy(self.bucket, self.pool, found, target, said, is_earlier=is_earlier)
         self.invalidate_cache(path2)
 
-    def rm_file(self, path: Any) -> None:
+    def rm_file(self, path: StrPath) -> None:
         """Delete one file. Raise `FileNotFoundError` where it is missing."""
         path = self._path(path)
         self.file_info(path)
         self.bucket.delete(self._key(path))
         self.invalidate_cache(path)
 
-    def invalidate_cache(self, path: Any = None) -> None:
+    def invalidate_cache(self, path: StrPath | None = None) -> None:
         """Forget all cached listings, or those of a path, of what lies below it, and of its parents."""
         super().invalidate_cache(path)
         listings_caches.forget(self.parameters, "/" if path is None else self._path(path))
 
-    def touch(self, path: Any, truncate: bool = True, data: Any = None, **headers: Any) -> None:
+    def touch(self, path: StrPath, truncate: bool = True, data: ReadableBuffer | None = None, **headers: Any) -> None:
         """Store an empty file, or one of these `data`. The `headers` are as in `pipe_file`.
 
         With ``truncate=False``, an existing file keeps its bytes and gets a new LastModified. A directory stays as it
@@ -422,17 +423,17 @@ class RegistryS3FileSystem(Downloads, Uploads, ManyPaths, Searching, Attributes)
         elif kind == "file":
             self.cp_file(path, path, **headers)
 
-    def mkdir(self, path: Any, create_parents: bool = True, *, mode: int = 0o777) -> None:
+    def mkdir(self, path: StrPath, create_parents: bool = True, *, mode: int = 0o777) -> None:
         """Do nothing, because a directory exists when a key lies below it. universal_pathlib passes a `mode`."""
         self._path(path)
 
-    def makedirs(self, path: Any, exist_ok: bool = False) -> None:
+    def makedirs(self, path: StrPath, exist_ok: bool = False) -> None:
         """Do nothing. Raise `FileExistsError` where the path exists and `exist_ok` is false."""
         path = self._path(path)
         if not exist_ok and self.exists(path):
             raise FileExistsError(errno.EEXIST, "the file exists", path)
 
-    def rmdir(self, path: Any) -> None:
+    def rmdir(self, path: StrPath) -> None:
         """Delete the directory marker, if a tool left one. Raise `OSError` (ENOTEMPTY) where anything lies below."""
         path = self._path(path)
         marker = self.bucket.space.prefix(path)

@@ -6,25 +6,42 @@ import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing
 from functools import partial
-from typing import Any, Literal, TypeVar, cast, overload
+from typing import TYPE_CHECKING, Literal, NamedTuple, TypeVar, cast, overload
 
-from fsspec.callbacks import DEFAULT_CALLBACK
+from fsspec.callbacks import DEFAULT_CALLBACK, Callback
 from fsspec.implementations.local import LocalFileSystem
-from fsspec.utils import isfilelike, read_block
+from fsspec.utils import isfilelike, read_block, stringify_path
 
 from registry_s3fs.errors import BulkError
+from registry_s3fs.files.read_file import ReadFile
 from registry_s3fs.filesystem import bulk
-from registry_s3fs.filesystem.base import OnBucket
+from registry_s3fs.filesystem.base import OnBucket, PathList, Paths
 from registry_s3fs.filesystem.bulk import Pair
 from registry_s3fs.model import blob_digests, ranges
 from registry_s3fs.model.objects import ObjectVersion
+from registry_s3fs.model.paths import StrPath
 from registry_s3fs.s3 import checksums
 from registry_s3fs.threads import many_calls
 from registry_s3fs.transfer import local_target
 from registry_s3fs.transfer.download import Download, Target, carry_out, carry_out_one, of_slice
 from registry_s3fs.transfer.targets import IntoFile, IntoMemory, IntoWrite
 
+if TYPE_CHECKING:
+    from _typeshed import SupportsWrite
+
 T = TypeVar("T")
+
+
+class ReadOptions(NamedTuple):
+    """What of a file is read, as `Downloads.cat_file` takes it."""
+
+    start: int | None = None
+    end: int | None = None
+    version_id: str = ""
+    verify: bool | None = None
+
+
+WHOLE = ReadOptions()
 
 
 class Downloads(OnBucket):
@@ -32,7 +49,7 @@ class Downloads(OnBucket):
 
     def cat_file(
         self,
-        path: Any,
+        path: StrPath,
         start: int | None = None,
         end: int | None = None,
         version_id: str = "",
@@ -53,20 +70,20 @@ class Downloads(OnBucket):
         """
         path = self._path(path)
         try:
-            return self._content(path, start, end, version_id, verify)
+            return self._content(path, ReadOptions(start, end, version_id, verify))
         except FileNotFoundError as error:
             raise self._told_apart(path, error) from error.__cause__
 
-    def _content(self, path: Any, *how: Any) -> bytes:
+    def _content(self, path: StrPath, options: ReadOptions = WHOLE) -> bytes:
         """Return the same as `cat_file`. A directory is a missing file here, which saves a request."""
         target = IntoMemory()
-        carry_out_one(self.bucket, self.pool, self._read(path, target, *how))
+        carry_out_one(self.bucket, self.pool, self._read(path, target, options))
         return target.data()
 
     @overload
     def cat(
         self,
-        path: list[Any],
+        path: PathList,
         recursive: bool = False,
         on_error: Literal["raise", "omit"] = "raise",
         start: int | None = None,
@@ -78,7 +95,7 @@ class Downloads(OnBucket):
     @overload
     def cat(
         self,
-        path: list[Any],
+        path: PathList,
         recursive: bool = False,
         on_error: str = "raise",
         start: int | None = None,
@@ -90,7 +107,7 @@ class Downloads(OnBucket):
     @overload
     def cat(
         self,
-        path: Any,
+        path: Paths,
         recursive: bool = False,
         on_error: str = "raise",
         start: int | None = None,
@@ -101,14 +118,14 @@ class Downloads(OnBucket):
 
     def cat(
         self,
-        path: Any,
+        path: Paths,
         recursive: bool = False,
         on_error: str = "raise",
         start: int | None = None,
         end: int | None = None,
         version_id: str = "",
         verify: bool | None = None,
-    ) -> Any:
+    ) -> bytes | dict[str, bytes] | dict[str, bytes | Exception]:
         """Return the bytes of a file, or of several files that are read side by side.
 
         Args:
@@ -124,35 +141,31 @@ class Downloads(OnBucket):
             The bytes of the one file that was named. For a list, a pattern or a directory, ``{path: bytes}``.
         """
         _check_on_error(on_error, "raise", "omit", "return")
-        path = bulk.as_text(path)
-        self._check(path)
-        kinds, _ = bulk.expand(self, path, recursive, None)
+        text = bulk.as_text(path)
+        self._check(text)
+        kinds, _ = bulk.expand(self, text, recursive, None)
         wanted = [name for name, kind in kinds.items() if not recursive or kind != "directory"]
-        if len(wanted) == 1 and not isinstance(path, list) and wanted[0] == self._path(path):
+        if len(wanted) == 1 and not isinstance(text, list) and wanted[0] == self._path(text):
             return self.cat_file(wanted[0], start, end, version_id, verify)
-        found = self._cat_files(
-            wanted, start, end, version_id, verify, raises=on_error == "raise", explains=on_error != "omit"
-        )
+        options = ReadOptions(start, end, version_id, verify)
+        found = self._cat_files(wanted, options, raises=on_error == "raise", explains=on_error != "omit")
         if on_error == "omit":
             return {each: data for each, data in found.items() if not isinstance(data, Exception)}
         return found
 
     def _cat_files(
-        self, paths: Sequence[str], *how: Any, raises: bool = False, explains: bool = False
-    ) -> dict[str, Any]:
-        """Return the bytes of files by their exact names, or their errors. With `raises`, raise an error instead.
-
-        `how` is as in `_read`.
-        """
-        contents = self._contents(lambda name, target: self._read(name, target, *how), paths, raises, explains)
+        self, paths: Sequence[str], options: ReadOptions = WHOLE, *, raises: bool = False, explains: bool = False
+    ) -> dict[str, bytes | Exception]:
+        """Return the bytes of files by their exact names, or their errors. With `raises`, raise an error instead."""
+        contents = self._contents(lambda name, target: self._read(name, target, options), paths, raises, explains)
         return dict(zip(paths, contents, strict=True))
 
     @overload
     def cat_ranges(
         self,
-        paths: list[Any],
-        starts: Any,
-        ends: Any,
+        paths: PathList,
+        starts: int | Iterable[int | None] | None,
+        ends: int | Iterable[int | None] | None,
         max_gap: int | None = None,
         *,
         on_error: Literal["raise"],
@@ -162,9 +175,9 @@ class Downloads(OnBucket):
     @overload
     def cat_ranges(
         self,
-        paths: list[Any],
-        starts: Any,
-        ends: Any,
+        paths: PathList,
+        starts: int | Iterable[int | None] | None,
+        ends: int | Iterable[int | None] | None,
         max_gap: int | None = None,
         on_error: str = "return",
         version_id: str = "",
@@ -172,13 +185,13 @@ class Downloads(OnBucket):
 
     def cat_ranges(
         self,
-        paths: list[Any],
-        starts: Any,
-        ends: Any,
+        paths: PathList,
+        starts: int | Iterable[int | None] | None,
+        ends: int | Iterable[int | None] | None,
         max_gap: int | None = None,
         on_error: str = "return",
         version_id: str = "",
-    ) -> list[Any]:
+    ) -> list[bytes] | list[bytes | Exception]:
         """Return the bytes of many byte ranges, which are read side by side.
 
         Args:
@@ -194,42 +207,44 @@ class Downloads(OnBucket):
         _check_on_error(on_error, "raise", "return")
         starts = starts if isinstance(starts, Iterable) else [starts] * len(paths)
         ends = ends if isinstance(ends, Iterable) else [ends] * len(paths)
-        requests = ranges.requests(list(zip(paths, starts, ends, strict=True)), max_gap)
+        requests = ranges.requests(list(zip(map(stringify_path, paths), starts, ends, strict=True)), max_gap)
         contents = self._contents(
-            lambda request, target: self._read(request.name, target, request.start, request.end, version_id),
+            lambda request, target: self._read(
+                request.name, target, ReadOptions(request.start, request.end, version_id)
+            ),
             requests,
             on_error == "raise",
             explains=True,
         )
-        results: list[Any] = [None] * len(paths)
+        results: list[bytes | Exception] = [b""] * len(paths)
         for request, data in zip(requests, contents, strict=True):
             for index, cut in request.serves.items():
                 results[index] = data if isinstance(data, Exception) else data[cut]
         return results
 
     def read_block(
-        self, fn: Any, offset: int, length: int | None, delimiter: bytes | None = None, version_id: str = ""
+        self, fn: StrPath, offset: int, length: int | None, delimiter: bytes | None = None, version_id: str = ""
     ) -> bytes:
         """Return bytes from `offset` on, as fsspec does. With a `delimiter`, return those from one to another."""
         with self.open(fn, version_id=version_id) as file:
-            size = cast(Any, file).size
+            size = cast(ReadFile, file).size
             end = size if length is None else min(offset + length, size)
             return bytes(read_block(file, offset, end - offset, delimiter))
 
-    def head(self, path: Any, size: int = 1024, version_id: str = "") -> bytes:
+    def head(self, path: StrPath, size: int = 1024, version_id: str = "") -> bytes:
         """Return the first `size` bytes."""
         return self.cat_file(path, 0, size, version_id)
 
-    def tail(self, path: Any, size: int = 1024, version_id: str = "") -> bytes:
+    def tail(self, path: StrPath, size: int = 1024, version_id: str = "") -> bytes:
         """Return the last `size` bytes."""
         return self.cat_file(path, -size, None, version_id) if size else b""
 
     def get_file(
         self,
-        rpath: Any,
-        lpath: Any = None,
-        callback: Any = DEFAULT_CALLBACK,
-        outfile: Any = None,
+        rpath: StrPath,
+        lpath: StrPath | SupportsWrite[bytes] | None = None,
+        callback: Callback = DEFAULT_CALLBACK,
+        outfile: SupportsWrite[bytes] | None = None,
         version_id: str = "",
         verify: bool | None = None,
     ) -> None:
@@ -245,33 +260,35 @@ class Downloads(OnBucket):
             version_id: The object version to fetch.
             verify: As in `open`. A blob with another digest does not appear. A file object may have received its bytes.
         """
-        outfile = lpath if outfile is None and isfilelike(lpath) else outfile
+        outfile = cast("SupportsWrite[bytes]", lpath) if outfile is None and isfilelike(lpath) else outfile
+        local = cast(StrPath, lpath)
         target: Target
         if outfile is not None:
             target = IntoWrite(local_target.write_all(outfile), callback)
         else:
             try:
-                target = _into_file(lpath, callback)
+                target = _into_file(local, callback)
             except IsADirectoryError:
                 if not self.isdir(rpath):
                     raise
                 bulk.warn_of_directory(rpath)
                 return
+        options = ReadOptions(version_id=version_id, verify=verify)
         try:
-            carry_out_one(self.bucket, self.pool, self._read(rpath, target, version_id=version_id, verify=verify))
+            carry_out_one(self.bucket, self.pool, self._read(rpath, target, options))
         except (FileNotFoundError, IsADirectoryError) as error:
             better = self._told_apart(self._path(rpath), error)
             if outfile is not None or not isinstance(better, IsADirectoryError):
                 raise better from error.__cause__
             bulk.warn_of_directory(rpath)
-            os.makedirs(lpath, exist_ok=True)
+            os.makedirs(local, exist_ok=True)
 
     def get(
         self,
-        rpath: Any,
-        lpath: Any,
+        rpath: Paths,
+        lpath: Paths,
         recursive: bool = False,
-        callback: Any = DEFAULT_CALLBACK,
+        callback: Callback = DEFAULT_CALLBACK,
         maxdepth: int | None = None,
         version_id: str = "",
         verify: bool | None = None,
@@ -291,39 +308,32 @@ class Downloads(OnBucket):
         Raises:
             BulkError: Some of several files failed. All others are fetched.
         """
-        rpath, lpath = bulk.as_text(rpath), bulk.local_path(lpath)
-        self._check(rpath)
-        paired = bulk.pair_up(self, rpath, lpath, recursive, maxdepth, lambda: LocalFileSystem().isdir(lpath))
+        source, target = bulk.as_text(rpath), bulk.local_path(lpath)
+        self._check(source)
+        paired = bulk.pair_up(self, source, target, recursive, maxdepth, lambda path: LocalFileSystem().isdir(path))
         bulk.check_targets([(source, os.path.abspath(to)) for source, to in paired.files])
-        counted = bulk.TransferProgress(callback, is_one=bulk.is_one_file(rpath, recursive, paired))
-        _Fetching(self, counted, {"version_id": version_id, "verify": verify}).fetch(paired.files)
+        counted = bulk.TransferProgress(callback, is_one=bulk.is_one_file(source, recursive, paired))
+        _Fetching(self, counted, ReadOptions(version_id=version_id, verify=verify)).fetch(paired.files)
 
-    def _read(
-        self,
-        path: Any,
-        target: Target,
-        start: int | None = None,
-        end: int | None = None,
-        version_id: str = "",
-        verify: bool | None = None,
-    ) -> Download:
+    def _read(self, path: StrPath, target: Target, options: ReadOptions) -> Download:
         """Return the download of a file or of a slice of it."""
-        path, whole = self._path(path), not start and end is None
-        check = blob_digests.check(path, verify, by_default=self.parameters.verify_digests, whole=whole)
-        key, version = self._key(path), ObjectVersion(version_id=version_id)
+        start, end, version_id, verify = options
+        name, whole = self._path(path), not start and end is None
+        check = blob_digests.check(name, verify, by_default=self.parameters.verify_digests, whole=whole)
+        key, version = self._key(name), ObjectVersion(version_id=version_id)
         if not whole:
             return of_slice(self.bucket, key, target, start, end, version)
-        compared = lambda stored: check or checksums.check(path, stored)  # noqa: E731  # of two names, one too many
+        compared = lambda stored: check or checksums.check(name, stored)  # noqa: E731  # of two names, one too many
         return Download(self.bucket, key, target, version=version, compared=compared)
 
     def _contents(
         self, begin: Callable[[T, Target], Download], wanted: Sequence[T], raises: bool, explains: bool
-    ) -> list[Any]:
+    ) -> list[bytes | Exception]:
         """Return the bytes of each, or its error. With `raises`, raise an error instead.
 
         With `explains`, the errors tell directories from missing files.
         """
-        found: list[Any] = [None] * len(wanted)
+        found: list[bytes | Exception] = [b""] * len(wanted)
         coming: dict[Download, tuple[int, IntoMemory]] = {}
         last = many_calls.LastWord()
 
@@ -352,8 +362,8 @@ class Downloads(OnBucket):
                     raise self._told_apart(download.path, download.error) from download.error.__cause__
                 found[index] = download.error or target.data()
                 last.note(download.error)
-        missing = [index for index, each in enumerate(found) if explains and isinstance(each, FileNotFoundError)]
-        for index, error in zip(missing, self.pool.map(self._missing, [found[each] for each in missing]), strict=True):
+        missing = {at: each for at, each in enumerate(found) if explains and isinstance(each, FileNotFoundError)}
+        for index, error in zip(missing, self.pool.map(self._missing, missing.values()), strict=True):
             found[index] = error
         return found
 
@@ -366,7 +376,7 @@ def _check_on_error(on_error: str, *known: str) -> None:
         raise ValueError(f"on_error: {on_error!r} is none of {', '.join(map(repr, known))}")
 
 
-def _into_file(lpath: Any, callback: Any) -> IntoFile:
+def _into_file(lpath: StrPath, callback: Callback) -> IntoFile:
     local_target.refuse_directory(lpath)  # before anything is fetched
     return IntoFile(partial(local_target.opened, lpath), callback)
 
@@ -374,12 +384,12 @@ def _into_file(lpath: Any, callback: Any) -> IntoFile:
 class _Fetching:
     """Files on their way to local ones. Each file appears whole or not at all, whatever happens to the others."""
 
-    def __init__(self, fs: Downloads, progress: bulk.TransferProgress, options: dict[str, Any]) -> None:
+    def __init__(self, fs: Downloads, progress: bulk.TransferProgress, options: ReadOptions) -> None:
         self._fs = fs
         self._progress = progress
         self._options = options
         self._failed: dict[str, Exception] = {}
-        self._coming: dict[Download, tuple[Pair, Any]] = {}
+        self._coming: dict[Download, tuple[Pair, Callback]] = {}
         self._missing: dict[Pair, Exception] = {}
         """The pairs whose source was no file, and may be a directory."""
         self._last = many_calls.LastWord()
@@ -408,7 +418,7 @@ class _Fetching:
             child = self._progress.of(pair).__enter__()
             try:
                 self._last.check()
-                download = self._fs._read(rpath, _into_file(lpath, child), **self._options)
+                download = self._fs._read(rpath, _into_file(lpath, child), self._options)
             except (OSError, ValueError) as error:
                 self._end(pair, error)
                 child.__exit__(None, None, None)

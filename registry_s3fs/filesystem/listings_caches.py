@@ -7,16 +7,16 @@ wrote.
 from __future__ import annotations
 
 from contextlib import suppress
-from typing import Any
 from weakref import WeakValueDictionary
 
 from fsspec.dircache import DirCache
 
 from registry_s3fs.config.parameters import DriverParameters
+from registry_s3fs.model.info import Info
 from registry_s3fs.threads import fork
 
 _guard = fork.Guard()
-_caches: WeakValueDictionary[tuple[Any, ...], DirCache] = WeakValueDictionary()
+_caches: WeakValueDictionary[tuple[DriverParameters, float | None, int | None], DirCache] = WeakValueDictionary()
 
 
 def shared(parameters: DriverParameters, cache: DirCache) -> DirCache:
@@ -55,7 +55,7 @@ def note_change(cache: DirCache) -> None:
     cache.last_change = object()
 
 
-def keep(cache: DirCache, path: str, infos: list[Any], before: object) -> None:
+def keep(cache: DirCache, path: str, infos: list[Info], before: object) -> None:
     """Keep a listing, unless something changed since it was requested. It may not show that change.
 
     `before` is the `last_change` at the time of the request.

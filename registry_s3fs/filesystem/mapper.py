@@ -2,10 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import Any
+from collections.abc import Iterable, Sequence
+from typing import Protocol
 
 from fsspec.mapping import FSMap
+
+from registry_s3fs.model.paths import StrPath
+
+
+class Files(Protocol):
+    """What a mapper uses of its filesystem."""
+
+    def _content(self, path: StrPath) -> bytes: ...
+
+    def _cat_files(self, paths: Sequence[str]) -> dict[str, bytes | Exception]: ...
+
+    def rm_file(self, path: StrPath) -> None:
+        """Delete one file."""
+
+    def _rm_files(self, paths: Iterable[str]) -> None: ...
+
+    def _rm_below(self, path: str) -> None: ...
 
 
 class Mapper(FSMap):
@@ -16,18 +33,17 @@ class Mapper(FSMap):
     '/data'
     """
 
-    fs: Any
+    fs: Files
 
     def __getitem__(self, key: str, default: bytes | None = None) -> bytes:
         try:
-            data: bytes = self.fs._content(self._key_to_str(key))
+            return self.fs._content(self._key_to_str(key))
         except self.missing_exceptions as error:
             if default is not None:
                 return default
             raise KeyError(key) from error
-        return data
 
-    def getitems(self, keys: Iterable[str], on_error: str = "raise") -> dict[str, Any]:
+    def getitems(self, keys: Iterable[str], on_error: str = "raise") -> dict[str, bytes | Exception]:
         """Return the values of several keys, which are read side by side.
 
         Args:
@@ -45,7 +61,7 @@ class Mapper(FSMap):
             return {key: value for key, value in values.items() if not isinstance(value, Exception)}
         return values
 
-    def _value(self, key: str, found: Any) -> Any:
+    def _value(self, key: str, found: bytes | Exception) -> bytes | Exception:
         return KeyError(key) if isinstance(found, self.missing_exceptions) else found
 
     def __delitem__(self, key: str) -> None:
@@ -66,5 +82,5 @@ class Mapper(FSMap):
         """
         self.fs._rm_below(self.root)
 
-    def __reduce__(self) -> tuple[Any, ...]:
+    def __reduce__(self) -> tuple[object, ...]:
         return type(self), (self.root, self.fs, False, False, self.missing_exceptions)

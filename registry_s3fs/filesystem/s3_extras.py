@@ -10,15 +10,16 @@ import logging
 from collections.abc import Mapping
 from contextlib import suppress
 from datetime import datetime, timedelta, timezone
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from fsspec.utils import tokenize
 
 from registry_s3fs.filesystem.base import OnBucket
 from registry_s3fs.listing import directory
+from registry_s3fs.model.info import Info, UploadInfo
 from registry_s3fs.model.object_headers import request_fields
 from registry_s3fs.model.objects import Upload
-from registry_s3fs.model.paths import check_fields
+from registry_s3fs.model.paths import StrPath, check_fields
 from registry_s3fs.transfer import multipart
 
 Value = TypeVar("Value", str, str | None)
@@ -31,42 +32,41 @@ class Attributes(OnBucket):
 
     # What one HEAD tells
 
-    def size(self, path: Any, version_id: str = "") -> int:
+    def size(self, path: StrPath, version_id: str = "") -> int:
         """Return the size of a file in bytes. The size of a directory is 0."""
         return int(self.info(path, version_id)["size"])
 
-    def created(self, path: Any, version_id: str = "") -> datetime:
+    def created(self, path: StrPath, version_id: str = "") -> datetime:
         """Return when the object was last written, because S3 keeps no other time."""
         return self.modified(path, version_id)
 
-    def modified(self, path: Any, version_id: str = "") -> datetime:
+    def modified(self, path: StrPath, version_id: str = "") -> datetime:
         """Return when the object was last written, with its time zone.
 
         Raises:
             IsADirectoryError: The path is a directory, for which S3 keeps no time.
         """
-        info = self.info(path, version_id)
+        info: Info = self.info(path, version_id)
         if info["type"] == "directory":
             raise IsADirectoryError(errno.EISDIR, "S3 keeps no time for a directory", info["name"])
-        when: datetime = info["LastModified"]
-        return when
+        return info["LastModified"]
 
-    def checksum(self, path: Any, version_id: str = "") -> int:
+    def checksum(self, path: StrPath, version_id: str = "") -> int:
         """Return a number that changes when the contents do. It is made from size and ETag."""
         return int(self.ukey(path, version_id), 16)
 
-    def ukey(self, path: Any, version_id: str = "") -> str:
+    def ukey(self, path: StrPath, version_id: str = "") -> str:
         """Return a word that changes when the contents do. It is made from size and ETag."""
         info = self.info(path, version_id)
         return str(tokenize(info["name"], info["size"], info.get("ETag")))
 
     def sign(
         self,
-        path: Any,
+        path: StrPath,
         expiration: int = 100,
         client_method: str = "get_object",
         version_id: str = "",
-        **kwargs: Any,
+        **kwargs: object,
     ) -> str:
         """Return a presigned URL. Its host is `redirectendpoint`, where that is given.
 
@@ -83,26 +83,28 @@ class Attributes(OnBucket):
 
     def url(
         self,
-        path: Any,
+        path: StrPath,
         expires: int = 3600,
         client_method: str = "get_object",
         version_id: str = "",
-        **kwargs: Any,
+        **kwargs: object,
     ) -> str:
         """Return the same as `sign`, by s3fs's name for it. By default the URL is valid for an hour."""
         return self.sign(path, expires, client_method, version_id, **kwargs)
 
     # Metadata
 
-    def metadata(self, path: Any, version_id: str = "") -> dict[str, str]:
+    def metadata(self, path: StrPath, version_id: str = "") -> dict[str, str]:
         """Return the user metadata of a file, from its ``x-amz-meta-`` headers. Names have hyphens, as in headers."""
         return _hyphened(self.bucket.head(self._key(path), version_id=version_id).metadata)
 
-    def getxattr(self, path: Any, attr_name: str, version_id: str = "") -> str | None:
+    def getxattr(self, path: StrPath, attr_name: str, version_id: str = "") -> str | None:
         """Return one value of `metadata`, or None where there is none of that name."""
         return self.metadata(path, version_id).get(attr_name.replace("_", "-"))
 
-    def setxattr(self, path: Any, copy_kwargs: Mapping[str, Any] | None = None, **attributes: str | None) -> None:
+    def setxattr(
+        self, path: StrPath, copy_kwargs: Mapping[str, object] | None = None, **attributes: str | None
+    ) -> None:
         """Change the user metadata of a file.
 
         S3 has no request for this. So the object is copied onto itself, in the server.
@@ -125,11 +127,11 @@ class Attributes(OnBucket):
 
     # Tags
 
-    def get_tags(self, path: Any, version_id: str = "") -> dict[str, str]:
+    def get_tags(self, path: StrPath, version_id: str = "") -> dict[str, str]:
         """Return the tags of a file."""
         return self.bucket.tags(self._key(path), version_id)
 
-    def put_tags(self, path: Any, tags: Mapping[str, str], mode: str = "o") -> None:
+    def put_tags(self, path: StrPath, tags: Mapping[str, str], mode: str = "o") -> None:
         """Set the tags of a file.
 
         Args:
@@ -144,7 +146,7 @@ class Attributes(OnBucket):
 
     # Versions
 
-    def object_version_info(self, path: Any) -> list[dict[str, Any]]:
+    def object_version_info(self, path: StrPath) -> list[Info]:
         """Return an info for each version of a file, newest first, with `VersionId` and `IsLatest`.
 
         A `VersionId` can be given to `open`, `cat_file`, `get_file` or `info` as ``version_id=``. In a bucket without
@@ -158,7 +160,7 @@ class Attributes(OnBucket):
 
     # Unfinished uploads
 
-    def list_multipart_uploads(self, prefix: Any = "/") -> list[dict[str, Any]]:
+    def list_multipart_uploads(self, prefix: StrPath = "/") -> list[UploadInfo]:
         """Return the uploads that were begun and neither completed nor aborted.
 
         No listing shows them, but their parts cost money. A registry's own pushes in progress are among them.
@@ -169,7 +171,7 @@ class Attributes(OnBucket):
         """
         return [info for info, _ in self._uploads(prefix)]
 
-    def clear_multipart_uploads(self, prefix: Any = "/", *, older_than: timedelta) -> list[dict[str, Any]]:
+    def clear_multipart_uploads(self, prefix: StrPath = "/", *, older_than: timedelta) -> list[UploadInfo]:
         """Abort the unfinished uploads that were begun longer ago than `older_than`.
 
         A push that a registry still works on fails when its upload is aborted. So there is no default age. Uploads stay
@@ -190,7 +192,7 @@ class Attributes(OnBucket):
         self.pool.map(self._abort, [upload for _, upload in found])
         return [info for info, _ in found]
 
-    def _uploads(self, prefix: Any) -> list[tuple[dict[str, Any], Upload]]:
+    def _uploads(self, prefix: StrPath) -> list[tuple[UploadInfo, Upload]]:
         path = self._path(prefix)
         return [
             ({"name": name, "UploadId": upload.upload_id, "Initiated": upload.initiated}, upload)

@@ -11,9 +11,9 @@ from fsspec.utils import stringify_path
 
 from registry_s3fs.filesystem.base import OnBucket
 from registry_s3fs.listing import directory
-from registry_s3fs.listing.directory import Info
 from registry_s3fs.listing.glob import Pattern, Search
 from registry_s3fs.listing.walk_ahead import WalkAhead
+from registry_s3fs.model.info import Info
 from registry_s3fs.model.objects import ObjectInfo
 from registry_s3fs.model.paths import ListedName
 

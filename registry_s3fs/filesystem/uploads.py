@@ -6,21 +6,26 @@ import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing
 from functools import partial
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
-from fsspec.callbacks import DEFAULT_CALLBACK
+from fsspec.callbacks import DEFAULT_CALLBACK, Callback
 from fsspec.implementations.local import LocalFileSystem
 
 from registry_s3fs.filesystem import bulk
-from registry_s3fs.filesystem.base import OnBucket
+from registry_s3fs.filesystem.base import OnBucket, Paths
 from registry_s3fs.filesystem.bulk import Pair
 from registry_s3fs.model.object_headers import object_headers
 from registry_s3fs.model.objects import ObjectHeaders
+from registry_s3fs.model.paths import StrPath
 from registry_s3fs.s3.small_puts import SMALL_BYTES, Put
 from registry_s3fs.threads import many_calls, pool
 from registry_s3fs.transfer import local_source, upload
 
+if TYPE_CHECKING:
+    from _typeshed import ReadableBuffer
+
 T = TypeVar("T")
+Sent = TypeVar("Sent", bound=tuple[object, object])
 HOW = ("mode", "block_size")
 """The keyword arguments that tell how a file is written. Others are object headers."""
 
@@ -28,7 +33,7 @@ HOW = ("mode", "block_size")
 class Uploads(OnBucket):
     """fsspec's `pipe_file`, `pipe`, `put_file` and `put`."""
 
-    def pipe_file(self, path: Any, value: Any, mode: str = "overwrite", **kwargs: Any) -> None:
+    def pipe_file(self, path: StrPath, value: ReadableBuffer, mode: str = "overwrite", **kwargs: Any) -> None:
         """Store bytes as a file.
 
         Args:
@@ -43,14 +48,17 @@ class Uploads(OnBucket):
         """
         self._pipe_one((path, value), mode=mode, **kwargs)
 
-    def _pipe_one(self, pair: tuple[Any, Any], **how: Any) -> None:
+    def _pipe_one(self, pair: tuple[StrPath, ReadableBuffer], **how: Any) -> None:
         path, value = pair
         view = memoryview(value).cast("B")
         self._upload(path, lambda chunk_bytes: upload.chunks_of(view, chunk_bytes), **how)
 
-    def pipe(self, path: Any, value: Any = None, **kwargs: Any) -> None:
+    def pipe(
+        self, path: StrPath | Mapping[Any, ReadableBuffer], value: ReadableBuffer | None = None, **kwargs: Any
+    ) -> None:
         """Store bytes at a path, or each of ``{path: bytes}``, side by side. Raise `BulkError` as `put` does."""
-        pairs = list((path if isinstance(path, Mapping) else {path: value}).items())
+        given = path if isinstance(path, Mapping) else {path: cast("ReadableBuffer", value)}
+        pairs: list[tuple[StrPath, ReadableBuffer]] = list(given.items())
         keys = {each: self._key(each) for each, _ in pairs}  # all of them, before the first request
         if len(set(keys.values())) < len(keys):
             bulk.check_targets([(str(each), self._path(each)) for each in keys])
@@ -63,7 +71,13 @@ class Uploads(OnBucket):
         many_calls.raise_failed("pipe", failed, count)
 
     def _errors_of(
-        self, store: Callable[..., None], pairs: Sequence[Any], size_of: Callable[[Any], int], **how: Any
+        self,
+        store: Callable[..., None],
+        pairs: Sequence[Sent],
+        size_of: Callable[[Sent], int],
+        *,
+        named: int = 0,
+        done: Callable[[], object] = lambda: None,
     ) -> dict[str, Exception]:
         """Store each of several files. Return the errors of those that failed.
 
@@ -71,12 +85,12 @@ class Uploads(OnBucket):
         side by side.
         """
         small, large = _divided(pairs, size_of, self.parameters.chunksize) if len(pairs) > 1 else (pairs, [])
-        failed = many_calls.errors_of(self.pool, store, small, **how)
+        failed = many_calls.errors_of(self.pool, store, small, named=named, done=done)
         some = partial(store, side_by_side=min(len(large), pool.COORDINATORS))
-        return failed | many_calls.errors_of(pool.coordinators(), some, large, **how)
+        return failed | many_calls.errors_of(pool.coordinators(), some, large, named=named, done=done)
 
     def _pipe_small(
-        self, pairs: Sequence[tuple[Any, Any]], keys: Mapping[Any, str], headers: ObjectHeaders
+        self, pairs: Sequence[tuple[StrPath, ReadableBuffer]], keys: Mapping[StrPath, str], headers: ObjectHeaders
     ) -> dict[str, Exception]:
         """Store small files by one thread. Return the errors of those that failed."""
         failed: dict[str, Exception] = {}
@@ -99,7 +113,12 @@ class Uploads(OnBucket):
         return failed
 
     def put_file(
-        self, lpath: Any, rpath: Any, callback: Any = DEFAULT_CALLBACK, mode: str = "overwrite", **kwargs: Any
+        self,
+        lpath: StrPath,
+        rpath: StrPath,
+        callback: Callback = DEFAULT_CALLBACK,
+        mode: str = "overwrite",
+        **kwargs: Any,
     ) -> None:
         """Store a local file, its parts side by side. For a local directory, store nothing.
 
@@ -110,7 +129,7 @@ class Uploads(OnBucket):
         """
         self._put_one(lpath, rpath, callback, mode=mode, **kwargs)
 
-    def _put_one(self, lpath: Any, rpath: Any, callback: Any, **how: Any) -> None:
+    def _put_one(self, lpath: StrPath, rpath: StrPath, callback: Callback, **how: Any) -> None:
         rpath = self._path(rpath)
         if os.path.isdir(lpath):
             bulk.warn_of_directory(lpath)
@@ -121,10 +140,10 @@ class Uploads(OnBucket):
 
     def put(
         self,
-        lpath: Any,
-        rpath: Any,
+        lpath: Paths,
+        rpath: Paths,
         recursive: bool = False,
-        callback: Any = DEFAULT_CALLBACK,
+        callback: Callback = DEFAULT_CALLBACK,
         maxdepth: int | None = None,
         **kwargs: Any,
     ) -> None:
@@ -144,12 +163,12 @@ class Uploads(OnBucket):
         Raises:
             BulkError: Some of several files failed, and are named by their targets. All others are stored.
         """
-        lpath, rpath = bulk.local_path(lpath), self._target(rpath)
-        paired = bulk.pair_up(LocalFileSystem(), lpath, rpath, recursive, maxdepth, lambda: self.isdir(rpath))
-        named = [LocalFileSystem._strip_protocol(each) for each in ([lpath] if isinstance(lpath, str) else lpath)]
+        source, target = bulk.local_path(lpath), self._target(rpath)
+        paired = bulk.pair_up(LocalFileSystem(), source, target, recursive, maxdepth, self.isdir)
+        named = [LocalFileSystem._strip_protocol(each) for each in bulk.as_list(source)]
         bulk.check_targets(paired.files)
         files = local_source.without_special_files(paired.files, named)
-        progress = bulk.TransferProgress(callback, is_one=bulk.is_one_file(lpath, recursive, paired))
+        progress = bulk.TransferProgress(callback, is_one=bulk.is_one_file(source, recursive, paired))
         progress.begin(len(files))
 
         def put_one(pair: Pair, **more: Any) -> None:
@@ -162,7 +181,7 @@ class Uploads(OnBucket):
 
     def _upload(
         self,
-        path: Any,
+        path: StrPath,
         chunks: Callable[[int], Iterator[upload.Chunk]],
         check: Callable[[], None] = lambda: None,
         *,
@@ -190,10 +209,11 @@ class Uploads(OnBucket):
         self.invalidate_cache(path)
 
 
-class _CountedLater:
+class _CountedLater(Callback):
     """A counter of bytes that a callback is not told of yet."""
 
-    def __init__(self, callback: Any) -> None:
+    def __init__(self, callback: Callback) -> None:
+        super().__init__()
         self._callback = callback
         self._bytes = 0
 
@@ -201,16 +221,16 @@ class _CountedLater:
         """Do the same as fsspec's callback."""
         self._callback.set_size(size)
 
-    def relative_update(self, count: int = 1) -> None:
+    def relative_update(self, inc: int = 1) -> None:
         """Count bytes, as fsspec's callback does."""
-        self._bytes += count
+        self._bytes += inc
 
     def tell(self) -> None:
         """Tell the callback the count of all bytes."""
         self._callback.relative_update(self._bytes)
 
 
-def _size_of(value: Any) -> int:
+def _size_of(value: ReadableBuffer) -> int:
     return memoryview(value).nbytes
 
 

@@ -6,7 +6,7 @@ from collections import defaultdict, deque
 from dataclasses import dataclass, field
 
 from registry_s3fs.listing import directory
-from registry_s3fs.listing.directory import Info
+from registry_s3fs.model.info import Info
 from registry_s3fs.s3.bucket import Bucket
 from registry_s3fs.threads.pool import pool
 

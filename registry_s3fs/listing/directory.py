@@ -8,9 +8,10 @@ import time
 from collections.abc import Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, wait
 from operator import itemgetter
-from typing import Any
+from typing import Any, cast
 
 from registry_s3fs.listing.partition import KeyRange, OutOfOrderError, Plan
+from registry_s3fs.model.info import Info
 from registry_s3fs.model.objects import ObjectInfo, Page
 from registry_s3fs.model.paths import parent
 from registry_s3fs.s3.bucket import Bucket
@@ -18,7 +19,6 @@ from registry_s3fs.threads.pool import finished_or_cancelled, pool
 
 logger = logging.getLogger("registry_s3fs")
 
-Info = dict[str, Any]
 _Timed = tuple[Page | None, float, float]
 
 TOLD = ("ContentType", "ServerSideEncryption", "SSEKMSKeyId")
@@ -43,8 +43,8 @@ def file(path: str, found: ObjectInfo) -> Info:
     if found.version_id:
         info["VersionId"] = found.version_id
     if found.head:
-        info.update((name, found.head[name]) for name in TOLD if name in found.head)
-        info["metadata"] = found.head.get("Metadata", {})
+        info.update(cast(Info, {name: found.head[name] for name in TOLD if name in found.head}))
+        info["metadata"] = found.metadata
     return info
 
 

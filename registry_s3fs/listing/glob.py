@@ -8,8 +8,8 @@ from itertools import chain, takewhile
 from operator import itemgetter
 
 from registry_s3fs.listing import directory
-from registry_s3fs.listing.directory import Info
 from registry_s3fs.model.glob_pattern import GlobPattern
+from registry_s3fs.model.info import Info
 from registry_s3fs.model.objects import Page
 from registry_s3fs.model.paths import parent
 from registry_s3fs.s3.bucket import Bucket

@@ -8,8 +8,8 @@ from collections.abc import Iterator, Sequence
 
 from registry_s3fs.listing import directory
 from registry_s3fs.listing.children_ahead import ChildrenAhead
-from registry_s3fs.listing.directory import Info
 from registry_s3fs.listing.partition import STREAMS, OutOfOrderError
+from registry_s3fs.model.info import Info
 from registry_s3fs.model.objects import ObjectInfo, Page
 from registry_s3fs.s3.bucket import Bucket
 

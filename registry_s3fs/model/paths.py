@@ -6,11 +6,15 @@ A registry path is absolute and ``/``-separated: ``/docker/registry/v2/blobs``. 
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterable
 from typing import SupportsIndex
 
 from registry_s3fs.errors import ForeignBucketError, InvalidPathError
+
+StrPath = str | os.PathLike[str]
+"""A path as callers give it, in the bucket or on this machine: a text, or an object that has one."""
 
 PROTOCOL = "registrys3"
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")

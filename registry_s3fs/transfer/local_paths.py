@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import errno
 import os
-from typing import Any
+
+from registry_s3fs.model.paths import StrPath
 
 MAX_LINKS = 40
 """The most symbolic links that are followed one after the other, as in Linux (path_resolution(7))."""
 
 
-def absolute(lpath: Any) -> str:
+def absolute(lpath: StrPath) -> str:
     """Return a path from the root, which stays right when the current directory changes later.
 
     The current directory may be gone. That does not matter for a path that is already absolute.
@@ -19,7 +20,7 @@ def absolute(lpath: Any) -> str:
     return path if os.path.isabs(path) else os.path.join(os.getcwd(), path)
 
 
-def followed(lpath: Any) -> str:
+def followed(lpath: StrPath) -> str:
     """Return the absolute path that is left when symbolic links are followed; the file itself may be missing.
 
     /proc shows open files as links (``/proc/self/fd/1``, which ``/dev/stdout`` leads to). These are not followed. The

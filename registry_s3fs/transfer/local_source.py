@@ -15,9 +15,12 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 from itertools import count
-from typing import Any, NamedTuple
+from typing import NamedTuple
+
+from fsspec.callbacks import Callback
 
 from registry_s3fs.model import ranges
+from registry_s3fs.model.paths import StrPath
 from registry_s3fs.threads.buffers import ReusedBuffers
 from registry_s3fs.transfer import local_paths
 from registry_s3fs.transfer.upload import Chunk
@@ -26,7 +29,7 @@ logger = logging.getLogger("registry_s3fs")
 
 
 @contextmanager
-def opened(lpath: Any, callback: Any) -> Iterator[LocalSource]:
+def opened(lpath: StrPath, callback: Callback) -> Iterator[LocalSource]:
     """Open a local file to be stored.
 
     The callback is told the file's size, where it has one, and the number of bytes stored.
@@ -42,7 +45,7 @@ class LocalSource:
     of all others is known. A regular file must stay as it is until everything is stored.
     """
 
-    def __init__(self, file: io.FileIO, lpath: Any, callback: Any) -> None:
+    def __init__(self, file: io.FileIO, lpath: StrPath, callback: Callback) -> None:
         self._file = file
         self._path = local_paths.absolute(lpath)
         self._callback = callback
@@ -163,7 +166,7 @@ def _is_special(path: str) -> bool:
     return not stat.S_ISREG(mode) and not stat.S_ISDIR(mode)
 
 
-def size_of(lpath: Any) -> int:
+def size_of(lpath: StrPath) -> int:
     """Return the size that a local file reports, or 0 where it cannot be told.
 
     The error that hides the size is raised when the file is stored.

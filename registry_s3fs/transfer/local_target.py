@@ -13,9 +13,13 @@ import stat
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from typing import IO, Any
+from typing import IO, TYPE_CHECKING
 
+from registry_s3fs.model.paths import StrPath
 from registry_s3fs.transfer import local_paths
+
+if TYPE_CHECKING:
+    from _typeshed import SupportsWrite
 
 logger = logging.getLogger("registry_s3fs")
 
@@ -31,7 +35,7 @@ OWNERS_MODE = 0o600
 
 
 @contextmanager
-def opened(lpath: Any) -> Iterator[IO[bytes]]:
+def opened(lpath: StrPath) -> Iterator[IO[bytes]]:
     """Open a local file to be written from its beginning to its end.
 
     A missing or regular file takes its new bytes all at once when the block ends without an exception. Otherwise, what
@@ -54,7 +58,7 @@ def opened(lpath: Any) -> Iterator[IO[bytes]]:
         raise
 
 
-def refuse_directory(lpath: Any) -> os.stat_result | None:
+def refuse_directory(lpath: StrPath) -> os.stat_result | None:
     """Return the status of the file at a path, or None where there is none.
 
     Raises:
@@ -66,11 +70,10 @@ def refuse_directory(lpath: Any) -> os.stat_result | None:
     return found
 
 
-def write_all(file: Any) -> Callable[[bytes], object]:
+def write_all(file: SupportsWrite[bytes]) -> Callable[[bytes], object]:
     """Return a `write` for a user's file object that writes all of the bytes, even where the file has no buffer."""
     if not isinstance(file, io.RawIOBase):
-        whole: Callable[[bytes], object] = file.write
-        return whole
+        return file.write
 
     def write(data: bytes) -> None:
         with memoryview(data) as view:
@@ -97,7 +100,7 @@ def partial_name(name: str) -> str:
     return f".{short}.{uuid.uuid4().hex}.part"
 
 
-def _look(lpath: Any) -> os.stat_result | None:
+def _look(lpath: StrPath) -> os.stat_result | None:
     try:
         return os.stat(lpath)
     except FileNotFoundError:

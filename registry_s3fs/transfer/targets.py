@@ -7,7 +7,9 @@ import threading
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from contextlib import AbstractContextManager, suppress
-from typing import IO, Any
+from typing import IO
+
+from fsspec.callbacks import Callback
 
 from registry_s3fs.model import ranges
 from registry_s3fs.threads.buffers import Memory, Sink, memory
@@ -103,7 +105,7 @@ class _Taken(ABC):
 
     most_pieces: int | None = PIECES_AHEAD
 
-    def __init__(self, callback: Any) -> None:
+    def __init__(self, callback: Callback) -> None:
         self._callback = callback
         self._free: list[bytearray] = []
 
@@ -136,7 +138,7 @@ class _Taken(ABC):
 class IntoWrite(_Taken):
     """A target that hands the bytes to a function, in their order."""
 
-    def __init__(self, write: Callable[[bytes], Any], callback: Any) -> None:
+    def __init__(self, write: Callable[[bytes], object], callback: Callback) -> None:
         super().__init__(callback)
         self._take = write
 
@@ -161,11 +163,11 @@ class IntoFile(_Taken):
     or where they are compared with a checksum or digest.
     """
 
-    def __init__(self, opened: Callable[[], AbstractContextManager[IO[bytes]]], callback: Any) -> None:
+    def __init__(self, opened: Callable[[], AbstractContextManager[IO[bytes]]], callback: Callback) -> None:
         super().__init__(callback)
         self._opening = opened
         self._opened: AbstractContextManager[IO[bytes]] | None = None
-        self._file: Any = None
+        self._file: IO[bytes] | None = None
         self._lock = threading.Lock()
         self._in_order = False
         self._scratch: memoryview | None = None
@@ -190,14 +192,18 @@ class IntoFile(_Taken):
         the descriptor may be another file's then.
         """
         with self._lock:
-            return len(data) if self._opened is None else os.pwrite(self._file.fileno(), data, at)
+            if self._opened is None or self._file is None:
+                return len(data)
+            return os.pwrite(self._file.fileno(), data, at)
 
     def open(self) -> bool:
         """See `Target.open`."""
-        if self._file is None:
+        file = self._file
+        if file is None:
             opened = self._opening()
-            self._file, self._opened = opened.__enter__(), opened
-        return not (self._file.seekable() and hasattr(os, "pwrite"))  # which Windows lacks
+            file = opened.__enter__()
+            self._file, self._opened = file, opened
+        return not (file.seekable() and hasattr(os, "pwrite"))  # which Windows lacks
 
     def take(self, start: int, piece: memoryview | Sink) -> None:
         """See `Target.take`."""
@@ -207,7 +213,8 @@ class IntoFile(_Taken):
             super().take(start, piece)
 
     def _write(self, piece: memoryview) -> None:
-        self._file.write(piece)
+        if self._file is not None:  # `open` was called before
+            self._file.write(piece)
 
     def finish(self) -> None:
         """See `Target.finish`."""

@@ -8,8 +8,7 @@ from pathlib import Path
 
 import registry_s3fs
 from registry_s3fs import DriverParameters, RegistryS3FileSystem, errors
-from registry_s3fs.config.storage_options import BESIDE_THE_TABLE, StorageOptions, rows
-from registry_s3fs.filesystem.core import FSSPEC_OPTIONS
+from registry_s3fs.config.storage_options import BESIDE_THE_TABLE, FSSPEC_OPTIONS, StorageOptions, rows
 
 TABLE = [row.name for row in fields(DriverParameters)]
 

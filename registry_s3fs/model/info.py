@@ -1,0 +1,50 @@
+"""What fsspec's dictionaries say of a file or directory here. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Literal, TypedDict
+
+
+class _Named(TypedDict):
+    """What every info has, on any filesystem of fsspec."""
+
+    name: str
+    """The path."""
+    size: int
+    """The size in bytes; 0 for a directory."""
+    type: Literal["file", "directory"]
+
+
+class Info(_Named, total=False):
+    """The info of a file or directory. It is a plain `dict`, which type checkers know the keys of.
+
+    A directory has only the first three keys. A listing tells `ETag`, `LastModified` and `StorageClass` of each file.
+    The keys after them come from one file's own request.
+    """
+
+    ETag: str
+    """The ETag, with its quotes."""
+    LastModified: datetime
+    """When the object was written, with its time zone."""
+    StorageClass: str
+    VersionId: str
+    """The id of the object version, in a bucket that has versions."""
+    IsLatest: bool
+    """Whether it is the newest version. Only `object_version_info` tells it."""
+    ContentType: str
+    ServerSideEncryption: str
+    SSEKMSKeyId: str
+    metadata: Mapping[str, str]
+    """The user metadata."""
+
+
+class UploadInfo(TypedDict):
+    """What `list_multipart_uploads` says of an upload."""
+
+    name: str
+    """The path of the file that it would become."""
+    UploadId: str
+    Initiated: datetime | None
+    """When it was begun, with its time zone, or None where the store does not tell it."""
