@@ -283,7 +283,7 @@ class RegistryS3FileSystem(Downloads, Uploads, ManyPaths, Searching, Attributes)
         self._path(root)
         return Mapper(stringify_path(root), self, check, create, missing_exceptions)
 
-    def tree(self, path: StrPath = "/", *args: Any, **kwargs: Any) -> str:
+    def tree(self, path: StrPath = "/", *args: object, **kwargs: object) -> str:
         """Return a directory's names as a drawing, as newer fsspec does."""
         path = self._path(path)
         return str(super().tree(path, *args, **kwargs))
@@ -308,7 +308,7 @@ class RegistryS3FileSystem(Downloads, Uploads, ManyPaths, Searching, Attributes)
         compression: str | None = None,
         **kwargs: Any,
     ) -> Any:
-        """Open a file. Text, compression and transactions are as in fsspec.
+        """Open a file. Text, compression and transactions are as in fsspec, through which the arguments go as Any.
 
         The modes are ``r``, ``w``, ``x`` and ``a``. For reading, `cache_type` is one of fsspec's, or the default
         ``"prefetch"``, which reads ahead. `version_id` and `size` are for reading, too. For writing, see `WriteFile`.

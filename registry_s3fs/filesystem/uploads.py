@@ -31,9 +31,12 @@ HOW = ("mode", "block_size")
 
 
 class Uploads(OnBucket):
-    """fsspec's `pipe_file`, `pipe`, `put_file` and `put`."""
+    """fsspec's `pipe_file`, `pipe`, `put_file` and `put`.
 
-    def pipe_file(self, path: StrPath, value: ReadableBuffer, mode: str = "overwrite", **kwargs: Any) -> None:
+    Keyword arguments that pass through are Any in the private methods, as those of `_upload` are among them.
+    """
+
+    def pipe_file(self, path: StrPath, value: ReadableBuffer, mode: str = "overwrite", **kwargs: object) -> None:
         """Store bytes as a file.
 
         Args:
@@ -48,13 +51,13 @@ class Uploads(OnBucket):
         """
         self._pipe_one((path, value), mode=mode, **kwargs)
 
-    def _pipe_one(self, pair: tuple[StrPath, ReadableBuffer], **how: Any) -> None:
+    def _pipe_one(self, pair: tuple[StrPath, ReadableBuffer], /, **how: Any) -> None:
         path, value = pair
         view = memoryview(value).cast("B")
         self._upload(path, lambda chunk_bytes: upload.chunks_of(view, chunk_bytes), **how)
 
     def pipe(
-        self, path: StrPath | Mapping[Any, ReadableBuffer], value: ReadableBuffer | None = None, **kwargs: Any
+        self, path: StrPath | Mapping[Any, ReadableBuffer], value: ReadableBuffer | None = None, **kwargs: object
     ) -> None:
         """Store bytes at a path, or each of ``{path: bytes}``, side by side. Raise `BulkError` as `put` does."""
         given = path if isinstance(path, Mapping) else {path: cast("ReadableBuffer", value)}
@@ -118,7 +121,7 @@ class Uploads(OnBucket):
         rpath: StrPath,
         callback: Callback = DEFAULT_CALLBACK,
         mode: str = "overwrite",
-        **kwargs: Any,
+        **kwargs: object,
     ) -> None:
         """Store a local file, its parts side by side. For a local directory, store nothing.
 
@@ -145,7 +148,7 @@ class Uploads(OnBucket):
         recursive: bool = False,
         callback: Callback = DEFAULT_CALLBACK,
         maxdepth: int | None = None,
-        **kwargs: Any,
+        **kwargs: object,
     ) -> None:
         """Store local files.
 
@@ -188,11 +191,12 @@ class Uploads(OnBucket):
         mode: str = "overwrite",
         side_by_side: int = 1,
         published: Callable[[], None] = lambda: None,
-        **kwargs: Any,
+        block_size: int | str | None = None,
+        **kwargs: object,
     ) -> None:
         if mode not in ("overwrite", "create"):
             raise ValueError(f"mode: {mode!r} is neither 'overwrite' nor 'create'")
-        chunk_bytes = self._chunk_bytes(kwargs.pop("block_size", None))
+        chunk_bytes = self._chunk_bytes(block_size)
         headers = object_headers(kwargs)
         if self._intrans:  # it appears at the transaction's end, with the files that were opened
             with self.open(path, "xb" if mode == "create" else "wb", chunk_bytes, **kwargs) as file:

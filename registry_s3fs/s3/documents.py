@@ -1,6 +1,7 @@
 """Functions that tell which XML document a response of S3 holds.
 
-They look at the document before botocore's parser, which takes any document. The module does no I/O.
+They look at the document before botocore's parser, which takes any document. The module does no I/O. No stubs describe
+what botocore hands to a handler of its events, so its dictionaries hold Any.
 
 An HTML page, an empty body and another operation's document all parse to a result without fields. Some true responses
 parse to that, too, such as that of DeleteObjects in quiet mode. The document's root tells them apart.
