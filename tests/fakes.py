@@ -41,7 +41,7 @@ from registry_s3fs.s3.client import object_fields
 from registry_s3fs.s3.read_body import Read
 from registry_s3fs.s3.reads import Due
 from registry_s3fs.s3.small_puts import Put
-from registry_s3fs.threads.pool import Pool
+from registry_s3fs.threads.pool import Pool, pool
 
 PAGE_KEYS = 1000
 
@@ -133,6 +133,10 @@ class FakeBucket:
 
     def _error(self, code: str, key: str, precondition: type[OSError] = FileExistsError) -> OSError:
         return from_code(code, "", self.path(key), precondition=precondition)
+
+    @property
+    def pool(self) -> Pool:
+        return pool(self.parameters.max_concurrency)
 
     def path(self, key: str) -> str:
         return self.space.path(key) or f"/{key}"
@@ -239,10 +243,10 @@ class FakeBucket:
             place.write(wanted)
         read.received = len(wanted)
 
-    def read_many(self, due: Due, pool: Pool) -> Generator[Read, None, None]:
+    def read_many(self, due: Due) -> Generator[Read, None, None]:
         while True:
             count = 0
-            for read in pool.each(self._attempt, iter(due, None), pool.threads):
+            for read in self.pool.each(self._attempt, iter(due, None), self.pool.threads):
                 count += 1
                 yield read
             if not count:
@@ -269,7 +273,7 @@ class FakeBucket:
                 raise self._error("PreconditionFailed", found.key, FileExpired)
             self._keep(found.key, _kept(body), headers)
 
-    def put_many(self, puts: Iterable[Put], pool: Pool) -> Generator[Put, None, None]:
+    def put_many(self, puts: Iterable[Put]) -> Generator[Put, None, None]:
         def attempt(put: Put) -> Put:
             try:
                 self.put(put.key, put.body, headers=put.headers)
@@ -277,7 +281,7 @@ class FakeBucket:
                 put.error = error
             return put
 
-        yield from pool.each(attempt, puts, pool.threads)
+        yield from self.pool.each(attempt, puts, self.pool.threads)
 
     def _check_absent(self, key: str, exclusive: bool) -> None:
         if exclusive and key in self.store.objects:

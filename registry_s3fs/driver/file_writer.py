@@ -165,7 +165,7 @@ class FileWriter:
             raise
 
     def _multipart(self, resume: tuple[str, Sequence[Part]] | None = None) -> MultipartUpload:
-        upload = MultipartUpload(self._fs.bucket, self._fs.pool, self._key, resume=resume, outlives=True)
+        upload = MultipartUpload(self._fs.bucket, self._key, resume=resume, outlives=True)
         upload.begin()
         return upload
 

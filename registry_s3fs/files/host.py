@@ -8,7 +8,6 @@ from registry_s3fs.config.parameters import DriverParameters
 from registry_s3fs.model.objects import ObjectInfo
 from registry_s3fs.model.paths import StrPath
 from registry_s3fs.s3.bucket import Bucket
-from registry_s3fs.threads.pool import Pool
 
 
 class FileHost(Protocol):
@@ -16,10 +15,6 @@ class FileHost(Protocol):
 
     parameters: DriverParameters
     bucket: Bucket
-
-    @property
-    def pool(self) -> Pool:
-        """Return the thread pool of the process."""
 
     def file_head(self, path: str, *, version_id: str = "", checksum: bool = False) -> ObjectInfo:
         """Return what a HEAD request tells about a file. Raise the same errors as the filesystem's `info`."""

@@ -59,7 +59,7 @@ class ReadFile(AbstractBufferedFile):
         theirs = ("none", {}) if is_ours else (cache_type, cache_options)
         super().__init__(fs, path, "rb", block_size or "default", True, *theirs, size)
         if is_ours:
-            options: dict[str, Any] = {"submit": fs.pool.submit, "fetch_into": self._fetch_into}
+            options: dict[str, Any] = {"submit": fs.bucket.pool.submit, "fetch_into": self._fetch_into}
             options.update(cache_options or {})  # the caller's, which the cache refuses where it does not know them
             self.cache = PrefetchCache(self.blocksize, self._fetch_range, self.size, **options)
 
@@ -122,7 +122,7 @@ class ReadFile(AbstractBufferedFile):
         self._fetch(Download(self.fs.bucket, self._key, target, start=start, end=end, version=self._version))
 
     def _fetch(self, download: Download) -> None:
-        carry_out_one(self.fs.bucket, self.fs.pool, download)
+        carry_out_one(self.fs.bucket, download)
 
     def close(self) -> None:
         """Close the file, and drop what was fetched ahead."""

@@ -331,8 +331,7 @@ class WriteFile(AbstractBufferedFile):
 
     def _multipart(self) -> MultipartUpload:
         if self._upload is None:
-            bucket, pool = self.fs.bucket, self.fs.pool
-            self._upload = MultipartUpload(bucket, pool, self._key, headers=self._headers)
+            self._upload = MultipartUpload(self.fs.bucket, self._key, headers=self._headers)
         return self._upload
 
     def _take(self, view: memoryview) -> int:

@@ -118,10 +118,9 @@ class OnBucket(AbstractFileSystem):
     dircache: DirCache
 
     @property
-    @abstractmethod
     def pool(self) -> Pool:
-        """Return the thread pool of the process."""
-        ...
+        """Return the process's threads for `max_concurrency` requests at once."""
+        return self.bucket.pool
 
     @abstractmethod
     def _path(self, path: StrPath) -> str: ...

@@ -257,7 +257,7 @@ class ManyPaths(OnBucket):
 
     def _delete(self, keys: Sequence[str]) -> None:
         try:
-            delete_many.delete(self.bucket, self.pool, keys)
+            delete_many.delete(self.bucket, keys)
         finally:
             self.invalidate_cache()
 

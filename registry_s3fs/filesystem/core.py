@@ -35,7 +35,6 @@ from registry_s3fs.model.objects import ObjectInfo
 from registry_s3fs.model.paths import RegistryPath, StrPath
 from registry_s3fs.s3.bucket import Bucket
 from registry_s3fs.s3.client import check_config
-from registry_s3fs.threads.pool import Pool, pool
 from registry_s3fs.transfer import multipart
 
 BinaryMode = Literal["rb", "wb", "xb", "ab"]
@@ -117,11 +116,6 @@ class RegistryS3FileSystem(Downloads, Uploads, ManyPaths, Searching, Attributes)
         self._storage_options = {
             name: str(value) if isinstance(value, paths.UrlBucket) else value for name, value in options.items()
         } | self._surrounding
-
-    @property
-    def pool(self) -> Pool:
-        """Return the process's threads for `max_concurrency` requests at once."""
-        return pool(self.parameters.max_concurrency)
 
     @property
     def fsid(self) -> str:
@@ -394,7 +388,7 @@ class RegistryS3FileSystem(Downloads, Uploads, ManyPaths, Searching, Attributes)
         if version_id:
             found = replace(found, version_id=version_id)
         said = {**found.headers, **changed} if changed else None
-        multipart.copy(self.bucket, self.pool, found, target, said, is_earlier=is_earlier)
+        multipart.copy(self.bucket, found, target, said, is_earlier=is_earlier)
         self.invalidate_cache(path2)
 
     def rm_file(self, path: StrPath) -> None:

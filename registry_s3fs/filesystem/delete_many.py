@@ -11,7 +11,6 @@ from functools import partial
 from registry_s3fs.errors import BulkError, not_supported
 from registry_s3fs.s3.bucket import MAX_DELETE_KEYS, Bucket
 from registry_s3fs.threads import cancellation, many_calls
-from registry_s3fs.threads.pool import Pool
 
 PASSING = (errno.EBUSY, errno.EREMOTEIO)
 """The errors that S3 may send for single keys of a DeleteObjects request (SlowDown, InternalError)."""
@@ -22,7 +21,7 @@ Each pause is a random fraction of these, as in boto3's standard mode.
 """
 
 
-def delete(bucket: Bucket, pool: Pool, keys: Iterable[str]) -> None:
+def delete(bucket: Bucket, keys: Iterable[str]) -> None:
     """Delete keys, 1,000 a request and requests side by side.
 
     Raises:
@@ -36,11 +35,13 @@ def delete(bucket: Bucket, pool: Pool, keys: Iterable[str]) -> None:
         singly.append(together.pop())
     batches = [together[at : at + MAX_DELETE_KEYS] for at in range(0, len(together), MAX_DELETE_KEYS)]
     failed: dict[str, Exception] = {}
-    for errors, left in pool.map(partial(_delete_together, bucket), batches):
+    for errors, left in bucket.pool.map(partial(_delete_together, bucket), batches):
         failed.update(errors)
         singly += left
     # A task for each, as a worker would send one after the other.
-    failed |= many_calls.errors_of(pool, lambda pair: _delete_one(bucket, pair[1]), [(key, key) for key in singly])
+    failed |= many_calls.errors_of(
+        bucket.pool, lambda pair: _delete_one(bucket, pair[1]), [(key, key) for key in singly]
+    )
     if failed:
         raise BulkError("rm", {bucket.space.path(key) or key: error for key, error in failed.items()})
 

@@ -77,7 +77,7 @@ class Downloads(OnBucket):
     def _content(self, path: StrPath, options: ReadOptions = WHOLE) -> bytes:
         """Return the same as `cat_file`. A directory is a missing file here, which saves a request."""
         target = IntoMemory()
-        carry_out_one(self.bucket, self.pool, self._read(path, target, options))
+        carry_out_one(self.bucket, self._read(path, target, options))
         return target.data()
 
     @overload
@@ -275,7 +275,7 @@ class Downloads(OnBucket):
                 return
         options = ReadOptions(version_id=version_id, verify=verify)
         try:
-            carry_out_one(self.bucket, self.pool, self._read(rpath, target, options))
+            carry_out_one(self.bucket, self._read(rpath, target, options))
         except (FileNotFoundError, IsADirectoryError) as error:
             better = self._told_apart(self._path(rpath), error)
             if outfile is not None or not isinstance(better, IsADirectoryError):
@@ -355,7 +355,7 @@ class Downloads(OnBucket):
                     coming[download] = index, target
                     yield download
 
-        with closing(carry_out(self.bucket, self.pool, downloads())) as ended:
+        with closing(carry_out(self.bucket, downloads())) as ended:
             for download in ended:
                 index, target = coming.pop(download)
                 if download.error is not None and raises:
@@ -401,7 +401,7 @@ class _Fetching:
             BulkError: Some files failed. The error of a single pair is raised as it is.
         """
         self._progress.begin(len(pairs))
-        with closing(carry_out(self._fs.bucket, self._fs.pool, self._downloads(pairs))) as ended:
+        with closing(carry_out(self._fs.bucket, self._downloads(pairs))) as ended:
             for download in ended:
                 pair, child = self._coming.pop(download)
                 self._end(pair, download.error)

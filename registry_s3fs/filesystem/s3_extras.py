@@ -122,7 +122,7 @@ class Attributes(OnBucket):
         attached: dict[str, str | None] = {**_hyphened(found.metadata), **_hyphened(attributes)}
         metadata = {name: value for name, value in attached.items() if value is not None}
         headers = {**found.headers, **changed, "Metadata": metadata}
-        multipart.copy(self.bucket, self.pool, found, found.key, headers)
+        multipart.copy(self.bucket, found, found.key, headers)
         self.invalidate_cache(path)
 
     # Tags

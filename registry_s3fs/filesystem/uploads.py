@@ -107,7 +107,7 @@ class Uploads(OnBucket):
                 except (OSError, ValueError) as error:
                     failed[str(path)] = error
 
-        with closing(self.bucket.put_many(puts(), self.pool)) as ended:
+        with closing(self.bucket.put_many(puts())) as ended:
             for put in ended:
                 if put.error is not None:
                     failed[put.name] = put.error
@@ -207,7 +207,7 @@ class Uploads(OnBucket):
                 check()
             return
         upload.upload(
-            self.bucket, self.pool, self._key(path), chunks(chunk_bytes),
+            self.bucket, self._key(path), chunks(chunk_bytes),
             exclusive=mode == "create", before_publishing=check, headers=headers, side_by_side=side_by_side,
         )  # fmt: skip
         self.invalidate_cache(path)

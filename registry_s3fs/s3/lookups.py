@@ -18,7 +18,6 @@ from registry_s3fs.s3 import listing_responses, responses
 from registry_s3fs.s3.listing_responses import Listing, Paging
 from registry_s3fs.s3.requests import Requests, version_fields
 from registry_s3fs.s3.responses import Answer
-from registry_s3fs.threads.pool import pool
 
 
 class Lookups(Requests):
@@ -187,7 +186,7 @@ class Lookups(Requests):
             keys = [] if self._is_aws else listing_responses.incomplete(answer, listing)
             if not keys:
                 raise
-        heads = pool(self.parameters.max_concurrency).map(self._described_or_gone, keys)
+        heads = self.pool.map(self._described_or_gone, keys)
         answer = listing_responses.completed(answer, dict(zip(keys, heads, strict=True)))
         return Page(*listing_responses.page(answer, listing, asked))
 

@@ -20,7 +20,6 @@ from registry_s3fs.s3.requests import version_fields
 from registry_s3fs.s3.responses import Answer
 from registry_s3fs.s3.uploads import Uploads
 from registry_s3fs.s3.writes import FAILED_CONDITION, IF_MATCH
-from registry_s3fs.threads.pool import Pool
 
 GET = "GetObject"
 OUT_OF_RANGE = frozenset(("InvalidRange", "416"))
@@ -68,7 +67,7 @@ class Reads(Uploads):
             read.release()
             raise read.error
 
-    def read_many(self, due: Due, pool: Pool) -> Generator[Read, None, None]:
+    def read_many(self, due: Due) -> Generator[Read, None, None]:
         """Carry out reads side by side, and yield each as it ends.
 
         They end in any order. A read that failed has its `error`. This thread drives the reads that take the fast path.
@@ -85,7 +84,7 @@ class Reads(Uploads):
             else:
                 left = []
             rest: Iterator[tuple[Read, Call[Read] | None]] = iter(left) if left else _Pairs(due)
-            with closing(pool.each(lambda pair: self._by_boto3(*pair), rest, pool.threads)) as reads:
+            with closing(self.pool.each(lambda pair: self._by_boto3(*pair), rest, self.pool.threads)) as reads:
                 for read in reads:
                     begun = True
                     yield read

@@ -19,6 +19,7 @@ from registry_s3fs.s3.client import CLIENTS, S3Client, object_fields
 from registry_s3fs.s3.error_boundary import translated
 from registry_s3fs.s3.fast_path.client import FastPath
 from registry_s3fs.s3.responses import Asked
+from registry_s3fs.threads.pool import Pool, pool
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client as Boto3Client
@@ -54,6 +55,11 @@ class Requests:
     @property
     def _client(self) -> Boto3Client:
         return self._s3.client
+
+    @property
+    def pool(self) -> Pool:
+        """Return the process's threads for `max_concurrency` requests at once."""
+        return pool(self.parameters.max_concurrency)
 
     @property
     def _fast_path(self) -> FastPath:

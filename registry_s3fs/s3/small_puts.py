@@ -10,7 +10,6 @@ from registry_s3fs.model.objects import DEFAULT_HEADERS, Body, ObjectHeaders
 from registry_s3fs.s3 import responses
 from registry_s3fs.s3.fast_path.client import Call, FastPath, is_boto3s_turn
 from registry_s3fs.s3.lookups import Lookups
-from registry_s3fs.threads.pool import Pool
 
 SMALL_BYTES = ranges.MIB
 """A PUT of up to this many bytes takes the fast path.
@@ -34,7 +33,7 @@ class Put:
 class Puts(Lookups):
     """The PutObject requests without conditions, which may be sent twice."""
 
-    def put_many(self, puts: Iterable[Put], pool: Pool) -> Generator[Put, None, None]:
+    def put_many(self, puts: Iterable[Put]) -> Generator[Put, None, None]:
         """Send the PutObject requests of many small objects side by side, and yield each as it ends.
 
         A put that failed has its `error`. This thread drives the puts that take the fast path. The puts that are left
@@ -53,7 +52,7 @@ class Puts(Lookups):
                         is_over = False
                         yield put
             rest: Iterable[tuple[Put, Call[Put] | None]] = iter(left) if left else ((put, None) for put in coming)
-            with closing(pool.each(lambda pair: self._put_by_boto3(*pair), rest, pool.threads)) as ended:
+            with closing(self.pool.each(lambda pair: self._put_by_boto3(*pair), rest, self.pool.threads)) as ended:
                 for put in ended:
                     is_over = False
                     yield put

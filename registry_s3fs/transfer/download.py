@@ -16,7 +16,6 @@ from registry_s3fs.model.objects import ANY, Checksum, ObjectVersion
 from registry_s3fs.s3.bucket import Bucket
 from registry_s3fs.s3.read_body import Read
 from registry_s3fs.threads.buffers import Sink, naming_path
-from registry_s3fs.threads.pool import Pool
 
 
 class Target(Protocol):
@@ -235,7 +234,7 @@ class _Turns:
             yield self._pieces.popitem()
 
 
-def carry_out(bucket: Bucket, pool: Pool, downloads: Iterable[Download]) -> Generator[Download, None, None]:
+def carry_out(bucket: Bucket, downloads: Iterable[Download]) -> Generator[Download, None, None]:
     """Carry out downloads side by side, and yield each as it ends.
 
     At most as many are under way as there may be requests at a time. Those under way take turns, so that a large one
@@ -243,7 +242,7 @@ def carry_out(bucket: Bucket, pool: Pool, downloads: Iterable[Download]) -> Gene
     """
     turns = _Rounds(downloads)
     try:
-        with closing(bucket.read_many(turns.due, pool)) as reads:
+        with closing(bucket.read_many(turns.due)) as reads:
             for read in reads:
                 download = cast(Download, read.owner)
                 download.took(read)
@@ -291,12 +290,12 @@ class _Rounds:
             self._waiting.pop(download, None)
 
 
-def carry_out_one(bucket: Bucket, pool: Pool, download: Download) -> None:
+def carry_out_one(bucket: Bucket, download: Download) -> None:
     """Carry out one download, and raise its error."""
     if download.is_over:  # nothing is to be asked for
         download.end()
     else:
-        for _ in carry_out(bucket, pool, [download]):
+        for _ in carry_out(bucket, [download]):
             pass
     if download.error is not None:
         raise download.error

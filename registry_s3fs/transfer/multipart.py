@@ -23,7 +23,7 @@ from registry_s3fs.model.objects import DEFAULT_HEADERS, Body, ObjectHeaders, Ob
 from registry_s3fs.s3 import ambiguous_writes
 from registry_s3fs.s3.bucket import Bucket
 from registry_s3fs.threads import background, cancellation
-from registry_s3fs.threads.pool import Pool, cancel_all, cancel_and_wait, clean_up, first_result
+from registry_s3fs.threads.pool import cancel_all, cancel_and_wait, clean_up, first_result
 
 logger = logging.getLogger("registry_s3fs")
 
@@ -63,7 +63,6 @@ class MultipartUpload:
     def __init__(
         self,
         bucket: Bucket,
-        pool: Pool,
         key: str,
         *,
         headers: ObjectHeaders = DEFAULT_HEADERS,
@@ -74,8 +73,7 @@ class MultipartUpload:
         """Say what is to be uploaded; no request is sent.
 
         Args:
-            bucket: The bucket that takes the object.
-            pool: The threads that send the parts.
+            bucket: The bucket that takes the object, whose threads send the parts.
             key: The key of the object.
             headers: The object headers.
             tags: The object's tags, if there are any.
@@ -84,7 +82,6 @@ class MultipartUpload:
                 request.
         """
         self._bucket = bucket
-        self._pool = pool
         self._key = key
         self._pending: deque[Future[Part]] = deque()
         self._has_copies = False
@@ -106,7 +103,7 @@ class MultipartUpload:
         Ctrl-C between the response and the moment that the id is kept would lose the id.
         """
         if not self.upload_id:
-            self._pool.submit_to(self._beginning, self._ask_for_id)
+            self._bucket.pool.submit_to(self._beginning, self._ask_for_id)
             first_result(self._beginning)
 
     def _ask_for_id(self) -> None:
@@ -188,7 +185,7 @@ class MultipartUpload:
     def _start(self, at_once: int, call: Callable[..., Part], *args: object) -> None:
         while len(self._pending) >= at_once:
             self._parts.append(first_result(self._pending))
-        self._pool.submit_to(self._pending, call, *args)
+        self._bucket.pool.submit_to(self._pending, call, *args)
         self.next_number += 1
 
     def wait_for_parts(self) -> Sequence[Part]:
@@ -311,7 +308,6 @@ def _abort_loose_uploads() -> None:
 
 def copy(
     bucket: Bucket,
-    pool: Pool,
     source: ObjectInfo,
     target: str,
     headers: ObjectHeaders | None = None,
@@ -337,7 +333,6 @@ def copy(
         return
     parts = MultipartUpload(
         bucket,
-        pool,
         target,
         headers=source.headers if headers is None else headers,
         tags=_tags(bucket, source),

@@ -11,7 +11,6 @@ from typing import NamedTuple
 from registry_s3fs.model import ranges
 from registry_s3fs.model.objects import DEFAULT_HEADERS, Body, ObjectHeaders
 from registry_s3fs.s3.bucket import Bucket
-from registry_s3fs.threads.pool import Pool
 from registry_s3fs.transfer.multipart import MultipartUpload, most_in_flight
 
 MAX_BYTES_IN_FLIGHT = 224 * ranges.MIB
@@ -48,7 +47,6 @@ def _as_it_is(view: memoryview) -> AbstractContextManager[Body]:
 
 def upload(
     bucket: Bucket,
-    pool: Pool,
     key: str,
     chunks: Iterable[Chunk],
     *,
@@ -69,7 +67,7 @@ def upload(
             before_publishing()
             bucket.put(key, body, exclusive=exclusive, headers=headers)
         return
-    parts = MultipartUpload(bucket, pool, key, headers=headers)
+    parts = MultipartUpload(bucket, key, headers=headers)
     try:
         for chunk in chain((first, second), rest):
             parts.add(chunk.size, chunk.body, most_in_flight(chunk.size, MAX_BYTES_IN_FLIGHT // side_by_side))
