@@ -19,7 +19,7 @@ from registry_s3fs.errors import DRIVER_NAME, StorageDriverError, as_driver
 from registry_s3fs.filesystem.core import RegistryS3FileSystem
 from registry_s3fs.model import ranges
 from registry_s3fs.model.objects import ObjectVersion, Part, Upload
-from registry_s3fs.s3.bucket import Bucket
+from registry_s3fs.s3.bucket import Bucket, ObjectLocation
 from registry_s3fs.transfer.multipart import MultipartUpload
 
 if TYPE_CHECKING:
@@ -59,10 +59,10 @@ class FileWriter:
         self._state = State.CLOSED  # until it is known that it can be opened
         self.path = path
         self._fs = fs
-        self._key = fs.bucket.space.key(path)
+        self._location = ObjectLocation(fs.bucket, fs.bucket.space.key(path))
         self._buffer = bytearray()
         with as_driver(path):
-            pending = _pending(fs.bucket, self._key, path) if append else None
+            pending = _pending(self._location, path) if append else None
         with as_driver(path, missing=StorageDriverError):
             parts = _parts(fs.bucket, pending, path) if pending else []
             self._upload = self._multipart((pending.upload_id, parts) if pending else None)
@@ -165,7 +165,7 @@ class FileWriter:
             raise
 
     def _multipart(self, resume: tuple[str, Sequence[Part]] | None = None) -> MultipartUpload:
-        upload = MultipartUpload(self._fs.bucket, self._key, resume=resume, outlives=True)
+        upload = MultipartUpload(self._location, resume=resume, outlives=True)
         upload.begin()
         return upload
 
@@ -192,32 +192,33 @@ class FileWriter:
         That object is copied. If it is too small for a part, it is read (Go: ``writer.Write``). Unlike in Go, all of
         ``encrypt``, ``keyid``, ``storageclass`` and ``objectacl`` are given to the new upload.
         """
-        bucket = self._fs.bucket
+        bucket, key = self._location
         following = self._multipart()  # before the other one ends: where it fails, that is still there to go on with
         try:
             self._publish()
         except BaseException:
-            if _is_pending(bucket, self._key, self._upload.upload_id):
+            if _is_pending(self._location, self._upload.upload_id):
                 following.abort()
             raise
         self._upload = following
-        committed = bucket.head(self._key)
+        committed = bucket.head(key)
         if committed.size != self._size:
             raise _refused(errno.ESTALE, "write: somebody else wrote this file meanwhile", self.path)
         copied = self._upload.add_object(committed, self._fs.parameters.chunksize)
         if copied < committed.size:
             version = ObjectVersion(committed.etag, size=committed.size)
-            self._buffer += bucket.get(self._key, copied, committed.size, version).data
+            self._buffer += bucket.get(key, copied, committed.size, version).data
         self._begins_again = False
 
 
-def _pending(bucket: Bucket, key: str, path: str) -> Upload | None:
+def _pending(location: ObjectLocation, path: str) -> Upload | None:
     """Return the unfinished upload to continue, or the latest of several, or None where the file exists and is empty.
 
     Raises:
         FileNotFoundError: There is neither an upload nor a file.
         StorageDriverError: The file is committed and not empty.
     """
+    bucket, key = location
     found = [upload for upload in bucket.list_uploads(key) if upload.key == key]
     if found:
         return sorted(found, key=lambda upload: upload.initiated or UNKNOWN_AGE)[-1]
@@ -228,10 +229,10 @@ def _pending(bucket: Bucket, key: str, path: str) -> Upload | None:
     return None
 
 
-def _is_pending(bucket: Bucket, key: str, upload_id: str) -> bool:
+def _is_pending(location: ObjectLocation, upload_id: str) -> bool:
     """Return whether an upload is still there after its completion failed. Assume so where this request fails, too."""
     try:
-        return any(upload.upload_id == upload_id for upload in bucket.list_uploads(key))
+        return any(upload.upload_id == upload_id for upload in location.bucket.list_uploads(location.key))
     except OSError:
         return True
 

@@ -16,6 +16,7 @@ from registry_s3fs.model import blob_digests, ranges
 from registry_s3fs.model.info import Info
 from registry_s3fs.model.objects import ObjectVersion
 from registry_s3fs.s3 import checksums
+from registry_s3fs.s3.bucket import ObjectLocation
 from registry_s3fs.threads.buffers import naming_path
 from registry_s3fs.transfer.download import Download, carry_out_one
 from registry_s3fs.transfer.targets import IntoMemory, IntoView
@@ -43,7 +44,7 @@ class ReadFile(AbstractBufferedFile):
         cache_type: str = PrefetchCache.name,
         cache_options: Mapping[str, object] | None = None,
     ) -> None:
-        self._key = fs.bucket.space.key(path)
+        self._location = ObjectLocation(fs.bucket, fs.bucket.space.key(path))
         self._verify = verify
         self._check = blob_digests.check(path, verify, by_default=fs.parameters.verify_digests)
         self._details: Info | None = None
@@ -114,15 +115,15 @@ class ReadFile(AbstractBufferedFile):
 
     def _fetch_range(self, start: int, end: int) -> bytes:
         target = IntoMemory()
-        self._fetch(Download(self.fs.bucket, self._key, target, start=start, end=end, version=self._version))
+        self._fetch(Download(self._location, target, start=start, end=end, version=self._version))
         return target.data()
 
     def _fetch_into(self, view: memoryview, start: int) -> None:
         target, end = IntoView(view, start), start + len(view)
-        self._fetch(Download(self.fs.bucket, self._key, target, start=start, end=end, version=self._version))
+        self._fetch(Download(self._location, target, start=start, end=end, version=self._version))
 
     def _fetch(self, download: Download) -> None:
-        carry_out_one(self.fs.bucket, download)
+        carry_out_one(self._location.bucket, download)
 
     def close(self) -> None:
         """Close the file, and drop what was fetched ahead."""

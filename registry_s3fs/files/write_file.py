@@ -17,6 +17,7 @@ from fsspec.spec import AbstractBufferedFile
 from registry_s3fs.files.host import FileHost
 from registry_s3fs.model import ranges
 from registry_s3fs.model.objects import DEFAULT_HEADERS, ObjectHeaders, ObjectVersion
+from registry_s3fs.s3.bucket import ObjectLocation
 from registry_s3fs.threads import background, call_stack, cancellation, fork
 from registry_s3fs.threads.buffers import ReusedBuffers, memory, naming_path
 from registry_s3fs.transfer.multipart import MultipartUpload
@@ -90,7 +91,7 @@ class WriteFile(AbstractBufferedFile):
     ) -> None:
         super().__init__(fs, path, "wb" if mode == "xb" else mode, block_size, autocommit)
         self.mode = mode
-        self._key = fs.bucket.space.key(path)
+        self._location = ObjectLocation(fs.bucket, fs.bucket.space.key(path))
         self._changed = changed
         self._headers: ObjectHeaders = {**DEFAULT_HEADERS, **changed}
         self._upload: MultipartUpload | None = None
@@ -295,7 +296,7 @@ class WriteFile(AbstractBufferedFile):
         exclusive = self.mode == "xb"
         del self._chunk[self._filled :]
         if self._upload is None:
-            self.fs.bucket.put(self._key, self._chunk, exclusive=exclusive, headers=self._headers)
+            self._location.bucket.put(self._location.key, self._chunk, exclusive=exclusive, headers=self._headers)
         else:
             if self._chunk:
                 self._send_chunk()
@@ -331,7 +332,7 @@ class WriteFile(AbstractBufferedFile):
 
     def _multipart(self) -> MultipartUpload:
         if self._upload is None:
-            self._upload = MultipartUpload(self.fs.bucket, self._key, headers=self._headers)
+            self._upload = MultipartUpload(self._location, headers=self._headers)
         return self._upload
 
     def _take(self, view: memoryview) -> int:
@@ -361,8 +362,9 @@ class WriteFile(AbstractBufferedFile):
 
     def _begin_with_committed(self) -> None:
         """Start an append with the existing object. The server copies it where S3 allows a part of its size."""
+        bucket, key = self._location
         try:
-            committed = self.fs.bucket.head(self._key, explain=False)
+            committed = bucket.head(key, explain=False)
         except FileNotFoundError:
             return
         self._headers = {**committed.headers, **self._changed}
@@ -370,7 +372,7 @@ class WriteFile(AbstractBufferedFile):
         copied = 0 if is_one_part else self._multipart().add_object(committed, self.blocksize)
         if copied < committed.size:
             version = ObjectVersion(committed.etag, size=committed.size)
-            self._take(memoryview(self.fs.bucket.get(self._key, copied, committed.size, version).data))
+            self._take(memoryview(bucket.get(key, copied, committed.size, version).data))
         self.loc = committed.size
 
     @property

@@ -12,7 +12,7 @@ from fsspec.spec import AbstractFileSystem
 from registry_s3fs.config.parameters import DriverParameters
 from registry_s3fs.model.info import Info
 from registry_s3fs.model.paths import StrPath
-from registry_s3fs.s3.bucket import Bucket
+from registry_s3fs.s3.bucket import Bucket, ObjectLocation
 from registry_s3fs.threads.pool import Pool
 
 Paths = StrPath | Iterable[StrPath]
@@ -127,6 +127,10 @@ class OnBucket(AbstractFileSystem):
 
     @abstractmethod
     def _key(self, path: StrPath) -> str: ...
+
+    def _location(self, path: StrPath) -> ObjectLocation:
+        """Return the location of a file. Raise the same errors as `_key`."""
+        return ObjectLocation(self.bucket, self._key(path))
 
     @abstractmethod
     def _target(self, path: Paths) -> str | list[str]: ...

@@ -381,14 +381,14 @@ class RegistryS3FileSystem(Downloads, Uploads, ManyPaths, Searching, Attributes)
 
         The object headers are kept, but for those in `headers`, which are as in `pipe_file`.
         """
-        source, target = self._path(path1), self._key(path2)
+        source, target = self._path(path1), self._location(path2)
         changed = request_fields(headers)
         found = self.file_head(source, version_id=version_id)
         is_earlier = bool(version_id) and version_id != "null" and found.version_id == version_id
         if version_id:
             found = replace(found, version_id=version_id)
         said = {**found.headers, **changed} if changed else None
-        multipart.copy(self.bucket, found, target, said, is_earlier=is_earlier)
+        multipart.copy(found, target, said, is_earlier=is_earlier)
         self.invalidate_cache(path2)
 
     def rm_file(self, path: StrPath) -> None:

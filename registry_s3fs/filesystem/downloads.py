@@ -320,11 +320,11 @@ class Downloads(OnBucket):
         start, end, version_id, verify = options
         name, whole = self._path(path), not start and end is None
         check = blob_digests.check(name, verify, by_default=self.parameters.verify_digests, whole=whole)
-        key, version = self._key(name), ObjectVersion(version_id=version_id)
+        location, version = self._location(name), ObjectVersion(version_id=version_id)
         if not whole:
-            return of_slice(self.bucket, key, target, start, end, version)
+            return of_slice(location, target, start, end, version)
         compared = lambda stored: check or checksums.check(name, stored)  # noqa: E731  # of two names, one too many
-        return Download(self.bucket, key, target, version=version, compared=compared)
+        return Download(location, target, version=version, compared=compared)
 
     def _contents(
         self, begin: Callable[[T, Target], Download], wanted: Sequence[T], raises: bool, explains: bool

@@ -118,11 +118,12 @@ class Attributes(OnBucket):
         changed = request_fields(copy_kwargs or {})
         if "Metadata" in changed:
             raise ValueError("copy_kwargs: metadata is given by its own names, and not here")
-        found = self.bucket.head(self._key(path))
+        location = self._location(path)
+        found = self.bucket.head(location.key)
         attached: dict[str, str | None] = {**_hyphened(found.metadata), **_hyphened(attributes)}
         metadata = {name: value for name, value in attached.items() if value is not None}
         headers = {**found.headers, **changed, "Metadata": metadata}
-        multipart.copy(self.bucket, found, found.key, headers)
+        multipart.copy(found, location, headers)
         self.invalidate_cache(path)
 
     # Tags

@@ -207,7 +207,7 @@ class Uploads(OnBucket):
                 check()
             return
         upload.upload(
-            self.bucket, self._key(path), chunks(chunk_bytes),
+            self._location(path), chunks(chunk_bytes),
             exclusive=mode == "create", before_publishing=check, headers=headers, side_by_side=side_by_side,
         )  # fmt: skip
         self.invalidate_cache(path)

@@ -1,14 +1,28 @@
-"""The class with one method for each S3 operation that is used.
+"""The class with one method for each S3 operation that is used, and the location of one object in it.
 
 The methods take keys and return the types of `model.objects`. Every request of the package is sent from here.
 """
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 from registry_s3fs.s3.reads import Reads
 from registry_s3fs.s3.writes import MAX_DELETE_KEYS
 
-__all__ = ["MAX_DELETE_KEYS", "Bucket"]
+__all__ = ["MAX_DELETE_KEYS", "Bucket", "ObjectLocation"]
+
+
+class ObjectLocation(NamedTuple):
+    """The bucket and the key of one object, which need not exist."""
+
+    bucket: Bucket
+    key: str
+
+    @property
+    def path(self) -> str:
+        """Return the path by which an error names the object."""
+        return self.bucket.path(self.key)
 
 
 class Bucket(Reads):

@@ -13,7 +13,7 @@ from typing import Protocol, cast
 from registry_s3fs.model import ranges
 from registry_s3fs.model.integrity import Check
 from registry_s3fs.model.objects import ANY, Checksum, ObjectVersion
-from registry_s3fs.s3.bucket import Bucket
+from registry_s3fs.s3.bucket import Bucket, ObjectLocation
 from registry_s3fs.s3.read_body import Read
 from registry_s3fs.threads.buffers import Sink, naming_path
 
@@ -64,8 +64,7 @@ class Download:
 
     def __init__(
         self,
-        bucket: Bucket,
-        key: str,
+        location: ObjectLocation,
         target: Target,
         *,
         start: int = 0,
@@ -78,14 +77,14 @@ class Download:
         A negative `start` counts from the object's end; `end` is None then. Where the size of `version` is known, the
         byte range lies within it. `compared` is for whole objects only.
         """
-        self.key = key
-        self.path = bucket.path(key)
+        bucket, self.key = location
+        self.path = location.path
         self.error: Exception | None = None
         self._target = target
         self._start, self._end = start, end
         self._version = version
         self._compared = compared
-        self._with_checksum = compared is not None and bucket.compares_checksums(key)
+        self._with_checksum = compared is not None and bucket.compares_checksums(self.key)
         self._check: Check | None = None
         self._turns = _Turns(start)
         self._is_first_asked = False
@@ -302,7 +301,7 @@ def carry_out_one(bucket: Bucket, download: Download) -> None:
 
 
 def of_slice(
-    bucket: Bucket, key: str, target: Target, start: int | None, end: int | None, version: ObjectVersion = ANY
+    location: ObjectLocation, target: Target, start: int | None, end: int | None, version: ObjectVersion = ANY
 ) -> Download:
     """Return the download of the byte range that a Python slice names.
 
@@ -311,8 +310,8 @@ def of_slice(
     """
     start = start or 0
     if (start >= 0 and (end is None or end > start)) or (start < 0 and end is None):
-        return Download(bucket, key, target, start=start, end=end, version=version)
-    found = bucket.head(key, version_id=version.version_id)
+        return Download(location, target, start=start, end=end, version=version)
+    found = location.bucket.head(location.key, version_id=version.version_id)
     version = ObjectVersion(version.etag or found.etag, version.version_id, found.size)
     start, end = ranges.resolve(start, end, found.size)
-    return Download(bucket, key, target, start=start, end=end, version=version)
+    return Download(location, target, start=start, end=end, version=version)

@@ -21,7 +21,7 @@ from registry_s3fs.errors import copied_nothing, uncertain
 from registry_s3fs.model import ranges
 from registry_s3fs.model.objects import DEFAULT_HEADERS, Body, ObjectHeaders, ObjectInfo, ObjectVersion, Part
 from registry_s3fs.s3 import ambiguous_writes
-from registry_s3fs.s3.bucket import Bucket
+from registry_s3fs.s3.bucket import Bucket, ObjectLocation
 from registry_s3fs.threads import background, cancellation
 from registry_s3fs.threads.pool import cancel_all, cancel_and_wait, clean_up, first_result
 
@@ -62,8 +62,7 @@ class MultipartUpload:
 
     def __init__(
         self,
-        bucket: Bucket,
-        key: str,
+        location: ObjectLocation,
         *,
         headers: ObjectHeaders = DEFAULT_HEADERS,
         tags: Mapping[str, str] | None = None,
@@ -73,16 +72,14 @@ class MultipartUpload:
         """Say what is to be uploaded; no request is sent.
 
         Args:
-            bucket: The bucket that takes the object, whose threads send the parts.
-            key: The key of the object.
+            location: Where the object will be. The threads of its bucket send the parts.
             headers: The object headers.
             tags: The object's tags, if there are any.
             resume: An upload to continue: its id and the parts that it has, numbered from 1 without gaps.
             outlives: Whether it may be continued when nobody here holds it any more. Then it is aborted only on
                 request.
         """
-        self._bucket = bucket
-        self._key = key
+        self._bucket, self._key = location
         self._pending: deque[Future[Part]] = deque()
         self._has_copies = False
         self._headers, self._tags = headers, tags
@@ -307,14 +304,13 @@ def _abort_loose_uploads() -> None:
 
 
 def copy(
-    bucket: Bucket,
     source: ObjectInfo,
-    target: str,
+    target: ObjectLocation,
     headers: ObjectHeaders | None = None,
     *,
     is_earlier: bool = False,
 ) -> None:
-    """Copy the object version that `source` describes, on the server.
+    """Copy the object version that `source` describes within its bucket, on the server.
 
     A copy above `multipartcopythresholdsize` is made in parallel parts. `is_earlier` tells that `source` is an earlier
     object version. It stays where it is when it is copied onto its own key. The copy has the object headers of the
@@ -322,21 +318,18 @@ def copy(
 
     Go: ``driver.copy``. Unlike there, an upload that fails is aborted.
     """
+    bucket, key = target
     parameters = bucket.parameters
-    onto_itself = source.key == target and not is_earlier
+    onto_itself = source.key == key and not is_earlier
     in_place = onto_itself and source.size > 0 and bool(parameters.regionendpoint)
     if in_place and source.size <= min(MAX_REWRITTEN_BYTES, parameters.multipartcopythresholdsize):
         _rewrite(bucket, source, headers)
         return
     if source.size <= parameters.multipartcopythresholdsize and not in_place:
-        bucket.copy(source, target, headers)
+        bucket.copy(source, key, headers)
         return
-    parts = MultipartUpload(
-        bucket,
-        target,
-        headers=source.headers if headers is None else headers,
-        tags=_tags(bucket, source),
-    )
+    described = source.headers if headers is None else headers
+    parts = MultipartUpload(target, headers=described, tags=_tags(bucket, source))
     try:
         for extent in ranges.split_for_copy(source.size, parameters.multipartcopychunksize):
             parts.add_copy(source, extent, parameters.multipartcopymaxconcurrency)

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from registry_s3fs.model import ranges
 from registry_s3fs.model.objects import DEFAULT_HEADERS, Body, ObjectHeaders
-from registry_s3fs.s3.bucket import Bucket
+from registry_s3fs.s3.bucket import ObjectLocation
 from registry_s3fs.transfer.multipart import MultipartUpload, most_in_flight
 
 MAX_BYTES_IN_FLIGHT = 224 * ranges.MIB
@@ -46,8 +46,7 @@ def _as_it_is(view: memoryview) -> AbstractContextManager[Body]:
 
 
 def upload(
-    bucket: Bucket,
-    key: str,
+    location: ObjectLocation,
     chunks: Iterable[Chunk],
     *,
     exclusive: bool = False,
@@ -65,9 +64,9 @@ def upload(
     if second is None:
         with first.body() as body:
             before_publishing()
-            bucket.put(key, body, exclusive=exclusive, headers=headers)
+            location.bucket.put(location.key, body, exclusive=exclusive, headers=headers)
         return
-    parts = MultipartUpload(bucket, key, headers=headers)
+    parts = MultipartUpload(location, headers=headers)
     try:
         for chunk in chain((first, second), rest):
             parts.add(chunk.size, chunk.body, most_in_flight(chunk.size, MAX_BYTES_IN_FLIGHT // side_by_side))

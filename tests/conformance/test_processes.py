@@ -397,7 +397,7 @@ def test_a_writer_that_is_killed_leaves_the_old_object_intact(
     fs.pipe_file("/f", b"old")
     killed = python(
         f"file = fs.open('/f', 'wb', block_size={5 * MIB})\nfile.write(bytes({16 * MIB}))\n"
-        "while len(fs.bucket.list_parts(file._key, file._upload.upload_id)) < 3: pass\n"
+        "while len(fs.bucket.list_parts(file._location.key, file._upload.upload_id)) < 3: pass\n"
         "os.kill(os.getpid(), signal.SIGKILL)",
         options,
     )

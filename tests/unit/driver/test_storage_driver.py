@@ -14,7 +14,7 @@ from registry_s3fs import StorageDriver, errors
 from registry_s3fs.driver import file_writer
 from registry_s3fs.model import ranges
 from registry_s3fs.model.objects import Upload
-from registry_s3fs.s3.bucket import Bucket
+from registry_s3fs.s3.bucket import Bucket, ObjectLocation
 from tests import calls
 
 DRIVER = StorageDriver.from_parameters({"bucket": "demo", "region": "us-east-1", "accesskey": "A", "secretkey": "very"})
@@ -125,7 +125,7 @@ def test_the_latest_of_several_uploads_is_gone_on_with() -> None:
     others = [Upload("a", "1", datetime(2026, 11, 24, 11, tzinfo=timezone.utc)), Upload("ab", "3", datetime.max)]
     for listed in ([latest, *others], [*others, latest]):
         bucket = cast(Bucket, SimpleNamespace(list_uploads=lambda prefix, listed=listed: listed))
-        assert file_writer._pending(bucket, "a", "/a") is latest
+        assert file_writer._pending(ObjectLocation(bucket, "a"), "/a") is latest
 
 
 def test_no_upload_runs_out_of_part_numbers() -> None:
