@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from glob import has_magic
 from operator import itemgetter
-from typing import Any, Literal, overload
+from typing import Literal, overload
 
 from fsspec.utils import stringify_path
 
@@ -15,7 +15,11 @@ from registry_s3fs.listing.glob import Pattern, Search
 from registry_s3fs.listing.walk_ahead import WalkAhead
 from registry_s3fs.model.info import Info
 from registry_s3fs.model.objects import ObjectInfo
-from registry_s3fs.model.paths import ListedName
+from registry_s3fs.model.paths import ListedName, StrPath
+
+OnError = str | Callable[[OSError], object]
+Walked = tuple[str, list[str], list[str]] | tuple[str, dict[str, Info], dict[str, Info]]
+"""A directory of a walk, with the directories and the files in it."""
 
 
 class Searching(OnBucket):
@@ -24,7 +28,7 @@ class Searching(OnBucket):
     @overload
     def find(
         self,
-        path: Any,
+        path: StrPath,
         maxdepth: int | None = None,
         withdirs: bool = False,
         detail: Literal[False] = False,
@@ -35,7 +39,7 @@ class Searching(OnBucket):
     @overload
     def find(
         self,
-        path: Any,
+        path: StrPath,
         maxdepth: int | None,
         withdirs: bool,
         detail: Literal[True],
@@ -46,7 +50,7 @@ class Searching(OnBucket):
     @overload
     def find(
         self,
-        path: Any,
+        path: StrPath,
         maxdepth: int | None = None,
         withdirs: bool = False,
         *,
@@ -58,7 +62,7 @@ class Searching(OnBucket):
     @overload
     def find(
         self,
-        path: Any,
+        path: StrPath,
         maxdepth: int | None = None,
         withdirs: bool = False,
         detail: bool = False,
@@ -68,13 +72,13 @@ class Searching(OnBucket):
 
     def find(
         self,
-        path: Any,
+        path: StrPath,
         maxdepth: int | None = None,
         withdirs: bool = False,
         detail: bool = False,
         prefix: str = "",
         refresh: bool = False,
-    ) -> Any:
+    ) -> list[str] | dict[str, Info]:
         """Return all files below a path, by name. Where the path is a file, return it, too.
 
         S3 is always asked, with `refresh` or without. Where there is nothing, the result is empty.
@@ -104,7 +108,7 @@ class Searching(OnBucket):
         names = sorted(name for name, info in infos.items() if withdirs or info["type"] != "directory")
         return {name: infos[name] for name in names} if detail else names
 
-    def iter_find(self, path: Any) -> Iterator[list[Info]]:
+    def iter_find(self, path: StrPath) -> Iterator[list[Info]]:
         """Yield the infos of all files below a path, as a list for each page of the listing, as the pages arrive.
 
         The infos are in the order of keys. Where the path is a file, its info comes last. A listing of a million files
@@ -148,7 +152,7 @@ class Searching(OnBucket):
     @overload
     def glob(
         self,
-        path: Any,
+        path: StrPath,
         maxdepth: int | None = None,
         *,
         detail: Literal[False] = False,
@@ -159,7 +163,7 @@ class Searching(OnBucket):
     @overload
     def glob(
         self,
-        path: Any,
+        path: StrPath,
         maxdepth: int | None = None,
         *,
         detail: Literal[True],
@@ -170,7 +174,7 @@ class Searching(OnBucket):
     @overload
     def glob(
         self,
-        path: Any,
+        path: StrPath,
         maxdepth: int | None = None,
         *,
         detail: bool = False,
@@ -180,13 +184,13 @@ class Searching(OnBucket):
 
     def glob(
         self,
-        path: Any,
+        path: StrPath,
         maxdepth: int | None = None,
         *,
         detail: bool = False,
         withdirs: bool = True,
         refresh: bool = False,
-    ) -> Any:
+    ) -> list[str] | dict[str, Info]:
         """Return the paths that match a pattern, as fsspec does. Only what can match is listed.
 
         `maxdepth` is how many levels the first `**` may stand for.
@@ -220,10 +224,10 @@ class Searching(OnBucket):
     @overload
     def walk(
         self,
-        path: Any,
+        path: StrPath,
         maxdepth: int | None = None,
         topdown: bool = True,
-        on_error: Any = "omit",
+        on_error: OnError = "omit",
         detail: Literal[False] = False,
         refresh: bool = False,
     ) -> Iterator[tuple[str, list[str], list[str]]]: ...
@@ -231,10 +235,10 @@ class Searching(OnBucket):
     @overload
     def walk(
         self,
-        path: Any,
+        path: StrPath,
         maxdepth: int | None = None,
         topdown: bool = True,
-        on_error: Any = "omit",
+        on_error: OnError = "omit",
         *,
         detail: Literal[True],
         refresh: bool = False,
@@ -243,23 +247,23 @@ class Searching(OnBucket):
     @overload
     def walk(
         self,
-        path: Any,
+        path: StrPath,
         maxdepth: int | None = None,
         topdown: bool = True,
-        on_error: Any = "omit",
+        on_error: OnError = "omit",
         detail: bool = False,
         refresh: bool = False,
-    ) -> Iterator[tuple[str, Any, Any]]: ...
+    ) -> Iterator[Walked]: ...
 
     def walk(
         self,
-        path: Any,
+        path: StrPath,
         maxdepth: int | None = None,
         topdown: bool = True,
-        on_error: Any = "omit",
+        on_error: OnError = "omit",
         detail: bool = False,
         refresh: bool = False,
-    ) -> Iterator[tuple[str, Any, Any]]:
+    ) -> Iterator[Walked]:
         """Return an iterator over directories, as fsspec's and `os.walk`. One listing advances with the walk."""
         directory.check_depth(maxdepth)
         path = self._path(path)
@@ -268,8 +272,8 @@ class Searching(OnBucket):
         return self._walk(WalkAhead(self.bucket, path, maxdepth), path, maxdepth, topdown, on_error, detail)
 
     def _walk(
-        self, ahead: WalkAhead, path: str, maxdepth: int | None, topdown: bool, on_error: Any, detail: bool
-    ) -> Iterator[tuple[str, Any, Any]]:
+        self, ahead: WalkAhead, path: str, maxdepth: int | None, topdown: bool, on_error: OnError, detail: bool
+    ) -> Iterator[Walked]:
         try:
             infos = ahead.children(path, shallow=maxdepth == 1) if path not in self.dircache else None
             infos = infos or self.ls(path)
@@ -280,25 +284,22 @@ class Searching(OnBucket):
                 on_error(error)
             return
         paths = {_last(info): info["name"] for info in infos if info["type"] == "directory"}
-        dirs: Any = {_last(info): info for info in infos if info["type"] == "directory"}
-        files: Any = {
-            "" if info["name"] == path else _last(info): info for info in infos if info["type"] != "directory"
-        }
-        if not detail:
-            dirs, files = list(dirs), list(files)
+        dirs = {_last(info): info for info in infos if info["type"] == "directory"}
+        files = {"" if info["name"] == path else _last(info): info for info in infos if info["type"] != "directory"}
+        walked: Walked = (path, dirs, files) if detail else (path, list(dirs), list(files))
         if topdown:
-            yield path, dirs, files
+            yield walked
         if maxdepth != 1:
-            for name in dirs:
+            for name in walked[1]:  # from which the caller may have taken some
                 deeper = maxdepth - 1 if maxdepth else None
                 yield from self._walk(ahead, paths[name], deeper, topdown, on_error, detail)
         if not topdown:
-            yield path, dirs, files
+            yield walked
 
     @overload
     def du(
         self,
-        path: Any,
+        path: StrPath,
         total: Literal[True] = True,
         maxdepth: int | None = None,
         withdirs: bool = False,
@@ -308,7 +309,7 @@ class Searching(OnBucket):
     @overload
     def du(
         self,
-        path: Any,
+        path: StrPath,
         total: Literal[False],
         maxdepth: int | None = None,
         withdirs: bool = False,
@@ -317,17 +318,17 @@ class Searching(OnBucket):
 
     @overload
     def du(
-        self, path: Any, total: bool, maxdepth: int | None = None, withdirs: bool = False, refresh: bool = False
+        self, path: StrPath, total: bool, maxdepth: int | None = None, withdirs: bool = False, refresh: bool = False
     ) -> int | dict[str, int]: ...
 
     def du(
         self,
-        path: Any,
+        path: StrPath,
         total: bool = True,
         maxdepth: int | None = None,
         withdirs: bool = False,
         refresh: bool = False,
-    ) -> Any:
+    ) -> int | dict[str, int]:
         """Return the number of bytes below a path, from one listing. With ``total=False``, return that of each file."""
         found = self.find(path, maxdepth=maxdepth, withdirs=withdirs, detail=True)
         sizes = {name: info["size"] for name, info in found.items()}
@@ -335,4 +336,4 @@ class Searching(OnBucket):
 
 
 def _last(info: Info) -> str:
-    return str(info["name"].rpartition("/")[2])
+    return info["name"].rpartition("/")[2]
