@@ -19,6 +19,7 @@ from registry_s3fs.errors import DRIVER_NAME, StorageDriverError, as_driver
 from registry_s3fs.filesystem.core import RegistryS3FileSystem
 from registry_s3fs.model import ranges
 from registry_s3fs.model.objects import ObjectVersion, Part, Upload
+from registry_s3fs.model.states import Transitions
 from registry_s3fs.s3.bucket import Bucket, ObjectLocation
 from registry_s3fs.transfer.multipart import MultipartUpload
 
@@ -38,8 +39,21 @@ class State(enum.Enum):
 
 UNKNOWN_AGE = datetime.min.replace(tzinfo=timezone.utc)
 """The time for uploads where a server does not tell when they were begun. The last one listed is continued."""
-ALLOWED = {"write": {State.OPEN}, "commit": {State.OPEN}, "cancel": {State.OPEN, State.FAILED}}
-"""The states in which each call is allowed. `close` always is, but it has an effect in OPEN only."""
+TRANSITIONS = Transitions(
+    {
+        (State.OPEN, "write"): State.OPEN,
+        (State.OPEN, "commit"): State.COMMITTED,
+        (State.OPEN, "cancel"): State.CANCELLED,
+        (State.OPEN, "close"): State.CLOSED,
+        (State.OPEN, "fail"): State.FAILED,
+        (State.FAILED, "cancel"): State.CANCELLED,
+        (State.FAILED, "fail"): State.FAILED,
+    }
+)
+"""The state that each call leads to, and the failure of one.
+
+A state that does not allow a call refuses it. Only `close` does nothing then.
+"""
 
 
 class FileWriter:
@@ -84,9 +98,9 @@ class FileWriter:
         Raises:
             StorageDriverError: A request failed, or the writer is not open.
         """
-        self._check("write")
+        after = self._after("write")
         view = memoryview(data).cast("B")
-        with self._failing():
+        with self._becoming(after):
             if view and self._begins_again:
                 self._begin_again()
             at = 0
@@ -105,13 +119,11 @@ class FileWriter:
         Raises:
             StorageDriverError: A request failed, or the writer is not open.
         """
-        self._check("commit")
-        with self._failing():
+        with self._becoming(self._after("commit")):
             self._flush()
             if not self._upload.wait_for_parts():
                 self._upload.add(0, lambda: nullcontext(b""), at_once=1)  # S3 completes no upload without a part
             self._publish()
-        self._state = State.COMMITTED
 
     def cancel(self) -> None:
         """Delete all that was written, including what an earlier writer of this upload wrote.
@@ -119,10 +131,8 @@ class FileWriter:
         Raises:
             StorageDriverError: A request failed, or the writer is neither open nor failed.
         """
-        self._check("cancel")
-        with self._failing():
+        with self._becoming(self._after("cancel")):
             self._upload.cancel()
-        self._state = State.CANCELLED
 
     def close(self) -> None:
         """Store what was written, so that it can be resumed. Do nothing if the writer is no longer open.
@@ -130,11 +140,11 @@ class FileWriter:
         Raises:
             StorageDriverError: A request failed.
         """
-        if self._state is State.OPEN:
-            with self._failing():
+        after = TRANSITIONS.after(self._state, "close")
+        if after is not None:
+            with self._becoming(after):
                 self._flush()
                 self._upload.wait_for_parts()
-            self._state = State.CLOSED
 
     def __enter__(self) -> FileWriter:
         return self
@@ -151,18 +161,23 @@ class FileWriter:
 
     # How it is done
 
-    def _check(self, call: str) -> None:
-        if self._state not in ALLOWED[call]:
+    def _after(self, call: str) -> State:
+        """Return the state that a call leads to. Refuse the call where the state does not allow it."""
+        after = TRANSITIONS.after(self._state, call)
+        if after is None:
             raise _refused(errno.EBADF, f"{call}: the writer is {self._state.value}", self.path)
+        return after
 
     @contextmanager
-    def _failing(self) -> Iterator[None]:
+    def _becoming(self, after: State) -> Iterator[None]:
+        """Run a call. It leads to the state `after`, or to FAILED."""
         try:
             with as_driver(self.path, missing=StorageDriverError):
                 yield
         except BaseException:
-            self._state = State.FAILED
+            self._state = self._after("fail")
             raise
+        self._state = after
 
     def _multipart(self, resume: tuple[str, Sequence[Part]] | None = None) -> MultipartUpload:
         upload = MultipartUpload(self._location, resume=resume, outlives=True)

@@ -17,6 +17,7 @@ from fsspec.spec import AbstractBufferedFile
 from registry_s3fs.files.host import FileHost
 from registry_s3fs.model import ranges
 from registry_s3fs.model.objects import DEFAULT_HEADERS, ObjectHeaders, ObjectVersion
+from registry_s3fs.model.states import Transitions
 from registry_s3fs.s3.bucket import ObjectLocation
 from registry_s3fs.threads import background, call_stack, cancellation, fork
 from registry_s3fs.threads.buffers import ReusedBuffers, memory, naming_path
@@ -39,19 +40,24 @@ class State(enum.Enum):
     ENDED = "discarded, as the interpreter ended before it was closed"
 
 
-AFTER = {
-    (State.OPEN, "close"): State.PUBLISHED,
-    (State.OPEN, "hold"): State.HELD,
-    (State.OPEN, "commit"): State.PUBLISHED,
-    (State.OPEN, "discard"): State.DISCARDED,
-    (State.OPEN, "collect"): State.COLLECTED,
-    (State.OPEN, "end"): State.ENDED,
-    (State.HELD, "commit"): State.PUBLISHED,
-    (State.HELD, "discard"): State.DISCARDED,
-    (State.HELD, "collect"): State.COLLECTED,
-    (State.HELD, "end"): State.ENDED,
-}
-"""The state that follows from a state and an event. An event that is not listed changes nothing."""
+TRANSITIONS = Transitions(
+    {
+        (State.OPEN, "write"): State.OPEN,
+        (State.OPEN, "close"): State.PUBLISHED,
+        (State.OPEN, "hold"): State.HELD,
+        (State.OPEN, "commit"): State.PUBLISHED,
+        (State.OPEN, "discard"): State.DISCARDED,
+        (State.OPEN, "collect"): State.COLLECTED,
+        (State.OPEN, "end"): State.ENDED,
+        (State.HELD, "commit"): State.PUBLISHED,
+        (State.HELD, "discard"): State.DISCARDED,
+        (State.HELD, "collect"): State.COLLECTED,
+        (State.HELD, "end"): State.ENDED,
+        (State.COLLECTED, "write"): State.COLLECTED,  # by finalisers of the layers above; nobody would see an error
+        **{(state, event): State.DISCARDED for state in State for event in ("fail", "disown")},
+    }
+)
+"""What may be done with a file. `write` alone complains of a state that does not allow it. Other events do nothing."""
 
 CLOSED_LATER = (State.COLLECTED, State.ENDED)
 """The states in which the file is not `closed` until somebody closes it.
@@ -128,10 +134,7 @@ class WriteFile(AbstractBufferedFile):
         return len(view)
 
     def _takes_bytes(self) -> bool:
-        """Return whether the file still takes bytes.
-
-        A file that was garbage-collected does not. The finalisers of the layers above still write to it, and nobody
-        would see an error.
+        """Return whether the file still takes bytes, which a file that was garbage-collected does not.
 
         Raises:
             ValueError: The file is not open.
@@ -139,7 +142,7 @@ class WriteFile(AbstractBufferedFile):
         """
         if self._state is State.ENDED:
             raise self._too_late()
-        if self._state not in (State.OPEN, State.COLLECTED):
+        if TRANSITIONS.after(self._state, "write") is None:
             raise ValueError(f"{self.path}: the file is {self._state.value}; it takes no more bytes")
         return self._state is State.OPEN
 
@@ -265,24 +268,31 @@ class WriteFile(AbstractBufferedFile):
 
     def disown(self) -> None:
         """Forget an upload that belongs to another process."""
-        self._state, self._upload = State.DISCARDED, None
+        self._enter("disown")
+        self._upload = None
         self._forget()
 
     # How it is done
 
     def _do(self, event: str) -> bool:
         """Carry out an event. Return whether it changed the state."""
-        after = AFTER.get((self._state, event), self._state)
-        if after is self._state:
+        if not self._enter(event):
             return False
-        self._state = after
-        if after not in CLOSED_LATER:
+        if self._state not in CLOSED_LATER:
             self.closed = True
         self._handled_at_open = []
-        if after is State.PUBLISHED:
+        if self._state is State.PUBLISHED:
             self._discarding_on_error(self._publish)
-        elif after is not State.HELD:
+        elif self._state is not State.HELD:
             self._throw_away()
+        return True
+
+    def _enter(self, event: str) -> bool:
+        """Enter the state that follows an event. Return whether it is another one."""
+        after = TRANSITIONS.after(self._state, event)
+        if after is None or after is self._state:
+            return False
+        self._state = after
         return True
 
     def _publish(self) -> None:
@@ -318,7 +328,7 @@ class WriteFile(AbstractBufferedFile):
         try:
             act(*args)
         except BaseException:
-            self._state = State.DISCARDED
+            self._enter("fail")
             self.closed = True
             self._throw_away()
             raise
