@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import errno
-import os
 from collections.abc import Iterator
 from glob import escape, has_magic
 from typing import Any
@@ -11,6 +9,7 @@ from typing import Any
 from fsspec import get_filesystem_class
 from upath import UPath
 
+from registry_s3fs import errors
 from registry_s3fs.model.paths import PROTOCOL
 
 # universal_pathlib takes URLs apart as the filesystem does, if fsspec has loaded that; otherwise it guesses.
@@ -70,7 +69,7 @@ class RegistryS3Path(UPath):
         For a missing one, fsspec's ``mv`` would take the name as a pattern.
         """
         if not self.exists():
-            raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(self))
+            raise errors.missing(str(self))
         return super().rename(target, **kwargs)
 
     def __str__(self) -> str:

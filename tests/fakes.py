@@ -21,7 +21,7 @@ from typing import Any
 import pytest
 
 from registry_s3fs.config.parameters import DriverParameters
-from registry_s3fs.errors import FileExpired, from_code
+from registry_s3fs.errors import FileExpired
 from registry_s3fs.model import ranges
 from registry_s3fs.model.objects import (
     ANY,
@@ -38,6 +38,7 @@ from registry_s3fs.model.objects import (
 from registry_s3fs.model.paths import MAX_KEY_BYTES, KeySpace
 from registry_s3fs.s3.bucket import MAX_DELETE_KEYS, Bucket
 from registry_s3fs.s3.client import object_fields
+from registry_s3fs.s3.error_codes import from_code
 from registry_s3fs.s3.read_body import Read
 from registry_s3fs.s3.reads import Due
 from registry_s3fs.s3.small_puts import Put

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import builtins
 import re
+from collections import Counter
 from configparser import ConfigParser
 from pathlib import Path
 
@@ -162,6 +163,24 @@ def test_the_troubleshooting_page_explains_every_message() -> None:
     page = (HERE / "docs" / "troubleshooting.md").read_text()
     rows = re.findall(r"^\| `(.+?)` \| (.+) \| (.+) \|$", page, re.MULTILINE)
     assert sorted(message for message, _, _ in rows) == sorted(set().union(*map(messages, MODULES)))
+
+
+def test_no_message_is_written_twice() -> None:
+    """An error that is raised in several places is made in one, so its text and class are the same in all."""
+    every = set().union(*map(messages, MODULES))
+    written = [
+        text
+        for path in MODULES
+        for node in _outermost_texts(ast.parse(path.read_text()))
+        if (text := _template(node)) in every
+    ]
+    assert [text for text, times in Counter(written).items() if times > 1] == []
+
+
+def _outermost_texts(node: ast.AST) -> list[ast.expr]:
+    if isinstance(node, (ast.Constant, ast.JoinedStr)):
+        return [node]
+    return [text for child in ast.iter_child_nodes(node) for text in _outermost_texts(child)]
 
 
 def messages(path: Path) -> set[str]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -13,6 +12,7 @@ from registry_s3fs.config.storage_options import StorageOptions
 from registry_s3fs.driver.file_writer import FileWriter
 from registry_s3fs.errors import (
     DRIVER_NAME,
+    MISSING,
     FilledBuffer,
     InvalidOffsetError,
     InvalidPathError,
@@ -230,7 +230,7 @@ def _checked(path: str, *, root: bool = False) -> str:
 
 
 def _missing(path: str) -> PathNotFoundError:
-    return PathNotFoundError(errno.ENOENT, f"{DRIVER_NAME}: no such file or directory", path)
+    return PathNotFoundError(MISSING.number, f"{DRIVER_NAME}: {MISSING.text}", path)
 
 
 def _file_info(path: str, found: ObjectInfo | None) -> FileInfo:

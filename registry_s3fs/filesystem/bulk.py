@@ -17,6 +17,7 @@ from fsspec.implementations.local import make_path_posix, trailing_sep
 from fsspec.spec import AbstractFileSystem
 from fsspec.utils import other_paths, stringify_path
 
+from registry_s3fs import errors
 from registry_s3fs.filesystem import delete_many
 from registry_s3fs.filesystem.base import OnBucket, Paths
 from registry_s3fs.listing import directory
@@ -127,7 +128,7 @@ class ManyPaths(OnBucket):
             return
         files, directories, _ = self._pairs_within(path1, path2, recursive, maxdepth)
         if not files and not directories:
-            raise IsADirectoryError(errno.EISDIR, "a directory moves with recursive=True", str(path1))
+            raise errors.is_directory(str(path1), "a directory moves with recursive=True")
         moved = [(source, target) for source, target in files if source != target]
         markers = self._markers(dict(directories))
         many_calls.do_all(self.pool, "mv", lambda pair: self.cp_file(*pair, "", **headers), moved)
@@ -185,7 +186,7 @@ class ManyPaths(OnBucket):
         """Return the keys of files that a pattern matches. With `recursive`, add all keys below its matches."""
         found = _kinds(self.glob(pattern, maxdepth=maxdepth, detail=True))
         if not found:
-            raise directory.missing(str(pattern))
+            raise errors.missing(str(pattern))
         files = [match for match, kind in found.items() if kind != "directory"]
         keys = [self.bucket.space.key(match) for match in files]
         if recursive and maxdepth != 1:
@@ -203,7 +204,7 @@ class ManyPaths(OnBucket):
     def _key_of_file(self, path: str) -> str:
         found = self.info(path)
         if found["type"] == "directory":
-            raise IsADirectoryError(errno.EISDIR, "a directory goes with recursive=True", found["name"])
+            raise errors.is_directory(found["name"], "a directory goes with recursive=True")
         return self.bucket.space.key(found["name"])
 
     def _keys_below(self, path: StrPath, maxdepth: int | None) -> list[str]:
@@ -217,7 +218,7 @@ class ManyPaths(OnBucket):
         if maxdepth is None and path != "/" and self.isfile(path):
             keys.append(self.bucket.space.key(path))
         if not keys:
-            raise directory.missing(path)
+            raise errors.missing(path)
         return keys
 
     def _keys_in(self, path: str, maxdepth: int | None) -> list[str]:
@@ -303,7 +304,7 @@ def expand(fs: AbstractFileSystem, path: str | list[str], recursive: bool, maxde
         else:
             found[name] = ""
     if not found:
-        raise directory.missing(str(path))
+        raise errors.missing(str(path))
     return Expanded(dict(sorted(found.items())), patterns)
 
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO, Literal, TextIO, cast, overload
 from fsspec.core import get_compression
 from fsspec.utils import stringify_path, tokenize
 
+from registry_s3fs import errors
 from registry_s3fs.config import environment, parsers, storage_options
 from registry_s3fs.config.parameters import NAMES, SECRETS, DriverParameters, read_config, unknown
 from registry_s3fs.config.storage_options import FSSPEC_OPTIONS, StorageOptions
@@ -167,7 +168,7 @@ class RegistryS3FileSystem(Downloads, Uploads, ManyPaths, Searching, Attributes)
         """Return the key of a file's path. Raise `IsADirectoryError` for the root, which is not a file."""
         path = self._path(path)
         if path == "/":
-            raise IsADirectoryError(errno.EISDIR, "the root is a directory", path)
+            raise errors.is_directory(path, "the root is a directory")
         return self.bucket.space.key(path)
 
     # Looking
@@ -188,7 +189,7 @@ class RegistryS3FileSystem(Downloads, Uploads, ManyPaths, Searching, Attributes)
                 pass
         if directory.exists_below(self.bucket, path) or path == "/":
             return directory.directory(path)
-        raise directory.missing(path)
+        raise errors.missing(path)
 
     def file_info(self, path: str, *, explain: bool = True, version_id: str = "") -> Info:
         """Return the `info` of a file by one HEAD request, where only a file is of use; see `file_head`."""
@@ -215,7 +216,7 @@ class RegistryS3FileSystem(Downloads, Uploads, ManyPaths, Searching, Attributes)
             return error
         try:
             if directory.exists_below(self.bucket, self._path(path)):
-                return IsADirectoryError(errno.EISDIR, "it is a directory", str(path))
+                return errors.is_directory(str(path))
         except BucketNotFoundError as missing:
             return missing
         except OSError:  # it may not be listed
@@ -345,7 +346,7 @@ class RegistryS3FileSystem(Downloads, Uploads, ManyPaths, Searching, Attributes)
         if mode not in ("wb", "xb", "ab"):
             raise ValueError(f"{path}: mode {mode!r} is none of r, w, x and a, with or without b or t")
         if mode == "xb" and self._is_stored(path):
-            raise FileExistsError(errno.EEXIST, "the file exists", path)
+            raise errors.exists(path)
         for name in ("cache_type", "size"):  # of reading; pandas and others pass them in any mode
             kwargs.pop(name, None)
         if kwargs.pop("verify", None):
@@ -425,7 +426,7 @@ class RegistryS3FileSystem(Downloads, Uploads, ManyPaths, Searching, Attributes)
         """Do nothing. Raise `FileExistsError` where the path exists and `exist_ok` is false."""
         path = self._path(path)
         if not exist_ok and self.exists(path):
-            raise FileExistsError(errno.EEXIST, "the file exists", path)
+            raise errors.exists(path)
 
     def rmdir(self, path: StrPath) -> None:
         """Delete the directory marker, if a tool left one. Raise `OSError` (ENOTEMPTY) where anything lies below."""

@@ -5,7 +5,6 @@ The names are those of s3fs, which users of S3 through fsspec know.
 
 from __future__ import annotations
 
-import errno
 import logging
 from collections.abc import Mapping
 from contextlib import suppress
@@ -14,6 +13,7 @@ from typing import TypeVar
 
 from fsspec.utils import tokenize
 
+from registry_s3fs import errors
 from registry_s3fs.filesystem.base import OnBucket
 from registry_s3fs.listing import directory
 from registry_s3fs.model.info import Info, UploadInfo
@@ -48,7 +48,7 @@ class Attributes(OnBucket):
         """
         info: Info = self.info(path, version_id)
         if info["type"] == "directory":
-            raise IsADirectoryError(errno.EISDIR, "S3 keeps no time for a directory", info["name"])
+            raise errors.is_directory(info["name"], "S3 keeps no time for a directory")
         return info["LastModified"]
 
     def checksum(self, path: StrPath, version_id: str = "") -> int:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import logging
 import time
 from collections.abc import Iterable, Iterator
@@ -124,11 +123,6 @@ def children(bucket: Bucket, path: str) -> list[Info] | None:
 
 
 name_of = itemgetter("name")
-
-
-def missing(path: str) -> FileNotFoundError:
-    """Return the error for a path with nothing at it."""
-    return FileNotFoundError(errno.ENOENT, "no such file or directory", path)
 
 
 def check_depth(maxdepth: int | None) -> None:

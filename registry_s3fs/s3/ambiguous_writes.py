@@ -8,13 +8,11 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Sequence
-from datetime import datetime, timedelta, timezone
+from datetime import datetime, timezone
 
 from registry_s3fs.errors import InvalidResponseError
 from registry_s3fs.model.objects import Body, ObjectInfo, Part
-
-CLOCKS_DIFFER = timedelta(minutes=15)
-"""The clocks of a client and of S3 differ by this at most (S3's RequestTimeTooSkewed)."""
+from registry_s3fs.s3.error_codes import MAX_SKEW
 
 _MD5 = re.compile(r'"[0-9a-f]{32}"')
 _MD5_OF_PARTS = re.compile(r'"[0-9a-f]{32}-[0-9]+"')
@@ -78,5 +76,8 @@ def is_ours(found: ObjectInfo, size: int, expected_etag: str) -> bool | None:
 
 
 def is_as_new(found: ObjectInfo, begun: datetime) -> bool:
-    """Return whether an object may have been written since `begun`, by the server's clock."""
-    return found.last_modified >= begun.astimezone(timezone.utc) - CLOCKS_DIFFER
+    """Return whether an object may have been written since `begun`, by the server's clock.
+
+    S3 takes no request of a client whose clock differs from its own by more than `MAX_SKEW`.
+    """
+    return found.last_modified >= begun.astimezone(timezone.utc) - MAX_SKEW

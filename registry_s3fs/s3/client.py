@@ -58,7 +58,7 @@ class S3Client:
 
         Raises:
             RefusedParameterError: boto3 refuses a parameter such as `profile`. The error comes through
-                `errors.translated`.
+                `error_boundary.translated`.
         """
         found = _registrations(self.parameters)
         if not _are_same(found, self._registrations):

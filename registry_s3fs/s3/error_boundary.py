@@ -8,8 +8,8 @@ from __future__ import annotations
 import sys
 from types import TracebackType
 
-from registry_s3fs.errors import translate
 from registry_s3fs.redaction import chain
+from registry_s3fs.s3.error_codes import translate
 
 
 class translated:  # noqa: N801  # used as a function

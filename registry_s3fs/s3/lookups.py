@@ -10,11 +10,11 @@ from registry_s3fs.errors import (
     BucketNotFoundError,
     InvalidResponseError,
     RefusedParameterError,
-    from_code,
     uncertain,
 )
 from registry_s3fs.model.objects import ObjectInfo, Page
-from registry_s3fs.s3 import listing_responses, responses
+from registry_s3fs.s3 import error_codes, listing_responses, responses
+from registry_s3fs.s3.error_codes import from_code
 from registry_s3fs.s3.listing_responses import Listing, Paging
 from registry_s3fs.s3.requests import Requests, version_fields
 from registry_s3fs.s3.responses import Answer
@@ -36,7 +36,9 @@ class Lookups(Requests):
         try:
             answer = self._head(key, version_id, checksum=checksum)
         except RefusedParameterError as error:
-            if responses.code(error.__cause__) == "400":  # S3's reason, often expired credentials, would be in a body
+            if (
+                responses.code(error.__cause__) == error_codes.BAD_REQUEST
+            ):  # S3's reason, often expired credentials, would be in a body
                 next(self.list(key, limit=1))
             raise
         except FileNotFoundError:
@@ -61,7 +63,7 @@ class Lookups(Requests):
             mode = {"ChecksumMode": "ENABLED"} if checksum else {}
             answer = self._send("head_object", key, {"Key": key, **version_fields(version_id), **mode})
         if not answer:
-            raise from_code("404", "Not Found", self.path(key))
+            raise from_code(error_codes.NOT_FOUND, "Not Found", self.path(key))
         return answer
 
     def _with_listed(self, key: str, answer: Answer, version_id: str) -> Answer:
@@ -84,12 +86,12 @@ class Lookups(Requests):
 
         It says whether the access key, its signature or the time was refused.
         """
-        if responses.code(error.__cause__) not in ("403", "401"):
+        if responses.code(error.__cause__) not in error_codes.UNEXPLAINED_DENIAL:
             return error
         try:
             next(self.list(key, limit=1), None)
         except PermissionError as better:
-            return better if responses.code(better.__cause__) not in ("403", "401", "AccessDenied") else error
+            return better if responses.code(better.__cause__) not in error_codes.DENIED else error
         except (OSError, ValueError):
             pass
         return error
@@ -102,7 +104,7 @@ class Lookups(Requests):
         try:
             self._send("head_bucket", key, {})
         except FileNotFoundError as error:
-            raise from_code("NoSuchBucket", "", self.path(key)) from error
+            raise from_code(error_codes.NO_SUCH_BUCKET, "", self.path(key)) from error
         except OSError:
             pass
 

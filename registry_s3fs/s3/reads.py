@@ -14,16 +14,15 @@ from registry_s3fs.errors import FileExpired, RefusedParameterError, replaced
 from registry_s3fs.model.objects import ANY, Content, ObjectVersion
 from registry_s3fs.s3 import responses, retry
 from registry_s3fs.s3.body_range import size_of_refused
+from registry_s3fs.s3.error_codes import FAILED_CONDITION, OUT_OF_RANGE
 from registry_s3fs.s3.fast_path.client import Call, FastPath, is_boto3s_turn
 from registry_s3fs.s3.read_body import Body, Read, SizeUnknownError
 from registry_s3fs.s3.requests import version_fields
 from registry_s3fs.s3.responses import Answer
 from registry_s3fs.s3.uploads import Uploads
-from registry_s3fs.s3.writes import FAILED_CONDITION, IF_MATCH
+from registry_s3fs.s3.writes import IF_MATCH
 
 GET = "GetObject"
-OUT_OF_RANGE = frozenset(("InvalidRange", "416"))
-"""S3 sends these codes for a byte range that begins past the object's end."""
 Due = Callable[[], "Read | None"]
 """It gives the next read to begin.
 

@@ -13,16 +13,14 @@ from email.utils import parsedate_to_datetime
 from typing import NamedTuple, cast
 from urllib.parse import unquote_plus
 
-from registry_s3fs.errors import InvalidResponseError, from_code, invalid_response
+from registry_s3fs.errors import InvalidResponseError, invalid_response
 from registry_s3fs.model.objects import ObjectInfo
 from registry_s3fs.model.ranges import MAX_OBJECT_BYTES
 from registry_s3fs.s3.documents import DOCUMENT, FOREIGN, ROOTS, TEXT
+from registry_s3fs.s3.error_codes import UNSUPPORTED, from_code
 
 Answer = Mapping[str, object]
 """The fields of a response. What S3 says in them is not known before it is looked at."""
-
-UNSUPPORTED = frozenset(("NotImplemented", "501", "MethodNotAllowed", "405", "UnsupportedOperation", "NotSupported"))
-"""Stores send these codes for an operation or a header that they do not know."""
 
 
 class Asked(NamedTuple):

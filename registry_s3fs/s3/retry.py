@@ -12,6 +12,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from registry_s3fs.s3 import botocore_private
+from registry_s3fs.s3.error_codes import SENT_DAMAGED
 from registry_s3fs.threads import cancellation
 
 if TYPE_CHECKING:
@@ -120,11 +121,6 @@ def limiting_tries(client: Boto3Client) -> Callable[..., None]:
     return end_when_spent
 
 
-DAMAGED = frozenset(("BadDigest", "XAmzContentSHA256Mismatch", "XAmzContentChecksumMismatch"))
-"""S3 sends these codes for bytes that are not the ones that were signed.
-
-https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html
-"""
 DAMAGED_ATTEMPTS = 4
 
 
@@ -138,6 +134,6 @@ def repeating_damaged(client: Boto3Client) -> Callable[..., Any]:
 
     def repeat_damaged(response: Response | None = None, attempts: int = 1, **event: object) -> float | None:
         code = response[1].get("Error", {}).get("Code") if response else None
-        return 0.0 if code in DAMAGED and attempts < allowed else None
+        return 0.0 if code in SENT_DAMAGED and attempts < allowed else None
 
     return repeat_damaged

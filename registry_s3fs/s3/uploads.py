@@ -9,6 +9,7 @@ from registry_s3fs.errors import FileExpired, copied_nothing, stored_too_little
 from registry_s3fs.model import ranges
 from registry_s3fs.model.objects import DEFAULT_HEADERS, Body, ObjectHeaders, ObjectInfo, Part, Upload
 from registry_s3fs.s3 import listing_responses, responses
+from registry_s3fs.s3.error_codes import NO_SUCH_UPLOAD
 from registry_s3fs.s3.listing_responses import Paging
 from registry_s3fs.s3.responses import Answer
 from registry_s3fs.s3.writes import Writes
@@ -80,7 +81,7 @@ class Uploads(Writes):
             try:
                 answer = self._send("list_multipart_uploads", prefix, request)
             except FileNotFoundError as error:
-                if responses.code(error.__cause__) == "NoSuchUpload":  # rclone, where none is pending
+                if responses.code(error.__cause__) == NO_SUCH_UPLOAD:  # rclone, where none is pending
                     return
                 raise
             found = listing_responses.uploads(answer, folder, asked)

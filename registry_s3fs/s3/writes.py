@@ -11,13 +11,13 @@ from functools import partial
 from registry_s3fs.errors import (
     BucketNotFoundError,
     FileExpired,
-    from_code,
     replaced,
     stored_too_little,
     uncertain,
 )
 from registry_s3fs.model.objects import DEFAULT_HEADERS, Body, ObjectHeaders, ObjectInfo
-from registry_s3fs.s3 import ambiguous_writes, responses
+from registry_s3fs.s3 import ambiguous_writes, error_codes, responses
+from registry_s3fs.s3.error_codes import FAILED_CONDITION, PRECONDITION_FAILED, from_code
 from registry_s3fs.s3.requests import version_fields
 from registry_s3fs.s3.responses import Answer
 from registry_s3fs.s3.small_puts import Put, Puts
@@ -27,10 +27,6 @@ MAX_DELETE_KEYS = 1000
 
 https://docs.aws.amazon.com/AmazonS3/latest/API/API_DeleteObjects.html
 """
-
-FAILED_CONDITION = frozenset(("PreconditionFailed", "412"))
-NO_DELETE_OBJECTS = frozenset(("NoSuchKey", "NotFound", "404", "MissingContentMD5", "MalformedPOSTRequest"))
-"""Stores may send these codes for DeleteObjects where they take it for a POST to some key."""
 
 IF_ABSENT, IF_MATCH, IF_COPIED = "If-None-Match", "If-Match", "x-amz-copy-source-if-match"
 REPLACING = "If-Match of a PUT"
@@ -131,7 +127,7 @@ class Writes(Puts):
             self.head(key, explain=False)
         except FileNotFoundError:
             return
-        raise from_code("PreconditionFailed", "", self.path(key))
+        raise from_code(PRECONDITION_FAILED, "", self.path(key))
 
     def _is_unsupported(self, error: OSError, should_hold: Callable[[], bool]) -> bool:
         """Return whether a store other than AWS refused a condition as such.
@@ -211,7 +207,7 @@ class Writes(Puts):
         Only a copy that no condition guarded is checked.
         """
         if not self._has_copy_condition(source) and not self._is_unchanged(source):
-            raise from_code("PreconditionFailed", "", self.path(source.key), precondition=FileExpired)
+            raise from_code(PRECONDITION_FAILED, "", self.path(source.key), precondition=FileExpired)
 
     # Delete
 
@@ -223,9 +219,7 @@ class Writes(Puts):
             raise
         except FileNotFoundError as error:
             # Some stores say so of what is not there; to a second try, whose first one's answer was lost, too.
-            if responses.code(error.__cause__) not in ("NoSuchKey", "NoSuchVersion") and not self._is_absent(
-                key, error
-            ):
+            if responses.code(error.__cause__) not in error_codes.NO_SUCH_OBJECT and not self._is_absent(key, error):
                 raise self._asked("DeleteObject", key).refused("it has status 404, and the object is there") from error
             return
         responses.is_not_foreign(answer, self._asked("DeleteObject", key))
@@ -242,7 +236,8 @@ class Writes(Puts):
         except BucketNotFoundError:
             raise
         except OSError as error:
-            lacks = responses.is_unsupported(error.__cause__) or responses.code(error.__cause__) in NO_DELETE_OBJECTS
+            cause = error.__cause__
+            lacks = responses.is_unsupported(cause) or responses.code(cause) in error_codes.NO_DELETE_OBJECTS
             if self._is_aws or not lacks:
                 raise
         self._check_bucket(keys[0])

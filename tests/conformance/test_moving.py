@@ -9,8 +9,9 @@ from typing import Any
 import pytest
 
 from registry_s3fs import RegistryS3FileSystem
-from registry_s3fs.errors import BulkError, from_code
+from registry_s3fs.errors import BulkError
 from registry_s3fs.filesystem import delete_many
+from registry_s3fs.s3.error_codes import from_code
 from tests.fakes import on_both
 
 MIB = 1024 * 1024

@@ -21,6 +21,7 @@ import pytest
 
 from registry_s3fs import RegistryS3FileSystem, StorageDriver, errors, redaction
 from registry_s3fs.model import registry_layout
+from registry_s3fs.s3 import error_codes
 from testbed.servers import Server
 from tests.scripted import Answer, Handler, object_of, refusal, scripted, signatures, text_of
 
@@ -169,13 +170,13 @@ def test_no_error_code_of_s3_shows_a_secret(
     """Each of them, for a read, a write and a listing, though the server quotes the whole signed request."""
     fs, quoting = quoted
     texts = []
-    for code in errors.S3_CODES:
+    for code in error_codes.S3_CODES:
         for call in (fs.cat_file, fs.find, lambda path: fs.pipe_file(path, b"1")):
             try:
                 call(f"/{code}")
             except OSError as error:
                 texts.append(text_of(error))
-    assert len(texts) > 2 * len(errors.S3_CODES)
+    assert len(texts) > 2 * len(error_codes.S3_CODES)
     no_secret_in("\n".join([*texts, *map(handled, caplog.records)]), quoting)
 
 

@@ -13,15 +13,15 @@ import pytest
 from botocore.exceptions import ClientError
 from botocore.parsers import ResponseParserError
 
-from registry_s3fs import errors
 from registry_s3fs.errors import (
     BucketNotFoundError,
     BulkError,
     FileExpired,
     InvalidResponseError,
-    translate,
 )
+from registry_s3fs.s3 import error_codes
 from registry_s3fs.s3.error_boundary import translated
+from registry_s3fs.s3.error_codes import translate
 
 SDK_CLASSES = [
     found
@@ -52,7 +52,20 @@ def test_every_exception_of_the_sdk_becomes_an_os_error(kind: type[Exception]) -
 def test_every_error_that_s3s_model_names_has_a_row() -> None:
     """The table knows each error shape of botocore's own S3 model."""
     model = botocore.session.get_session().get_service_model("s3")
-    assert {shape.error_code for shape in model.error_shapes} - errors.S3_CODES.keys() == set()
+    assert {shape.error_code for shape in model.error_shapes} - error_codes.S3_CODES.keys() == set()
+
+
+@pytest.mark.parametrize(
+    "codes",
+    [
+        pytest.param(value, id=name)
+        for name, value in vars(error_codes).items()
+        if type(value) in (str, frozenset) and name.isupper()
+    ],
+)
+def test_a_code_that_is_asked_for_has_a_row(codes: str | frozenset[str]) -> None:
+    """A code that ours is compared with is one that the table knows, so a misspelt one is found."""
+    assert ({codes} if isinstance(codes, str) else codes) <= error_codes.S3_CODES.keys()
 
 
 @pytest.mark.parametrize(

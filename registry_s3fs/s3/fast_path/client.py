@@ -25,6 +25,7 @@ from registry_s3fs.redaction import redact
 from registry_s3fs.s3 import checksums, list_xml, retry
 from registry_s3fs.s3.botocore_private import Listeners, error_class
 from registry_s3fs.s3.documents import SUCCESSES, is_json, oddity, root
+from registry_s3fs.s3.error_codes import LEFT_TO_BOTO3
 from registry_s3fs.s3.fast_path.connection import Connections
 from registry_s3fs.s3.fast_path.engine import Exchange, drive
 from registry_s3fs.s3.fast_path.header_names import (
@@ -59,7 +60,6 @@ FINAL = frozenset((403, 404, 405, 412, 416))
 
 Other refusals are left to boto3, which follows redirects, waits and tries again.
 """
-NOT_FINAL_CODES = frozenset(("SignatureDoesNotMatch", "RequestTimeTooSkewed", "PermanentRedirect", "TemporaryRedirect"))
 REFUSED_SIGNATURES = frozenset((400, 401, 403))
 TRIED_AGAIN = frozenset((408, 429, 500, 502, 503, 504))
 """After one of these statuses a pause comes before the next attempt."""
@@ -415,7 +415,7 @@ def _refusal(client: Boto3Client, call: Call[Maker], head: Head) -> Exception | 
     The result is None where boto3 must send the request itself.
     """
     said = _error_document(bytes(call.exchange.reader.document))
-    if said.get("Code") in NOT_FINAL_CODES:
+    if said.get("Code") in LEFT_TO_BOTO3:
         return None
     request = {"RequestId": said.pop("RequestId", head.fields.get("x-amz-request-id", ""))}
     request["HostId"] = said.pop("HostId", head.fields.get("x-amz-id-2", ""))
