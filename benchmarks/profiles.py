@@ -59,14 +59,17 @@ LAN = Profile(
     ),
 )  # fmt: skip
 
+_WAN_KNOBS = {"latencyMs": 30, "bandwidthMBps": 90}
+"""What a client far from S3 meets, and what S3 gives to one connection."""
+
 WAN = Profile(
     name="wan",
-    title="30 ms before each answer, 90 MB/s a connection",
+    title="{latencyMs} ms before each answer, {bandwidthMBps} MB/s a connection".format(**_WAN_KNOBS),
     sizes=Sizes(
         large_bytes=256 * MIB, copy_bytes=512 * MIB, reads=60, ranges=200, small=1_000,
         lookups=60, flat=20_000, tree=100_000, repositories=60,
     ),
-    knobs={"latencyMs": 30, "bandwidthMBps": 90},
+    knobs=_WAN_KNOBS,
 )  # fmt: skip
 
 QUICK = Profile(

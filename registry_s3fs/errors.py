@@ -121,7 +121,7 @@ class Meaning(NamedTuple):
     number: int
     text: str
 
-    def error(self, path: str, said: str | None = None) -> OSError:
+    def as_error(self, path: str, said: str | None = None) -> OSError:
         """Return the error for a path, with what the server or the SDK said about it."""
         text = self.text if said is None else f"{self.text} ({redact(said)})"
         return self.kind(self.number, text, path)
@@ -138,22 +138,22 @@ DAMAGED = Meaning(OSError, errno.EIO, "the bytes changed on their way; try again
 
 def missing(path: str) -> OSError:
     """Return the error for a path with nothing at it."""
-    return MISSING.error(path)
+    return MISSING.as_error(path)
 
 
 def exists(path: str) -> OSError:
     """Return the error for a path with something at it that must not be replaced."""
-    return EXISTS.error(path)
+    return EXISTS.as_error(path)
 
 
 def is_directory(path: str, text: str = IS_DIRECTORY.text) -> OSError:
     """Return the error for a directory where a file is needed; `text` says more than that it is one."""
-    return IS_DIRECTORY._replace(text=text).error(path)
+    return IS_DIRECTORY._replace(text=text).as_error(path)
 
 
 def replaced(path: str) -> OSError:
     """Return the error for bytes that are of another object version than those before."""
-    return REPLACED.error(path)
+    return REPLACED.as_error(path)
 
 
 def copied_nothing(path: str) -> OSError:
@@ -189,7 +189,12 @@ def not_supported(what: str, path: str) -> OSError:
 
 def damaged(what: str, path: str) -> OSError:
     """Return the error for bytes that do not have the checksum that they should have; `what` tells both."""
-    return DAMAGED.error(path, what)
+    return DAMAGED.as_error(path, what)
+
+
+def interrupted() -> TimeoutError:
+    """Return the error for what Ctrl-C ended while the server had not answered."""
+    return TimeoutError(errno.ETIMEDOUT, "interrupted before the server had answered")
 
 
 def uncertain(error: OSError, path: str) -> OSError:

@@ -35,8 +35,9 @@ from registry_s3fs.model.objects import (
     Part,
     Upload,
 )
-from registry_s3fs.model.paths import MAX_KEY_BYTES, KeySpace
-from registry_s3fs.s3.bucket import MAX_DELETE_KEYS, Bucket
+from registry_s3fs.model.paths import KeySpace
+from registry_s3fs.model.ranges import MAX_DELETE_KEYS, MAX_KEY_BYTES
+from registry_s3fs.s3.bucket import Bucket
 from registry_s3fs.s3.client import object_fields
 from registry_s3fs.s3.error_codes import from_code
 from registry_s3fs.s3.read_body import Read

@@ -63,7 +63,7 @@ class FileWriter:
     written, such that ``StorageDriver.writer(path, append=True)`` continues it. A ``with`` block closes the file.
 
     Parts are sent one after the other. So what is stored has no gap, whenever the process ends. At most two parts are
-    in memory. Each part has `chunksize` bytes, and more after the first 5,000 parts. The last part is smaller.
+    in memory. Each part has `chunksize` bytes, and more after `ranges.STEADY_PARTS` of them. The last part is smaller.
 
     Raises:
         StorageDriverError: A request failed, or the writer is no longer open.
@@ -273,7 +273,7 @@ def _refused(number: int, text: str, path: str) -> StorageDriverError:
 def _must_begin_again(parts: Sequence[Part]) -> bool:
     """Return whether no further part can follow the last one.
 
-    That is so where the last part is too small, or where half of the 10,000 part numbers are used.
+    That is so where the last part is too small, or where more than `STEADY_PARTS` are used.
 
     >>> large, small = Part(1, "", ranges.MIN_PART_BYTES), Part(1, "", 9)
     >>> [_must_begin_again(parts) for parts in ([], [large], [large, small])]

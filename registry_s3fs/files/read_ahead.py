@@ -16,7 +16,7 @@ from registry_s3fs.threads.pool import TaskCancelledError, cancel_all, cancel_al
 RANGES_AHEAD = 8
 """The number of byte ranges in flight at once.
 
-One connection to S3 gives about 90 MB/s, less the wait for its first byte.
+One connection to S3 gives a fraction of what a network can, and nothing before its first byte.
 """
 EAGER_BYTES = 512 * 1024
 """The size from which a first read, at the very beginning, starts reading ahead.

@@ -74,8 +74,8 @@ class WriteFile(AbstractBufferedFile):
 
     The whole object appears when the file is closed, or when it is committed, with ``autocommit=False``. Otherwise it
     never appears. `blocksize` is the part size in bytes. A file of at most this size is one PutObject request. A larger
-    file is a multipart upload, whose parts are sent while the caller writes. The buffers in memory have at most 128 MiB
-    together, but two are allowed whatever their size.
+    file is a multipart upload, whose parts are sent while the caller writes. The parts in memory have at most
+    `multipart.MAX_BYTES_IN_MEMORY` together, but two are allowed whatever their size.
     """
 
     closed: bool

@@ -1,28 +1,24 @@
-"""The deletion of many keys: 1,000 a request and requests side by side, or one by one where there is no other way."""
+"""The deletion of many keys: many a request and requests side by side, or one by one where there is no other way."""
 
 from __future__ import annotations
 
 import errno
-import random
 from collections.abc import Iterable
 from contextlib import suppress
 from functools import partial
 
 from registry_s3fs.errors import BulkError, not_supported
+from registry_s3fs.model.ranges import MAX_DELETE_KEYS
+from registry_s3fs.s3 import retry
 from registry_s3fs.s3.bucket import MAX_DELETE_KEYS, Bucket
-from registry_s3fs.threads import cancellation, many_calls
+from registry_s3fs.threads import many_calls
 
 PASSING = (errno.EBUSY, errno.EREMOTEIO)
 """The errors that S3 may send for single keys of a DeleteObjects request (SlowDown, InternalError)."""
-LONGEST_PAUSES_S = (1.0, 2.0, 4.0)
-"""The longest pauses in seconds before such keys are sent again, which happens three times.
-
-Each pause is a random fraction of these, as in boto3's standard mode.
-"""
 
 
 def delete(bucket: Bucket, keys: Iterable[str]) -> None:
-    """Delete keys, 1,000 a request and requests side by side.
+    """Delete keys, as many a request as S3 takes and requests side by side.
 
     Raises:
         BulkError: Some keys could not be deleted, and each of them is named. All others are deleted.
@@ -66,11 +62,11 @@ def _tried_again(bucket: Bucket, failed: dict[str, Exception]) -> tuple[dict[str
 
     Keys are left where the store refuses requests for many keys. They are to be deleted one at a time.
     """
-    for pause_s in LONGEST_PAUSES_S:
+    for longest_s in retry.LONGEST_PAUSES_S:
         again = [key for key, error in failed.items() if _passes(error)]
         if not again:
             break
-        cancellation.pause(random.uniform(0, pause_s))  # noqa: S311  # spreads requests, hides nothing
+        retry.pause(longest_s)
         with suppress(OSError):  # then what S3 said of the keys before is their error
             answered = bucket.delete_many(again)
             if answered is None:

@@ -11,6 +11,7 @@ from registry_s3fs.listing.children_ahead import ChildrenAhead
 from registry_s3fs.listing.partition import STREAMS, OutOfOrderError
 from registry_s3fs.model.info import Info
 from registry_s3fs.model.objects import ObjectInfo, Page
+from registry_s3fs.model.ranges import MAX_PAGE_KEYS as FULL_PAGE_KEYS
 from registry_s3fs.s3.bucket import Bucket
 
 LOOK_AHEAD_KEYS = 4000
@@ -19,7 +20,6 @@ LOOK_AHEAD_KEYS = 4000
 Where there are more, the directory's children are listed by a request, and the walk need not wait for all keys.
 """
 
-FULL_PAGE_KEYS = 1000
 REQUESTS_AT_ONCE = 16
 """The average number of requests at once of a walk by directory."""
 REQUEST_S = 0.0003

@@ -12,14 +12,13 @@ from collections.abc import Iterable
 from typing import SupportsIndex
 
 from registry_s3fs.errors import ForeignBucketError, InvalidPathError
+from registry_s3fs.model.ranges import MAX_KEY_BYTES
 
 StrPath = str | os.PathLike[str]
 """A path as callers give it, in the bucket or on this machine: a text, or an object that has one."""
 
 PROTOCOL = "registrys3"
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
-MAX_KEY_BYTES = 1024
-"""The most bytes of a key (https://docs.aws.amazon.com/AmazonS3/latest/userguide/object-keys.html)."""
 
 
 class UrlBucket(str):
@@ -223,7 +222,7 @@ class KeySpace:
         """Return the key of a file.
 
         Raises:
-            InvalidPathError: The key would be longer than S3's 1,024 bytes.
+            InvalidPathError: The key would be longer than S3 allows.
         """
         key = (self._root + path).lstrip("/")
         if len(key.encode()) > MAX_KEY_BYTES:

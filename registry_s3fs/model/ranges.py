@@ -17,6 +17,15 @@ MAX_PART_BYTES = 5 * GIB
 """The most bytes of a part, and of an object that is put or copied in one request."""
 MAX_PARTS = 10_000
 MAX_OBJECT_BYTES = 5 * 1024 * GIB
+MAX_KEY_BYTES = 1024
+"""The most bytes of a key (https://docs.aws.amazon.com/AmazonS3/latest/userguide/object-keys.html)."""
+MAX_PAGE_KEYS = 1000
+"""The most keys and common prefixes of one page of a listing.
+
+https://docs.aws.amazon.com/AmazonS3/latest/API/API_ListObjectsV2.html
+"""
+MAX_DELETE_KEYS = 1000
+"""The most keys of one DeleteObjects (https://docs.aws.amazon.com/AmazonS3/latest/API/API_DeleteObjects.html)."""
 STEADY_PARTS = 5_000
 """The number of parts of a stream that have one size, before sizes begin to double."""
 
@@ -66,7 +75,7 @@ def split_for_reading(start: int, end: int) -> list[Range]:
 
 
 def split_for_copy(size: int, piece_bytes: int) -> list[Range]:
-    """Return the parts of a server-side copy: `piece_bytes` each, or more where 10,000 parts would not do.
+    """Return the parts of a server-side copy: `piece_bytes` each, or more where `MAX_PARTS` would not do.
 
     >>> len(split_for_copy(MAX_OBJECT_BYTES, 32 * MIB)) <= MAX_PARTS
     True
@@ -75,7 +84,7 @@ def split_for_copy(size: int, piece_bytes: int) -> list[Range]:
 
 
 def uniform_part_bytes(size: int, chunk_bytes: int) -> int:
-    """Return the part size for an upload of known size: `chunk_bytes`, or more where that made over 10,000 parts.
+    """Return the part size for an upload of known size: `chunk_bytes`, or more where that made over `MAX_PARTS`.
 
     >>> uniform_part_bytes(100 * MIB, 10 * MIB) // MIB, uniform_part_bytes(MAX_OBJECT_BYTES, 10 * MIB) // MIB
     (10, 525)
@@ -100,8 +109,8 @@ def split_for_upload(size: int, chunk_bytes: int) -> list[Range]:
 def streamed_part_bytes(number: int, chunk_bytes: int) -> int:
     """Return the size of part `number` (from 1) of an upload whose size is not known beforehand.
 
-    The first 5,000 parts have `chunk_bytes`. From there, sizes double every 450 parts. So 10,000 parts hold the largest
-    object that S3 takes.
+    The first `STEADY_PARTS` have `chunk_bytes`. From there, sizes double every few hundred parts. So `MAX_PARTS` hold
+    the largest object that S3 takes.
 
     >>> streamed_part_bytes(5000, 10 * MIB) // MIB, streamed_part_bytes(5001, 10 * MIB) // MIB
     (10, 20)

@@ -8,9 +8,6 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from registry_s3fs.s3.reads import Reads
-from registry_s3fs.s3.writes import MAX_DELETE_KEYS
-
-__all__ = ["MAX_DELETE_KEYS", "Bucket", "ObjectLocation"]
 
 
 class ObjectLocation(NamedTuple):

@@ -288,7 +288,7 @@ def config_options(parameters: DriverParameters) -> dict[str, Any]:
         "s3": s3,
         "user_agent_extra": _user_agent(parameters),
         # "adaptive" takes at least eight times as long where S3 throttles one request in ten; see docs/performance.md.
-        "retries": {"mode": "standard", "total_max_attempts": retry.ATTEMPTS},
+        "retries": {"mode": "standard", "total_max_attempts": retry.TOTAL_MAX_ATTEMPTS},
         "connect_timeout": CONNECT_TIMEOUT_S,
         "read_timeout": READ_TIMEOUT_S,
         "max_pool_connections": parameters.max_concurrency,

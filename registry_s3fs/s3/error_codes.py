@@ -243,7 +243,7 @@ def translate(error: Exception, path: str, *, precondition: type[OSError] = File
     if meaning is None:
         return error
     scrub(error)
-    return meaning.error(path, str(error))
+    return meaning.as_error(path, str(error))
 
 
 def _of_sdk(error: Exception, path: str) -> Meaning | None:
@@ -292,5 +292,5 @@ def from_code(
     if meaning is EXISTS and precondition is FileExpired:
         meaning = REPLACED
     if not message or meaning in _QUOTE_CREDENTIALS:
-        return meaning.error(path, f"S3 said {code}")
-    return meaning.error(path, f"S3 said {code}: {message}")
+        return meaning.as_error(path, f"S3 said {code}")
+    return meaning.as_error(path, f"S3 said {code}: {message}")

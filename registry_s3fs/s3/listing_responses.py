@@ -11,8 +11,7 @@ from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Generic, NamedTuple, TypeVar, cast
 
 from registry_s3fs.model.objects import ObjectInfo, Part, Upload
-from registry_s3fs.model.paths import MAX_KEY_BYTES
-from registry_s3fs.model.ranges import MAX_OBJECT_BYTES, MAX_PARTS
+from registry_s3fs.model.ranges import MAX_KEY_BYTES, MAX_OBJECT_BYTES, MAX_PARTS
 from registry_s3fs.s3.responses import Answer, Asked, count, is_list, is_of, rows, text, text_if_told, time, utc
 
 if TYPE_CHECKING:

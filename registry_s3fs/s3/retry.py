@@ -23,13 +23,13 @@ FRUITLESS_ATTEMPTS = 4
 """A read fails after this many attempts in a row that bring nothing."""
 BYTES_PER_ATTEMPT = 256 * 1024
 """This many received bytes earn one attempt more."""
-FIRST_PAUSE_S = 0.1
-LONGEST_PAUSE_S = 2.0
-ATTEMPTS = 4
-"""Each request has this many attempts by default, the first one included.
+FIRST_READ_PAUSE_S, LONGEST_READ_PAUSE_S = 0.1, 2.0
+"""The pause before a read is tried again doubles from the first of these up to the second."""
 
-A dead endpoint fails within 4 x 5 s and the pauses between.
-"""
+TOTAL_MAX_ATTEMPTS = 4
+"""Each request has this many attempts by default, the first one included (the SDK's ``total_max_attempts``)."""
+LONGEST_PAUSES_S = (1.0, 2.0, 4.0)
+"""The longest pauses before each further attempt of a request, which are those of the SDK's standard mode."""
 
 
 class RetryBudget:
@@ -56,10 +56,15 @@ class RetryBudget:
     def wait(self) -> None:
         """Pause, where the last attempt brought nothing.
 
-        The pause is longer each time. Its length is random, so that many readers do not come back at one moment.
+        The pause is longer each time.
         """
         if self._fruitless:
-            cancellation.pause(random.uniform(0, min(LONGEST_PAUSE_S, FIRST_PAUSE_S * 2**self._fruitless)))  # noqa: S311
+            pause(min(LONGEST_READ_PAUSE_S, FIRST_READ_PAUSE_S * 2**self._fruitless))
+
+
+def pause(longest_s: float) -> None:
+    """Wait for a random time, so that many callers do not come back at one moment."""
+    cancellation.pause(random.uniform(0, longest_s))  # noqa: S311  # spreads requests, hides nothing
 
 
 class _Spent(threading.local):
@@ -81,8 +86,8 @@ def spend_attempt() -> None:
 
 
 def pause_after_failure() -> None:
-    """Wait as boto3's standard mode does after a first attempt: a random time of up to a second."""
-    cancellation.pause(random.uniform(0, 1))  # noqa: S311  # spreads requests, hides nothing
+    """Wait as boto3's standard mode does after a first attempt."""
+    pause(LONGEST_PAUSES_S[0])
 
 
 Response = tuple[object, Any]

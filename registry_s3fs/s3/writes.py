@@ -22,12 +22,6 @@ from registry_s3fs.s3.requests import version_fields
 from registry_s3fs.s3.responses import Answer
 from registry_s3fs.s3.small_puts import Put, Puts
 
-MAX_DELETE_KEYS = 1000
-"""A DeleteObjects takes at most this many keys.
-
-https://docs.aws.amazon.com/AmazonS3/latest/API/API_DeleteObjects.html
-"""
-
 IF_ABSENT, IF_MATCH, IF_COPIED = "If-None-Match", "If-Match", "x-amz-copy-source-if-match"
 REPLACING = "If-Match of a PUT"
 DELETE_OBJECTS = "DeleteObjects"
@@ -225,7 +219,7 @@ class Writes(Puts):
         responses.is_not_foreign(answer, self._asked("DeleteObject", key))
 
     def delete_many(self, keys: Sequence[str]) -> dict[str, Exception] | None:
-        """Send a DeleteObjects of at most 1,000 keys, and return each key that failed with its error.
+        """Send a DeleteObjects of at most `ranges.MAX_DELETE_KEYS`, and return each key that failed with its error.
 
         The result is None where the store has no such operation.
         """

@@ -18,6 +18,7 @@ from queue import Empty, SimpleQueue
 from typing import Any, Generic, Protocol, TypeVar
 from weakref import WeakSet
 
+from registry_s3fs.errors import interrupted
 from registry_s3fs.threads import background, cancellation, fork
 
 T = TypeVar("T")
@@ -373,7 +374,7 @@ def clean_up(call: Callable[[], object]) -> None:
         else:
             task.run()
     if not wait([task], cancellation.GRACE_S).done:
-        raise TimeoutError(errno.ETIMEDOUT, "interrupted before the server had answered")
+        raise interrupted()
     task.result()
 
 

@@ -17,7 +17,7 @@ from datetime import datetime, timezone
 from urllib.parse import urlencode
 from weakref import WeakSet
 
-from registry_s3fs.errors import copied_nothing, uncertain
+from registry_s3fs.errors import copied_nothing, interrupted, uncertain
 from registry_s3fs.model import ranges
 from registry_s3fs.model.objects import DEFAULT_HEADERS, Body, ObjectHeaders, ObjectInfo, ObjectVersion, Part
 from registry_s3fs.s3 import ambiguous_writes
@@ -33,8 +33,7 @@ OpenBody = Callable[[], AbstractContextManager[Body]]
 MAX_BYTES_IN_MEMORY = 112 * ranges.MIB
 """The most bytes of one upload's parts in memory: those in flight and the one being filled.
 
-There are never fewer than two parts. boto3 holds more beside them. With that, the process stays within the 128 MiB that
-`writer` promises.
+There are never fewer than two parts, whatever their size.
 """
 MAX_REWRITTEN_BYTES = 32 * ranges.MIB
 """The largest object that is read and put again, where another store's CopyObject onto itself could empty it."""
@@ -128,7 +127,7 @@ class MultipartUpload:
         These are its first bytes. The caller must put the remaining bytes before all that it adds then. An object that
         is too small for a part remains as a whole. On stores other than AWS, the bytes after the last part of
         `part_bytes` remain, as some (R2) take no parts of several sizes. There, too, parts are as large as S3 allows
-        where more than 5,000 parts of `part_bytes` would be needed.
+        where more than `STEADY_PARTS` of `part_bytes` would be needed.
         """
         if self._bucket.parameters.regionendpoint and source.size <= ranges.STEADY_PARTS * part_bytes:
             parts = ranges.split_whole(source.size, part_bytes)
@@ -250,7 +249,7 @@ class MultipartUpload:
             with suppress(FileNotFoundError):
                 clean_up(lambda: self._bucket.abort_upload(self._key, self.upload_id))
         elif cancellation.is_on() and any(map(_is_unanswered, self._beginning)):
-            raise TimeoutError(errno.ETIMEDOUT, "interrupted before the server had answered")
+            raise interrupted()
         self._is_loose = False
 
     def abort(self) -> None:

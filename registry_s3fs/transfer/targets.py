@@ -15,9 +15,9 @@ from registry_s3fs.model import ranges
 from registry_s3fs.threads.buffers import Memory, Sink, memory
 
 PIECES_AHEAD = 24
-"""The most byte ranges that are under way or waiting to be written: 96 MiB, where there is memory for each.
+"""The most byte ranges that are under way or waiting to be written, where there is memory for each.
 
-A connection to S3 gives some 90 MB/s.
+One connection to S3 gives a fraction of what a network can.
 """
 SCRATCH_BYTES = 256 * 1024
 """The size of the memory that a file's bytes pass through.

@@ -10,7 +10,7 @@ import pytest
 
 from registry_s3fs import RegistryS3FileSystem
 from registry_s3fs.errors import BulkError
-from registry_s3fs.filesystem import delete_many
+from registry_s3fs.s3 import retry
 from registry_s3fs.s3.error_codes import from_code
 from tests.fakes import on_both
 
@@ -223,7 +223,7 @@ def test_keys_for_which_s3_was_busy_are_deleted_after_all(
         return {**(delete(deleted) if deleted else {}), **dict.fromkeys(kept, failed)}
 
     monkeypatch.setattr(fs.bucket, "delete_many", busy)
-    monkeypatch.setattr(delete_many, "LONGEST_PAUSES_S", (0.0, 0.0, 0.0))
+    monkeypatch.setattr(retry, "LONGEST_PAUSES_S", (0.0, 0.0, 0.0))
     with pytest.raises(BulkError) as failed:
         fs.rm("/m", recursive=True)
     assert failed.value.errors.keys() == {"/m/1"}

@@ -450,7 +450,7 @@ def test_keys_that_a_store_was_busy_with_are_deleted_where_it_then_lacks_deleteo
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """No answer of the second try is no success."""
-    monkeypatch.setattr("registry_s3fs.filesystem.delete_many.LONGEST_PAUSES_S", (0.01, 0.01))
+    monkeypatch.setattr("registry_s3fs.s3.retry.LONGEST_PAUSES_S", (0.01, 0.01))
     busy = "".join(f"<Error><Key>d/{n}</Key><Code>SlowDown</Code><Message>m</Message></Error>" for n in range(3))
     with ScriptedStore({f"d/{number}": b"" for number in range(3)}) as store:
         body = f"<DeleteResult>{busy}</DeleteResult>".encode()

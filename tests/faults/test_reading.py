@@ -26,7 +26,7 @@ QUICK = {"config_kwargs": {"read_timeout": 0.5, "retries": {"total_max_attempts"
 @pytest.fixture(autouse=True)
 def _data(fs: RegistryS3FileSystem, monkeypatch: pytest.MonkeyPatch) -> None:
     fs.pipe_file("/f", DATA)
-    monkeypatch.setattr(retry, "FIRST_PAUSE_S", 0.01)
+    monkeypatch.setattr(retry, "FIRST_READ_PAUSE_S", 0.01)
 
 
 def opened(fs: RegistryS3FileSystem) -> bytes:

@@ -94,9 +94,9 @@ def test_a_copy_has_no_more_parts_in_flight_than_asked(
 
 
 @pytest.mark.parametrize("chunk", [5 * MIB, 10 * MIB, 32 * MIB, 64 * MIB, 100 * MIB, MAX_PART_BYTES])
-def test_chunks_in_memory_are_128_mib_or_two(chunk: int) -> None:
+def test_chunks_in_memory_are_bounded_or_two(chunk: int) -> None:
     """Those on their way and the one being filled."""
     chunks = most_in_flight(chunk) + 1
     assert chunks >= 2
-    assert chunks == 2 or chunks * chunk <= 128 * MIB
+    assert chunks == 2 or chunks * chunk <= MAX_BYTES_IN_MEMORY
     assert (chunks + 1) * chunk > MAX_BYTES_IN_MEMORY

@@ -19,7 +19,7 @@ from registry_s3fs.redaction import redact
 from registry_s3fs.s3 import botocore_private
 from registry_s3fs.s3.bucket import Bucket
 from registry_s3fs.s3.client import CONNECT_TIMEOUT_S, MOST_CLIENTS, Clients, config_options, object_fields, s3_client
-from registry_s3fs.s3.retry import ATTEMPTS
+from registry_s3fs.s3.retry import TOTAL_MAX_ATTEMPTS
 
 KEYS = {"accesskey": "AKIDEXAMPLE", "secretkey": "secret"}
 
@@ -178,7 +178,7 @@ def test_config_kwargs_have_the_last_word() -> None:
 
 def test_a_dead_endpoint_is_given_up_within_30_seconds() -> None:
     """The fast path's try is one of all, between which are the longest pauses (standard mode: up to 2^n s)."""
-    assert ATTEMPTS * CONNECT_TIMEOUT_S + sum(2**retry for retry in range(ATTEMPTS - 1)) < 30
+    assert TOTAL_MAX_ATTEMPTS * CONNECT_TIMEOUT_S + sum(2**retry for retry in range(TOTAL_MAX_ATTEMPTS - 1)) < 30
 
 
 def test_the_connection_pool_is_as_wide_as_the_concurrency() -> None:

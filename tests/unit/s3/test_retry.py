@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from typing import Any
+from unittest import mock
 
 import pytest
 from botocore.exceptions import ClientError
+from botocore.retries import standard
 
 from registry_s3fs import DriverParameters
 from registry_s3fs.s3 import retry
@@ -63,3 +65,10 @@ def test_what_was_damaged_on_its_way_is_sent_again_within_the_budget() -> None:
     damaged = (None, {"Error": {"Code": "BadDigest"}})
     assert [again(response=damaged, attempts=number) for number in (1, 2)] == [0.0, None]
     assert again(response=(None, ERROR), attempts=1) is None
+
+
+def test_the_pauses_are_those_of_the_sdks_standard_mode() -> None:
+    """One of up to so many seconds comes before each attempt but the first, whoever sends the requests."""
+    longest = standard.ExponentialBackoff(random=lambda: 1.0)
+    contexts = [mock.Mock(attempt_number=number) for number in range(1, retry.TOTAL_MAX_ATTEMPTS)]
+    assert tuple(map(longest.delay_amount, contexts)) == retry.LONGEST_PAUSES_S

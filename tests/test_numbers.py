@@ -1,0 +1,117 @@
+"""Numbers that documents repeat are those of the code: each has one owner, and the text is held to it."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from benchmarks.profiles import WAN
+from registry_s3fs import DriverParameters
+from registry_s3fs.driver import storage_driver
+from registry_s3fs.files import read_ahead
+from registry_s3fs.model import ranges
+from registry_s3fs.s3 import client, error_codes, retry, small_puts, sockets, stall_watch, strict_http
+from registry_s3fs.s3.fast_path import client as fast_path
+from registry_s3fs.transfer import multipart, targets, upload
+
+HERE = Path(__file__).parents[1]
+KIB, MIB, GIB = 1024, ranges.MIB, ranges.GIB
+TIB = 1024 * GIB
+
+ATTEMPTS, FRUITLESS = retry.TOTAL_MAX_ATTEMPTS, retry.FRUITLESS_ATTEMPTS
+FIRST, SECOND, THIRD = (f"{pause:g}" for pause in retry.LONGEST_PAUSES_S)
+SKEW_MINUTES = error_codes.MAX_SKEW // timedelta(minutes=1)
+DEFAULTS = DriverParameters(bucket="demo", region="eu-west-1")
+PARTS_BYTES = f"{multipart.MAX_BYTES_IN_MEMORY // MIB} MiB"
+PIECE = f"{ranges.PIECE_BYTES // MIB} MiB"
+READ_RANGES = read_ahead.RANGES_AHEAD + 1
+SMALL = f"{small_puts.SMALL_BYTES // MIB} MiB"
+PART_BOUNDS = f"{ranges.MIN_PART_BYTES // MIB} MiB to {ranges.MAX_PART_BYTES // GIB} GiB"
+KEPT_ALIVE = dict(sockets.KEEP_ALIVE)
+GONE_S = KEPT_ALIVE["TCP_KEEPIDLE"] + KEPT_ALIVE["TCP_KEEPINTVL"] * KEPT_ALIVE["TCP_KEEPCNT"]
+
+PHRASES = {
+    "README.md": [f"| `chunksize` | {DEFAULTS.chunksize // MIB} MiB |"],
+    "docs/parameters.md": [
+        f"A connection is tried for {client.CONNECT_TIMEOUT_S} s",
+        f"a silent server waited for {client.READ_TIMEOUT_S} s",
+        f"every request is tried {ATTEMPTS} times",
+        f"of up to {FIRST}, {SECOND} and {THIRD} s",
+        f"is one of the {ATTEMPTS}.",
+        f"after {ATTEMPTS} read timeouts",
+        f"at least {stall_watch.LEAST_BYTES_PER_S} bytes a second",
+        f"up to {strict_http.MOST_WAITS} read timeouts",
+        f"was idle for {sockets.MAX_IDLE_S:g} s",
+        f"has been gone for {GONE_S} s",
+        f"is sent up to {retry.DAMAGED_ATTEMPTS} times",
+        f"after {FRUITLESS} attempts that brought nothing",
+        f"each {retry.BYTES_PER_ATTEMPT // KIB} KiB received",
+        f"files of up to {SMALL} carry a CRC32",
+        f"Part size of uploads in bytes, {PART_BOUNDS}.",
+        f"Part size of server-side copies in bytes, {PART_BOUNDS}.",
+    ],
+    "docs/performance.md": [
+        f"{READ_RANGES} × `block_size` ({PIECE}): {READ_RANGES * ranges.PIECE_BYTES // MIB} MiB |",
+        f"the bytes that are returned, and {PIECE} |",
+        f"{targets.PIECES_AHEAD + 1} × {PIECE} where bytes are compared",
+        f"| {PARTS_BYTES} of parts on their way or being filled; never fewer than two parts |",
+        f"| {upload.MAX_BYTES_IN_FLIGHT // MIB} MiB of parts on their way |",
+        f"are pieces of {PIECE} side by side",
+        WAN.title,
+    ],
+    "docs/architecture.md": [
+        f"max({PARTS_BYTES}, 2 × chunk)",
+        f"the first {ranges.STEADY_PARTS:,} parts",
+        f"no stream below {ranges.MAX_OBJECT_BYTES // TIB} TiB",
+        f"PUTs up to {SMALL} without",
+    ],
+    "docs/promises.md": [
+        f"to {PARTS_BYTES} of chunks, or two",
+        f"{ranges.MAX_PARTS:,} parts are no limit below {ranges.MAX_OBJECT_BYTES // TIB} TiB",
+    ],
+    "docs/differences.md": [
+        f"the {ranges.MAX_PARTS + 1:,}st fails",
+        f"over {ranges.STEADY_PARTS:,} parts",
+        f"takes {ranges.MAX_OBJECT_BYTES // TIB} TiB in {ranges.MAX_PARTS:,} parts",
+        f"one PutObject holds {ranges.MAX_PART_BYTES // GIB} GiB at most",
+    ],
+    "docs/troubleshooting.md": [
+        f"S3's {ranges.MAX_KEY_BYTES:,} bytes",
+        f"More than {ranges.MAX_OBJECT_BYTES // TIB} TiB in all, or {ranges.MAX_PART_BYTES // GIB} GiB in one part",
+        f"fewer than {stall_watch.LEAST_BYTES_PER_S} bytes a second",
+    ],
+}
+
+
+@pytest.mark.parametrize(
+    ("document", "phrase"), [(document, phrase) for document, phrases in PHRASES.items() for phrase in phrases]
+)
+def test_a_number_in_a_document_is_that_of_the_code(document: str, phrase: str) -> None:
+    """Who changes a constant, or writes the sentence anew, is told of the other."""
+    assert phrase in " ".join((HERE / document).read_text().split())
+
+
+def test_the_skew_that_an_error_tells_is_the_limit() -> None:
+    """The message about clocks says how far they may differ."""
+    assert f"over {SKEW_MINUTES} minutes apart" in error_codes.S3_CODES[error_codes.REQUEST_TIME_TOO_SKEWED].text
+
+
+def test_a_redirects_seconds_are_those_that_its_docstring_tells() -> None:
+    """A URL is valid for as many minutes as callers are told."""
+    told = storage_driver.StorageDriver.redirect_url.__doc__ or ""
+    assert f"for {storage_driver.URL_SECONDS // 60} minutes" in told
+
+
+def test_a_signature_is_used_while_s3_takes_it() -> None:
+    """Even of a client whose clock is as wrong as half of what S3 allows."""
+    assert timedelta(seconds=fast_path.SIGNED_FOR_S) < error_codes.MAX_SKEW / 2
+
+
+def test_parts_of_a_stream_hold_the_largest_object() -> None:
+    """The number of steady parts and the doubling after them fit S3's limits, whatever the part size."""
+    numbers = range(1, ranges.MAX_PARTS + 1)
+    assert (
+        sum(ranges.streamed_part_bytes(number, ranges.MIN_PART_BYTES) for number in numbers) >= ranges.MAX_OBJECT_BYTES
+    )
