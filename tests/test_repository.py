@@ -117,6 +117,15 @@ def test_names_are_made_of_the_fields_words(path: Path) -> None:
 
 
 @pytest.mark.parametrize("path", MODULES, ids=_dotted)
+def test_state_of_the_process_is_in_objects_that_forked_children_renew(path: Path) -> None:
+    """No function rebinds a module's name, and the one registry of what a child forgets is `threads.fork`."""
+    nodes = list(ast.walk(ast.parse(path.read_text())))
+    assert not [node for node in nodes if isinstance(node, ast.Global)]
+    registers = [node for node in nodes if isinstance(node, ast.Attribute) and node.attr == "register_at_fork"]
+    assert bool(registers) == (_dotted(path) == "threads.fork")
+
+
+@pytest.mark.parametrize("path", MODULES, ids=_dotted)
 def test_files_and_functions_are_short(path: Path) -> None:
     """At most 450 lines a file, and 45 a function without its docstring."""
     text = path.read_text()

@@ -144,6 +144,7 @@ class ManyPaths(OnBucket):
             IsADirectoryError: The path names a directory, without `recursive`.
             BulkError: Some files could not be deleted.
         """
+        directory.check_depth(maxdepth)
         text = as_text(path)
         is_single, each_given = isinstance(text, str), as_list(text)
         names = [self._path(each) for each in each_given]  # all of them, before the first of many requests
@@ -177,7 +178,6 @@ class ManyPaths(OnBucket):
         Raises:
             FileNotFoundError: It stands for nothing.
         """
-        directory.check_depth(maxdepth)
         text = as_text(path)
         self._check(text)
         return list(expand(self, text, recursive, maxdepth).kinds)
@@ -291,7 +291,9 @@ def expand(fs: AbstractFileSystem, path: str | list[str], recursive: bool, maxde
 
     Raises:
         FileNotFoundError: It stands for nothing.
+        ValueError: `maxdepth` is below 1.
     """
+    directory.check_depth(maxdepth)
     each_given = as_list(path)
     names = [fs._strip_protocol(each) for each in each_given]
     patterns = _patterns_among(fs, names)

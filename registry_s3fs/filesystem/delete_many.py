@@ -10,7 +10,7 @@ from functools import partial
 from registry_s3fs.errors import BulkError, not_supported
 from registry_s3fs.model.ranges import MAX_DELETE_KEYS
 from registry_s3fs.s3 import retry
-from registry_s3fs.s3.bucket import MAX_DELETE_KEYS, Bucket
+from registry_s3fs.s3.bucket import Bucket
 from registry_s3fs.threads import many_calls
 
 PASSING = (errno.EBUSY, errno.EREMOTEIO)
