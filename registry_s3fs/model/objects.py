@@ -14,6 +14,8 @@ ObjectHeaders = Mapping[str, object]
 
 DEFAULT_HEADERS: ObjectHeaders = {"ContentType": "application/octet-stream"}
 """The object headers of every object that the registry writes (Go: ``driver.getContentType``)."""
+STANDARD = "STANDARD"
+"""The storage class of an object for which S3 names none."""
 OBJECT_HEADERS = (
     *("ContentType", "Metadata", "CacheControl", "ContentDisposition", "ContentEncoding", "ContentLanguage"),
     *("Expires", "WebsiteRedirectLocation"),
@@ -43,7 +45,7 @@ class ObjectInfo:
     size: int
     etag: str
     last_modified: datetime
-    storage_class: str = "STANDARD"
+    storage_class: str = STANDARD
     version_id: str = ""
     """The id of the object version. Only a HEAD or a listing of versions sets it, where the bucket has versions."""
     is_latest: bool = True

@@ -112,7 +112,7 @@ def _by_element(body: bytes) -> dict[str, object]:
             rows[name].append(_row(element, tags[name]))
         else:
             rest.append(element)
-    for name, needed in (("Contents", _OBJECT_NEEDS.keys()), ("CommonPrefixes", _OF_PREFIX.keys())):
+    for name, needed in (("Contents", OBJECT_NEEDS.keys()), ("CommonPrefixes", _OF_PREFIX.keys())):
         if any(not needed <= row.keys() for row in rows[name]):
             raise _UnexpectedError
     return {**_row(rest, _Tags(_OF_PAGE)), **{name: found for name, found in rows.items() if found}}
@@ -195,9 +195,9 @@ def _left_to_botocore(text: str) -> None:
     raise _UnexpectedError
 
 
-_OBJECT_NEEDS: Fields = {"Key": str, "LastModified": _time, "ETag": str, "Size": int}
+OBJECT_NEEDS: Fields = {"Key": str, "LastModified": _time, "ETag": str, "Size": int}
 _OF_OBJECT: Fields = {
-    **_OBJECT_NEEDS,
+    **OBJECT_NEEDS,
     "StorageClass": str,
     "ChecksumAlgorithm": _one,
     "ChecksumType": str,
@@ -215,6 +215,8 @@ _OF_PAGE: Fields = {
 
 https://docs.aws.amazon.com/AmazonS3/latest/API/API_ListObjectsV2.html
 """
+PAGE_FIELDS = (*_OF_PAGE, "Contents", "CommonPrefixes")
+"""The fields of a page, each of which shows that it is one."""
 
 
 def _element(name: str, text: str = r"[^<\x00-\x1f\ufffe\uffff]*") -> str:

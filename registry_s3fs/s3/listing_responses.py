@@ -10,8 +10,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Generic, NamedTuple, TypeVar, cast
 
-from registry_s3fs.model.objects import ObjectInfo, Part, Upload
+from registry_s3fs.model.objects import STANDARD, ObjectInfo, Part, Upload
 from registry_s3fs.model.ranges import MAX_KEY_BYTES, MAX_OBJECT_BYTES, MAX_PARTS
+from registry_s3fs.s3.list_xml import PAGE_FIELDS
 from registry_s3fs.s3.responses import Answer, Asked, count, is_list, is_of, rows, text, text_if_told, time, utc
 
 if TYPE_CHECKING:
@@ -36,16 +37,10 @@ def listed(found: Answer, asked: Asked) -> ObjectInfo:
         count(found, "Size", asked),
         text(found, "ETag", asked),
         time(found, "LastModified", asked),
-        text_if_told(found, "StorageClass", "STANDARD"),
+        text_if_told(found, "StorageClass", STANDARD),
         text_if_told(found, "VersionId"),
         bool(found.get("IsLatest", True)),
     )
-
-
-_LISTS = (
-    *("IsTruncated", "Name", "Prefix", "KeyCount", "MaxKeys", "Contents", "CommonPrefixes"),
-    *("Delimiter", "EncodingType", "StartAfter", "ContinuationToken", "NextContinuationToken"),
-)
 
 
 def page(answer: Answer, listing: Listing, asked: Asked) -> tuple[list[ObjectInfo], list[str]]:
@@ -54,7 +49,7 @@ def page(answer: Answer, listing: Listing, asked: Asked) -> tuple[list[ObjectInf
     All names begin with the prefix that was requested. Keys that S3 would have folded into a common prefix are folded
     here.
     """
-    is_list(answer, asked, *_LISTS)
+    is_list(answer, asked, *PAGE_FIELDS)
     contents = rows(answer, "Contents")
     objects = _quickly(contents, listing.prefix)
     if objects is None:
@@ -106,7 +101,7 @@ def _quickly(contents: Iterable[Answer], prefix: str) -> list[ObjectInfo] | None
                 return None
             if modified.tzinfo is not timezone.utc:
                 modified = utc(modified)
-            found.append(ObjectInfo(key, size, tag, modified, row.get("StorageClass") or "STANDARD"))
+            found.append(ObjectInfo(key, size, tag, modified, row.get("StorageClass") or STANDARD))
     except (KeyError, TypeError, AttributeError, ValueError):
         return None
     return found

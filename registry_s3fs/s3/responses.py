@@ -14,7 +14,7 @@ from typing import NamedTuple, cast
 from urllib.parse import unquote_plus
 
 from registry_s3fs.errors import InvalidResponseError, invalid_response
-from registry_s3fs.model.objects import ObjectInfo
+from registry_s3fs.model.objects import STANDARD, ObjectInfo
 from registry_s3fs.model.ranges import MAX_OBJECT_BYTES
 from registry_s3fs.s3.documents import DOCUMENT, FOREIGN, ROOTS, TEXT
 from registry_s3fs.s3.error_codes import UNSUPPORTED, from_code
@@ -221,7 +221,7 @@ ContentLength; a proxy, gateway or cache may have given it: '/a'
         count(answer, "ContentLength", asked),
         text(answer, "ETag", asked),
         time(answer, "LastModified", asked),
-        text_if_told(answer, "StorageClass", "STANDARD"),
+        text_if_told(answer, "StorageClass", STANDARD),
         text_if_told(answer, "VersionId"),
         head=answer if _is_date(answer.get("ExpiresString")) else {**answer, "Expires": None},
     )

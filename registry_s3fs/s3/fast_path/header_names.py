@@ -8,19 +8,39 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from email.utils import parsedate_to_datetime
 
+from registry_s3fs.model.objects import OBJECT_HEADERS
 from registry_s3fs.s3 import checksums
 from registry_s3fs.s3.fast_path.response import Head, NotPlainError
 
 METADATA = "x-amz-meta-"
 PAYER = {"x-amz-request-payer": "requester"}  # of each request, where the bucket's owner does not pay
-REQUEST_FIELDS = {
+HEADERS = {
+    "ContentLength": "content-length",
+    "ContentRange": "content-range",
+    "ETag": "etag",
+    "LastModified": "last-modified",
+    "VersionId": "x-amz-version-id",
     "ContentType": "content-type",
-    "ChecksumAlgorithm": "x-amz-sdk-checksum-algorithm",
-    "ChecksumCRC32": "x-amz-checksum-crc32",
+    "CacheControl": "cache-control",
+    "ContentDisposition": "content-disposition",
+    "ContentEncoding": "content-encoding",
+    "ContentLanguage": "content-language",
+    "Expires": "expires",
+    "WebsiteRedirectLocation": "x-amz-website-redirect-location",
     "StorageClass": "x-amz-storage-class",
     "ServerSideEncryption": "x-amz-server-side-encryption",
     "SSEKMSKeyId": "x-amz-server-side-encryption-aws-kms-key-id",
     "ACL": "x-amz-acl",
+    "TagCount": "x-amz-tagging-count",
+    "ChecksumType": "x-amz-checksum-type",
+    "ChecksumAlgorithm": "x-amz-sdk-checksum-algorithm",
+    **{field: f"x-amz-checksum-{algorithm.lower()}" for field, algorithm in checksums.FIELDS.items()},
+}
+"""The keys are boto3's names of fields, the values are the headers that carry them."""
+_WRITTEN = ("StorageClass", "ServerSideEncryption", "SSEKMSKeyId")
+"""These fields are sent with an object, and told of it."""
+REQUEST_FIELDS = {
+    name: HEADERS[name] for name in ("ContentType", "ChecksumAlgorithm", "ChecksumCRC32", "ACL", *_WRITTEN)
 }
 """The keys are boto3's names, the values are the headers of a request that are signed and sent.
 
@@ -35,27 +55,12 @@ QUERY = {
 }
 """The keys are boto3's names, the values are the names in the query of a listing."""
 GET_FIELDS = {
-    "content-length": "ContentLength",
-    "content-range": "ContentRange",
-    "etag": "ETag",
-    "x-amz-version-id": "VersionId",
-    "x-amz-checksum-type": "ChecksumType",
-    **{f"x-amz-checksum-{algorithm.lower()}": field for field, algorithm in checksums.FIELDS.items()},
+    HEADERS[name]: name
+    for name in ("ContentLength", "ContentRange", "ETag", "VersionId", "ChecksumType", *checksums.FIELDS)
 }
 HEAD_FIELDS = {
     **GET_FIELDS,
-    "last-modified": "LastModified",
-    "x-amz-storage-class": "StorageClass",
-    "x-amz-server-side-encryption": "ServerSideEncryption",
-    "x-amz-server-side-encryption-aws-kms-key-id": "SSEKMSKeyId",
-    "content-type": "ContentType",
-    "cache-control": "CacheControl",
-    "content-disposition": "ContentDisposition",
-    "content-encoding": "ContentEncoding",
-    "content-language": "ContentLanguage",
-    "expires": "Expires",
-    "x-amz-website-redirect-location": "WebsiteRedirectLocation",
-    "x-amz-tagging-count": "TagCount",
+    **{HEADERS[name]: name for name in ("LastModified", "TagCount", *_WRITTEN, *OBJECT_HEADERS) if name != "Metadata"},
 }
 """The keys are headers of a response, the values are boto3's names for them."""
 _CONVERTED: dict[str, Callable[[str], object]] = {
