@@ -157,6 +157,11 @@ class DriverParameters:
         return EndpointVariant(own and self.usedualstack, own and self.accelerate, own and self.usefipsendpoint)
 
     @property
+    def is_aws(self) -> bool:
+        """Return whether the server is S3 itself, which does all that S3 does, and no other store."""
+        return not self.regionendpoint
+
+    @property
     def is_directory_bucket(self) -> bool:
         """Return whether the bucket is a directory bucket of S3 Express.
 

@@ -378,16 +378,12 @@ class WriteFile(AbstractBufferedFile):
         except FileNotFoundError:
             return
         self._headers = {**committed.headers, **self._changed}
-        is_one_part = committed.size < (self.blocksize if self._at_another_store else ranges.MIN_PART_BYTES)
+        is_one_part = committed.size < (ranges.MIN_PART_BYTES if self.fs.parameters.is_aws else self.blocksize)
         copied = 0 if is_one_part else self._multipart().add_object(committed, self.blocksize)
         if copied < committed.size:
             version = ObjectVersion(committed.etag, size=committed.size)
             self._take(memoryview(bucket.get(key, copied, committed.size, version).data))
         self.loc = committed.size
-
-    @property
-    def _at_another_store(self) -> bool:
-        return bool(self.fs.parameters.regionendpoint)
 
 
 @atexit.register

@@ -232,9 +232,7 @@ def s3_client(parameters: DriverParameters) -> Boto3Client:
         aws_session_token=parameters.sessiontoken or None,
         config=Config(**config_options(parameters)),
     )
-    events.register(
-        client, parameters.region, is_aws=not parameters.regionendpoint, requester_pays=parameters.requester_pays
-    )
+    events.register(client, parameters.region, is_aws=parameters.is_aws, requester_pays=parameters.requester_pays)
     for event in ("before-send.s3", "needs-retry.s3"):
         client.meta.events.register_first(event, cancellation.check)
     client.meta.events.register_first("needs-retry.s3", retry.limiting_tries(client))
@@ -296,7 +294,7 @@ def config_options(parameters: DriverParameters) -> dict[str, Any]:
         "use_dualstack_endpoint": parameters.variant.dualstack,
         "use_fips_endpoint": parameters.variant.fips,
     }
-    if parameters.regionendpoint:
+    if not parameters.is_aws:
         # Newer SDKs otherwise send checksums as trailers, which older stores refuse (Ceph 16 among them), and
         # compare whole-object checksums with ranges.
         options["request_checksum_calculation"] = "when_required"

@@ -67,8 +67,7 @@ class Requests:
 
     @property
     def _is_aws(self) -> bool:
-        """Return whether the server is S3 itself, which does all that S3 does."""
-        return not self.parameters.regionendpoint
+        return self.parameters.is_aws
 
     def _translated(self, key: str, precondition: type[OSError] = FileExistsError) -> AbstractContextManager[None]:
         return translated(self.path(key), precondition=precondition)

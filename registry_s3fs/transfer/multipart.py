@@ -129,7 +129,7 @@ class MultipartUpload:
         `part_bytes` remain, as some (R2) take no parts of several sizes. There, too, parts are as large as S3 allows
         where more than `STEADY_PARTS` of `part_bytes` would be needed.
         """
-        if self._bucket.parameters.regionendpoint and source.size <= ranges.STEADY_PARTS * part_bytes:
+        if not self._bucket.parameters.is_aws and source.size <= ranges.STEADY_PARTS * part_bytes:
             parts = ranges.split_whole(source.size, part_bytes)
         else:
             large = source.size >= ranges.MIN_PART_BYTES
@@ -153,7 +153,7 @@ class MultipartUpload:
         try:
             self._parts.append(self._copy(self.next_number, source, first))
         except OSError as error:
-            if error.errno != errno.ENOTSUP or not self._bucket.parameters.regionendpoint:
+            if error.errno != errno.ENOTSUP or self._bucket.parameters.is_aws:
                 raise
             was_loose = self._is_loose
             self.cancel()
@@ -193,7 +193,7 @@ class MultipartUpload:
     def complete(self, *, exclusive: bool = False) -> None:
         """Wait for the parts and publish the object; `exclusive` refuses to replace an existing one."""
         parts = self.wait_for_parts()
-        if self._has_copies and self._bucket.parameters.regionendpoint:
+        if self._has_copies and not self._bucket.parameters.is_aws:
             self._check_stored(parts)
         try:
             self._bucket.complete_upload(
@@ -320,7 +320,7 @@ def copy(
     bucket, key = target
     parameters = bucket.parameters
     onto_itself = source.key == key and not is_earlier
-    in_place = onto_itself and source.size > 0 and bool(parameters.regionendpoint)
+    in_place = onto_itself and source.size > 0 and not parameters.is_aws
     if in_place and source.size <= min(MAX_REWRITTEN_BYTES, parameters.multipartcopythresholdsize):
         _rewrite(bucket, source, headers)
         return
