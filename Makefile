@@ -4,7 +4,7 @@ VENV = .venv
 PIP = -m pip --disable-pip-version-check install -q
 # Where dependencies differ: all but what runs on other servers, the long runs of the state machine, and what is the same
 # with any of them: local files, and which keys a request names.
-TESTS_OF_DEPENDENCIES = registry_s3fs tests/unit tests/conformance \
+TESTS_OF_DEPENDENCIES = registry_s3fs tests/unit tests/integration tests/conformance \
 	--ignore=tests/conformance/driver --ignore=tests/conformance/test_state_machine.py --ignore=tests/conformance/test_publish_atomicity.py \
 	--ignore=tests/conformance/test_key_isolation.py --ignore=tests/unit/transfer/test_local_source.py --ignore=tests/unit/filesystem/test_scale.py
 

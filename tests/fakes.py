@@ -1,6 +1,6 @@
 """An S3 bucket in memory, with `Bucket`'s methods, for tests that open no socket.
 
-It goes through the same conformance tests as the real one (`on_both`), and `test_buckets.py` holds the two
+It goes through the same tests as the real one (`on_both`), and `test_buckets.py` holds the two
 signature by signature. The bucket always exists, has no versions, and denies nothing.
 """
 
