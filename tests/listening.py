@@ -10,4 +10,4 @@ from registry_s3fs import RegistryS3FileSystem
 
 def listen(fs: RegistryS3FileSystem, event: str, handler: Callable[..., Any]) -> None:
     """Have a handler called for a filesystem's requests, all of which are boto3's from now on."""
-    fs.bucket._client.meta.events.register(event, handler)
+    fs.bucket.client.meta.events.register(event, handler)

@@ -57,7 +57,7 @@ class Lookups(Requests):
     def _head(self, key: str, version_id: str, *, checksum: bool = False) -> Answer:
         with self._translated(key):
             checksum = checksum and self._s3.compares_checksums
-            fast_path = self._fast_path
+            fast_path = self.fast_path
             answer = fast_path.ask(fast_path.head_object(key, version_id, checksum=checksum))
         if answer is None:
             mode = {"ChecksumMode": "ENABLED"} if checksum else {}
@@ -177,7 +177,7 @@ class Lookups(Requests):
 
     def _page(self, request: Answer, prefix: str) -> Answer:
         with self._translated(prefix):
-            answer = self._fast_path.ask(self._fast_path.list_objects(request))
+            answer = self.fast_path.ask(self.fast_path.list_objects(request))
         return self._send("list_objects_v2", prefix, request) if answer is None else answer
 
     def _checked(self, answer: Answer, listing: Listing, asked: responses.Asked) -> Page:

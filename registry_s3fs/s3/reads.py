@@ -56,7 +56,7 @@ class Reads(Uploads):
         """Carry out one read in this thread."""
         call = None
         with self._translated(read.key, FileExpired):
-            fast_path = self._fast_path
+            fast_path = self.fast_path
             if fast_path.is_open(GET):
                 call = self._call(read, fast_path)
                 fast_path.carry_out_one(call)
@@ -92,11 +92,11 @@ class Reads(Uploads):
 
     def _is_open(self) -> bool:
         with self._translated(""):
-            return self._fast_path.is_open(GET)
+            return self.fast_path.is_open(GET)
 
     def _read_by_fast_path(self, due: Due, left: list[tuple[Read, Call[Read] | None]]) -> Generator[Read, None, None]:
         """Yield the reads that the fast path has done, and add the others to `left`."""
-        fast_path, at_once = self._fast_path, self.parameters.max_concurrency
+        fast_path, at_once = self.fast_path, self.parameters.max_concurrency
 
         def next_call() -> Call[Read] | None:
             if is_boto3s_turn(left, at_once):

@@ -53,7 +53,8 @@ class Requests:
         return (self.s3_client or CLIENTS.of(self)).prepared()
 
     @property
-    def _client(self) -> Boto3Client:
+    def client(self) -> Boto3Client:
+        """Return boto3's client, on whose events anyone may listen."""
         return self._s3.client
 
     @property
@@ -62,7 +63,8 @@ class Requests:
         return pool(self.parameters.max_concurrency)
 
     @property
-    def _fast_path(self) -> FastPath:
+    def fast_path(self) -> FastPath:
+        """Return the fast path beside it."""
         return self._s3.fast_path
 
     @property
@@ -112,7 +114,7 @@ class Requests:
         An error names the key `named`.
         """
         with self._translated(named, precondition):
-            call = getattr(self._client, operation)
+            call = getattr(self.client, operation)
             try:
                 answer: dict[str, object] = call(**self._name, **request)
             except MISREAD as error:

@@ -41,7 +41,7 @@ class Puts(Lookups):
         """
         coming = iter(puts)
         with self._translated(""):
-            fast_path = self._fast_path
+            fast_path = self.fast_path
         is_over = False
         while not is_over:
             is_over = True

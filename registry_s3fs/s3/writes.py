@@ -78,7 +78,7 @@ class Writes(Puts):
 
     def _put_unconditionally(self, put: Put) -> None:
         with self._translated(put.key):
-            fast_path = self._fast_path
+            fast_path = self.fast_path
             call = self._call_to_put(put, fast_path)
             done = call is not None and fast_path.ask(call) is not None
         if not done:

@@ -307,7 +307,7 @@ def test_a_walk_goes_on_after_a_request_that_failed(registry: Watched, monkeypat
         if next(requests) == 8:
             raise next(once)
 
-    events = registry.fs.bucket._client.meta.events
+    events = registry.fs.bucket.client.meta.events
     events.register("provide-client-params.s3.ListObjectsV2", fail_once)
     errors: list[OSError] = []
     walked = list(registry.fs.walk("/", on_error=errors.append))

@@ -31,7 +31,7 @@ def fs() -> Iterator[RegistryS3FileSystem]:
         options = store.options(config_kwargs={})  # where a request may be tried once only, the fast path is closed
         found = RegistryS3FileSystem(**options, skip_instance_cache=True)
         found.cat_file("/a")
-        assert found.bucket._fast_path._parts[1]._idle
+        assert found.bucket.fast_path.connections.idle
         yield found
 
 
@@ -69,17 +69,17 @@ def test_no_connection_is_lost_and_no_file_left(
     fs: RegistryS3FileSystem, tmp_path: Path, call: str, connections: str
 ) -> None:
     """None counts as used for ever, which would end in one request at a time; and no partial file stays."""
-    kept = fs.bucket._fast_path._parts[1]
+    kept = fs.bucket.fast_path.connections
     at = 1
     while True:
         if connections == "new":
-            while kept._idle:
-                kept._idle.pop().close()
+            while kept.idle:
+                kept.idle.pop().close()
         if not interrupted(lambda: CALLS[call](fs, tmp_path), at):
             break
-        if kept._used:  # one that only the interrupted frames knew
+        if kept.used:  # one that only the interrupted frames knew
             gc.collect()
-        assert not list(kept._used), at
+        assert not list(kept.used), at
         assert not [path for path in tmp_path.iterdir() if path.name.endswith(".part")], at
         at += 1
     assert at > 30

@@ -12,6 +12,7 @@ import pytest
 
 from registry_s3fs import RegistryS3FileSystem
 from registry_s3fs.errors import FileExpired
+from tests.listening import listen
 
 MIB = 1024 * 1024
 DESCRIBED = {"content_type": "text/csv", "metadata": {"who": "me"}}
@@ -63,7 +64,7 @@ def test_setxattr_changes_metadata_and_keeps_all_else(options: dict[str, Any], s
     """Bytes, content type, other headers and tags; None removes a name. Also where the copy goes in parts."""
     copying = {"multipartcopythresholdsize": 5 * MIB, "multipartcopychunksize": 5 * MIB}
     fs = RegistryS3FileSystem(**options, **copying)
-    fs.bucket._client.put_object(
+    fs.bucket.client.put_object(
         Bucket=options["bucket"], Key="registry/f", Body=bytes(size), ContentType="text/csv",
         CacheControl="no-cache", Metadata={"a": "1", "b": "2"}, Tagging="team=x%20y",
     )  # fmt: skip
@@ -94,7 +95,7 @@ def test_tags_are_replaced_or_merged(fs: RegistryS3FileSystem) -> None:
 
 @pytest.fixture
 def versioned(fs: RegistryS3FileSystem) -> RegistryS3FileSystem:
-    fs.bucket._client.put_bucket_versioning(Bucket=fs.parameters.bucket, VersioningConfiguration={"Status": "Enabled"})
+    fs.bucket.client.put_bucket_versioning(Bucket=fs.parameters.bucket, VersioningConfiguration={"Status": "Enabled"})
     for turn in (b"one", b"second", b"3"):
         fs.pipe_file("/f", turn)
     fs.pipe_file("/f2", b"another key that begins alike")
@@ -122,7 +123,10 @@ def test_an_old_version_is_restored_onto_its_own_path(versioned: RegistryS3FileS
         copy("/f", "/f", version_id=old)
         assert versioned.cat("/f") == b"one"
         versioned.pipe("/f", b"newer")
-    assert not versioned.bucket._lacking
+    asked: list[dict[str, Any]] = []
+    listen(versioned, "provide-client-params.s3.CopyObject", lambda params, **event: asked.append(params))
+    versioned.cp_file("/f", "/f", version_id=old)
+    assert [params["CopySourceIfMatch"] for params in asked] == [versioned.info("/f")["ETag"]]
 
 
 def test_an_old_version_is_read_by_its_id(versioned: RegistryS3FileSystem, tmp_path: Any) -> None:

@@ -76,7 +76,7 @@ def test_credentials_that_expire_are_renewed_in_a_long_run(profile: Callable[...
                 assert fs.cat_file(path) == b"abc"
                 assert fs.info(path)["size"] == 3
             fs.pipe_file(f"/new{turn}", b"abc")
-        assert fs.bucket._fast_path.is_open("HeadObject")
+        assert fs.bucket.fast_path.is_open("HeadObject")
     assert refused.total() == 0
 
 

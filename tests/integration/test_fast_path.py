@@ -7,6 +7,7 @@ import gc
 import logging
 import os
 import resource
+import selectors
 import subprocess
 import sys
 import time
@@ -19,7 +20,7 @@ import botocore.client
 import pytest
 
 from registry_s3fs import RegistryS3FileSystem
-from registry_s3fs.s3.fast_path import client, connection, engine
+from registry_s3fs.s3.fast_path import client, connection
 from registry_s3fs.s3.fast_path.client import MOST_REFUSALS
 from testbed.messages import Answer, Close, Pause, Request, Silence, steps
 from testbed.scripted_store import ScriptedStore
@@ -79,8 +80,8 @@ def test_a_kind_of_request_is_boto3s_after_so_many_odd_answers(store: ScriptedSt
         script = store.script(operation, odd, times=1)
         CALLS[operation](fs)
         assert script.struck == 1
-    assert not fs.bucket._fast_path.is_open(operation)
-    assert all(fs.bucket._fast_path.is_open(other) for other in CALLS if other != operation)
+    assert not fs.bucket.fast_path.is_open(operation)
+    assert all(fs.bucket.fast_path.is_open(other) for other in CALLS if other != operation)
     store.requests.clear()
     CALLS[operation](fs)
     assert [by_boto3(request) for request in store.of(operation)] == [True]
@@ -113,7 +114,7 @@ def test_a_plain_refusal_is_an_answer(store: ScriptedStore, status: int) -> None
             fs.pipe_file("/new", b"1")
         assert refused.value.__cause__.response["Error"]["Code"] == "Whatever"  # type: ignore[union-attr]
     assert not any(map(by_boto3, store.of("PutObject")))
-    assert fs.bucket._fast_path.is_open("PutObject")
+    assert fs.bucket.fast_path.is_open("PutObject")
 
 
 FOLLOWING = (
@@ -196,7 +197,7 @@ def test_who_listens_is_heard_from_then_on(store: ScriptedStore) -> None:
     """Handlers on the client, registered after the first request, too."""
     fs, heard = filesystem(store), []
     assert fs.cat_file("/f") == DATA
-    fs.bucket._client.meta.events.register("before-send.s3", lambda **event: heard.append(event["event_name"]))
+    fs.bucket.client.meta.events.register("before-send.s3", lambda **event: heard.append(event["event_name"]))
     for call in CALLS.values():
         call(fs)
     assert [name.rpartition(".")[2] for name in heard] == list(CALLS)
@@ -307,7 +308,7 @@ def test_ctrl_c_in_the_middle_of_a_request_holds_no_signature(
         raise KeyboardInterrupt
 
     fs = filesystem(store)
-    monkeypatch.setattr(engine._Selector, "select", interrupt)
+    monkeypatch.setattr(selectors.PollSelector, "select", interrupt)
     for call in (CALLS["GetObject"], lambda fs: fs.cat(["/f", "/g"])):
         with pytest.raises(KeyboardInterrupt) as raised:
             call(fs)
@@ -351,7 +352,7 @@ def test_a_lack_of_descriptors_is_told_and_harms_no_later_call(store: ScriptedSt
             assert lack.value.errno == errno.EMFILE
     for call in CALLS.values():
         call(fs)
-    assert all(map(fs.bucket._fast_path.is_open, CALLS))
+    assert all(map(fs.bucket.fast_path.is_open, CALLS))
 
 
 def test_many_are_read_with_the_descriptors_that_there_are(store: ScriptedStore) -> None:

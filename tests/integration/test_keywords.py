@@ -70,7 +70,7 @@ def test_what_an_object_says_of_itself_may_be_given_by_s3s_names(fs: RegistryS3F
     """In every write and copy; what is not given is kept by copies."""
     fs.pipe("/a", b"1", ContentEncoding="identity")
     CALLS[call](fs, **FIELDS)
-    told = fs.bucket.head(fs._key("/b")).head
+    told = fs.bucket.head(fs.bucket.space.key("/b")).head
     assert {name: told[name] for name in FIELDS} == FIELDS
     if call in ("cp_file", "copy", "mv"):
         assert told["ContentEncoding"] == "identity"

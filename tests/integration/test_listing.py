@@ -84,7 +84,7 @@ def test_the_fast_path_lists_what_boto3_lists(
 ) -> None:
     """Names with all characters, page after page."""
     fill(store, NAMES + ODD)
-    fast_path, sent = store.bucket._fast_path, []
+    fast_path, sent = store.bucket.fast_path, []
 
     def few(fields: dict[str, Any]) -> Any:
         sent.append(fields)

@@ -95,7 +95,7 @@ def test_credentials_that_give_out_are_each_ones_error(
 ) -> None:
     """What was fetched or stored before is, and none of botocore's exceptions leaves."""
     fs = filesystem(store)
-    signer = fs.bucket._fast_path._parts[0]
+    signer = fs.bucket.fast_path.signer
     keys, asked = signer.keys, []
 
     def give_out() -> Any:

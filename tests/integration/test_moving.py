@@ -23,7 +23,7 @@ def test_a_copy_keeps_bytes_content_type_and_metadata(fs: RegistryS3FileSystem) 
         **fs.storage_options, multipartcopythresholdsize=5 * MIB, multipartcopychunksize=5 * MIB
     )
     for size, parts in ((10, ""), (12 * MIB, "3")):
-        fs.bucket._client.put_object(
+        fs.bucket.client.put_object(
             Bucket=fs.parameters.bucket,
             Key="registry/odd + %é",
             Body=bytes(range(256)) * (size // 256) + b"." * (size % 256),
@@ -39,7 +39,7 @@ def test_a_copy_keeps_bytes_content_type_and_metadata(fs: RegistryS3FileSystem) 
 
 def test_touch_renews_the_time_and_keeps_the_rest(fs: RegistryS3FileSystem) -> None:
     """With truncate=False; with truncate the file is empty."""
-    fs.bucket._client.put_object(Bucket=fs.parameters.bucket, Key="registry/f", Body=b"x", Metadata={"who": "me"})
+    fs.bucket.client.put_object(Bucket=fs.parameters.bucket, Key="registry/f", Body=b"x", Metadata={"who": "me"})
     before, deadline = fs.modified("/f"), time.monotonic() + 10
     while fs.modified("/f") == before:  # S3 tells times in seconds
         assert time.monotonic() < deadline

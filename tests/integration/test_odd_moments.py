@@ -20,6 +20,7 @@ from fsspec.callbacks import Callback
 from registry_s3fs import RegistryS3FileSystem
 from registry_s3fs.errors import BulkError, FileExpired, InvalidResponseError
 from testbed.messages import Answer, Request, Silence
+from testbed.s3_answers import S3Error, of_error
 from testbed.scripted_store import ScriptedStore
 
 MIB = 1024 * 1024
@@ -430,8 +431,8 @@ def test_connections_leave_descriptors_for_the_rest_of_the_program(monkeypatch: 
         fs = filesystem(store)
         monkeypatch.setattr("registry_s3fs.s3.fast_path.connection.descriptors_allowed", lambda: 40)
         fs.cat(fs.find("/"))
-        connections = fs.bucket._fast_path._parts[1]
-        assert len(connections._idle) <= 10
+        connections = fs.bucket.fast_path.connections
+        assert len(connections.idle) <= 10
         assert store.connections <= 20
 
 
@@ -489,12 +490,14 @@ def test_a_lookup_that_is_interrupted_is_forgotten() -> None:
         def interrupt(**event: Any) -> None:
             raise KeyboardInterrupt
 
-        client = fs.bucket._s3.client
-        client.meta.events.register("before-send.s3.HeadBucket", interrupt)
+        events = fs.bucket.client.meta.events
+        events.register("before-send.s3.HeadBucket", interrupt)
         with pytest.raises(KeyboardInterrupt):
-            fs.bucket._send("head_bucket", "a", {})
-        client.meta.events.unregister("before-send.s3.HeadBucket", interrupt)
-        assert fs.bucket._send("head_bucket", "a", {})
+            fs.bucket.head("missing")
+        events.unregister("before-send.s3.HeadBucket", interrupt)
+        with pytest.raises(FileNotFoundError):
+            fs.bucket.head("missing")
+        assert store.counts["HeadBucket"] == 1
 
 
 def test_a_connection_on_which_a_refusal_came_early_is_not_used_again() -> None:
@@ -527,11 +530,17 @@ def test_a_rewrite_in_place_looks_before_it_writes_where_no_condition_holds(cond
         def put(request: Request) -> Request:
             return replace(request, headers=tuple(each for each in request.headers if each[0].lower() != "if-match"))
 
+        def refuse(request: Request, answer: Answer) -> Answer:
+            unknown = of_error(1, S3Error("NotImplemented"), request.key)
+            return unknown if request.header("If-Match") else store.carry_out(request)
+
         fs = filesystem(store)
         if condition:
             store.script("PutObject", misread=put)
         else:
-            fs.bucket._lacking.add("If-Match of a PUT")
+            store.script("PutObject", refuse, done=False)
+            fs.touch("/a", truncate=False)
+            assert store.counts["PutObject"] == 2  # one with the condition and one without
         store.script("GetObject", overwrite, times=1)
         with pytest.raises(FileExpired):
             fs.touch("/a", truncate=False)

@@ -49,11 +49,11 @@ def python(code: str, options: dict[str, Any]) -> subprocess.CompletedProcess[st
 def test_a_forked_child_has_its_own_connections_and_threads(fs: RegistryS3FileSystem) -> None:
     """Used before the fork, the filesystem works in the child and goes on in the parent."""
     fs.pipe({f"/f{n}": b"x" for n in range(8)})
-    client = id(fs.bucket._client)
+    client = id(fs.bucket.client)
     child = os.fork()
     if child == 0:
         good = fs.cat([f"/f{n}" for n in range(8)]) == {f"/f{n}": b"x" for n in range(8)}
-        os._exit(0 if good and id(fs.bucket._client) != client else 1)
+        os._exit(0 if good and id(fs.bucket.client) != client else 1)
     assert os.waitpid(child, 0)[1] == 0
     assert fs.cat_file("/f0") == b"x"
 
@@ -243,7 +243,7 @@ def test_64_threads_share_one_instance_and_one_client(fs: RegistryS3FileSystem) 
             for turn in range(5):
                 fs.pipe_file(f"/t/{number}", bytes([number]) * turn)
                 found = fs.cat_file(f"/t/{number}")
-                clients.add(id(fs.bucket._client))
+                clients.add(id(fs.bucket.client))
                 if found != bytes([number]) * turn:
                     wrong.append((number, turn, found))
         except Exception as error:  # noqa: BLE001  # told by the assertion below

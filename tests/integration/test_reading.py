@@ -118,7 +118,7 @@ def test_keys_that_no_path_can_name_are_not_listed_but_removed(
 ) -> None:
     """Other tools' keys with odd components: no listing shows them, a debug line does, a recursive rm takes them."""
     caplog.set_level(logging.DEBUG, "registry_s3fs")
-    client, bucket = fs.bucket._client, fs.parameters.bucket
+    client, bucket = fs.bucket.client, fs.parameters.bucket
     client.put_object(Bucket=bucket, Key="registry/dir/" + key, Body=b"")
     fs.pipe_file("/dir/fine", b"")
     assert fs.find("/dir") == ["/dir/fine"]
@@ -133,21 +133,21 @@ def test_keys_that_no_path_can_name_are_not_listed_but_removed(
 
 def test_a_marker_key_shows_as_a_directory(fs: RegistryS3FileSystem) -> None:
     """Some tools write a key that ends in a slash."""
-    fs.bucket._client.put_object(Bucket=fs.parameters.bucket, Key="registry/d/sub/", Body=b"")
+    fs.bucket.client.put_object(Bucket=fs.parameters.bucket, Key="registry/d/sub/", Body=b"")
     assert names(fs.ls("/d")) == [("/d/sub", "directory")]
     assert fs.ls("/d/sub") == []
     assert fs.isdir("/d/sub")
     assert fs.find("/d") == []
     fs.rmdir("/d/sub")
     assert not fs.exists("/d")
-    fs.bucket._client.put_object(Bucket=fs.parameters.bucket, Key="registry/d/sub/", Body=b"")
+    fs.bucket.client.put_object(Bucket=fs.parameters.bucket, Key="registry/d/sub/", Body=b"")
     fs.rm("/d", recursive=True)
     assert not fs.exists("/d")
 
 
 def test_a_sibling_of_rootdirectory_is_never_listed(fs: RegistryS3FileSystem) -> None:
     """/registry does not see /registry2."""
-    fs.bucket._client.put_object(Bucket=fs.parameters.bucket, Key="registry2/secret", Body=b"")
+    fs.bucket.client.put_object(Bucket=fs.parameters.bucket, Key="registry2/secret", Body=b"")
     assert fs.find("/") == []
     assert fs.ls("/") == []
 

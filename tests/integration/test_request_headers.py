@@ -49,7 +49,7 @@ def test_objects_are_encrypted_however_they_are_made(
     fs: RegistryS3FileSystem, create: Callable[[RegistryS3FileSystem], None]
 ) -> None:
     """With encrypt and keyid, plain boto3 sees aws:kms and the key; with encrypt alone, AES256; and the class."""
-    client = fs.bucket._client
+    client = fs.bucket.client
     for options, algorithm, key in (
         ({"encrypt": True, "keyid": "key-1"}, "aws:kms", "key-1"),
         ({"encrypt": "true"}, "AES256", None),

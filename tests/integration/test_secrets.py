@@ -87,7 +87,7 @@ def test_no_call_shows_a_secret(options: dict[str, Any], more: Any, caplog: pyte
     """By the fast path and boto3 alike; each kind of call, and errors of each kind."""
     fs = RegistryS3FileSystem(**options, **more, useragent="secrets")
     text = shown(fs, FAILING, caplog)
-    assert fs.bucket._fast_path.is_open("GetObject") == fs.parameters.v4auth
+    assert fs.bucket.fast_path.is_open("GetObject") == fs.parameters.v4auth
     assert {each.name for each in caplog.records} >= SPEAKING
     assert re.search(r"Authorization.*(Signature=|AWS \S+:)\*\*\*", text)
     check(text, fs)
@@ -225,7 +225,7 @@ def test_no_class_of_errors_shows_a_secret(
 def test_no_object_shows_a_secret(quoted: tuple[RegistryS3FileSystem, Quoting]) -> None:
     """Whatever has been made on the way, printed; nor a warning."""
     fs, quoting = quoted
-    fast_path = fs.bucket._fast_path
+    fast_path = fs.bucket.fast_path
     with warnings.catch_warnings(record=True) as warned:
         warnings.simplefilter("always")
         with suppress(OSError):
@@ -242,7 +242,7 @@ def test_no_object_shows_a_secret(quoted: tuple[RegistryS3FileSystem, Quoting]) 
                 fast_path._signed,
                 StorageDriver(fs),
             ]
-            made += [fs.get_mapper("/"), fs.transaction, fs.dircache, fs.bucket._client, pickle.loads(pickle.dumps(fs))]
+            made += [fs.get_mapper("/"), fs.transaction, fs.dircache, fs.bucket.client, pickle.loads(pickle.dumps(fs))]
             made += [fsspec.core.OpenFile(fs, "/given"), fs.to_dict(include_password=False), fs.fsid]
         gc.collect()
     assert bool(fast_path._signed) == fs.parameters.v4auth

@@ -31,7 +31,7 @@ def pattern(size: int) -> bytes:
 
 def part_sizes(fs: RegistryS3FileSystem, path: str) -> list[int]:
     """The parts of an object, as the server counted them."""
-    client, key, sizes = fs.bucket._client, fs.bucket.space.key(path), []
+    client, key, sizes = fs.bucket.client, fs.bucket.space.key(path), []
     first = client.head_object(Bucket=fs.parameters.bucket, Key=key, PartNumber=1)
     for number in range(1, first.get("PartsCount", 1) + 1):
         answer = client.head_object(Bucket=fs.parameters.bucket, Key=key, PartNumber=number)
@@ -41,7 +41,7 @@ def part_sizes(fs: RegistryS3FileSystem, path: str) -> list[int]:
 
 def pending(fs: RegistryS3FileSystem) -> list[Any]:
     """Multipart uploads begun and neither completed nor aborted."""
-    return fs.bucket._client.list_multipart_uploads(Bucket=fs.parameters.bucket).get("Uploads", [])
+    return fs.bucket.client.list_multipart_uploads(Bucket=fs.parameters.bucket).get("Uploads", [])
 
 
 def test_a_file_of_100_mib_arrives_in_chunks_of_10_mib(fs: RegistryS3FileSystem) -> None:

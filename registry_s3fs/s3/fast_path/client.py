@@ -168,6 +168,16 @@ class FastPath:
         )
 
     @property
+    def signer(self) -> Signer:
+        """Return what signs the requests of a fast path that has not been closed from the start."""
+        return self._parts[0]
+
+    @property
+    def connections(self) -> Connections:
+        """Return the connections of a fast path that has not been closed from the start."""
+        return self._parts[1]
+
+    @property
     def _parts(self) -> tuple[Signer, Connections]:
         if self._opened is None:
             raise RuntimeError("the fast path is closed")
@@ -270,7 +280,7 @@ class FastPath:
             calls[id(call.exchange)] = call, time.perf_counter()
             return call.exchange
 
-        driven = drive(self._parts[1], next_exchange, at_once)
+        driven = drive(self.connections, next_exchange, at_once)
         try:
             for exchange in driven:
                 call, began = calls.pop(id(exchange))
@@ -326,7 +336,7 @@ class FastPath:
 
     def _object_head(self, method: str, key: str, version_id: str, headers: Mapping[str, str], checksum: bool) -> bytes:
         """Return the head of a request for an object, whose signature is used again."""
-        name, signer = (method, key, version_id, str(checksum)), self._parts[0]
+        name, signer = (method, key, version_id, str(checksum)), self.signer
         signed, keys = self._signed.get(name), signer.keys()
         if signed is None or signed.keys != keys or time.time() - signed.made > SIGNED_FOR_S:
             query = {"versionId": version_id} if version_id else {}
@@ -344,7 +354,7 @@ class FastPath:
     def _head(
         self, method: str, key: str, query: Mapping[str, str], fields: Mapping[str, str], **payload: str
     ) -> bytes:
-        signer = self._parts[0]
+        signer = self.signer
         signed = signer.sign(method, key, query, {**self._always, **fields}, keys=signer.keys(), **payload)
         return signed.data + self._unsigned + b"\r\n"
 
@@ -355,7 +365,7 @@ class FastPath:
         """
         if self._signs_payloads is not None:
             return self._signs_payloads
-        return self._parts[1].endpoint.context is None or not self._sends_checksums
+        return self.connections.endpoint.context is None or not self._sends_checksums
 
     def _forget_signature(self, call: Call[Maker]) -> None:
         """Forget the signatures of a call's key, as their credentials may have been revoked."""

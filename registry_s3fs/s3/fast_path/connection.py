@@ -241,15 +241,17 @@ class Connections:
         """
         self.endpoint = endpoint
         self._most = most
-        self._idle: deque[Connection] = deque()
-        self._used: WeakSet[Connection] = WeakSet()  # Ctrl-C may come where nobody has one
+        self.idle: deque[Connection] = deque()
+        """They are open, and nobody uses them. The one that was used last is at the end."""
+        self.used: WeakSet[Connection] = WeakSet()
+        """They were taken. Ctrl-C may come where nobody has one, which is why nothing here keeps them."""
         self._made = 0
         # Within a cycle, a `__del__` could come after those of the sockets, which would warn.
-        weakref.finalize(self, _close_all, self._idle).atexit = False
+        weakref.finalize(self, _close_all, self.idle).atexit = False
 
     def has_room(self) -> bool:
         """Return whether one more connection may be used."""
-        return len(self._used) < min(self._most, descriptors_allowed() // USED_SHARE)
+        return len(self.used) < min(self._most, descriptors_allowed() // USED_SHARE)
 
     def take(self) -> Connection:
         """Return an open connection that nobody uses, or one that is yet to be made."""
@@ -257,13 +259,13 @@ class Connections:
         if connection is None:
             self._made += 1
             connection = Connection(self.endpoint, self._made)
-        self._used.add(connection)
+        self.used.add(connection)
         return connection
 
     def _take_idle(self) -> Connection | None:
         while True:
             try:
-                connection = self._idle.pop()
+                connection = self.idle.pop()
             except IndexError:
                 return None
             if not _is_expired(connection) and connection.is_quiet():
@@ -272,9 +274,9 @@ class Connections:
 
     def give_back(self, connection: Connection) -> None:
         """Keep a connection whose last response was whole."""
-        self._used.discard(connection)
+        self.used.discard(connection)
         connection.idle_since = time.monotonic()
-        self._idle.append(connection)
+        self.idle.append(connection)
         self._keep(USED_SHARE)
 
     def rest(self) -> None:
@@ -284,12 +286,12 @@ class Connections:
     def _keep(self, share: int) -> None:
         most = min(self._most, descriptors_allowed() // share)
         with suppress(IndexError):  # another thread took it
-            while len(self._idle) > most or _is_expired(self._idle[0]):
-                self._idle.popleft().close()
+            while len(self.idle) > most or _is_expired(self.idle[0]):
+                self.idle.popleft().close()
 
     def close(self, connection: Connection) -> None:
         """Close a connection that was taken."""
-        self._used.discard(connection)
+        self.used.discard(connection)
         connection.close()
 
 

@@ -162,7 +162,7 @@ def test_encryption_key_class_and_acl_go_with_an_upload_that_is_begun_again(plac
     needs(place, probes.kms)
     fs = place.fs(**asked)
     begun: list[dict[str, Any]] = []
-    fs.bucket._client.meta.events.register(
+    fs.bucket.client.meta.events.register(
         "provide-client-params.s3.CreateMultipartUpload", lambda params, **kwargs: begun.append(dict(params))
     )
     driver = StorageDriver(fs)
