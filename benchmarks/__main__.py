@@ -36,7 +36,7 @@ def main() -> None:
     is_complete = bool(folder) and not (args.endpoint or args.peer or args.workload or args.baseline or args.tls)
     earlier = _baseline(args.baseline) if args.baseline else None
     for profile in _profiles(args, folder):
-        plan = runner.Plan(profile, _peers(args, earlier), args.workload or list(BY_NAME), args.rounds, earlier)
+        plan = runner.Plan(profile, chosen_peers(args, earlier), args.workload or list(BY_NAME), args.rounds, earlier)
         measured = measure(plan, _endpoint(args, folder))
         print(report.report(measured), flush=True)
         if args.json:
@@ -108,7 +108,7 @@ def _baseline(commit: str) -> Baseline:
         sys.exit(f"--baseline {commit}: {error}")
 
 
-def _peers(args: argparse.Namespace, earlier: Baseline | None) -> list[str]:
+def chosen_peers(args: argparse.Namespace, earlier: Baseline | None) -> list[str]:
     """Those asked for; an earlier commit stands beside ours, whoever else is asked for."""
     asked = args.peer or list(PEERS)
     return [OURS, earlier.name, *(name for name in asked if name != OURS)] if earlier else asked

@@ -51,16 +51,16 @@ def prepare(commit: str, repository: Path = ROOT, environments: Path = ENVIRONME
     """
     full = _run("git", "-C", str(repository), "rev-parse", "--verify", "--end-of-options", f"{commit}^{{commit}}")
     baseline = Baseline(full, environments / f"baseline-{full}")
-    made_with, constraints = baseline.folder / "constraints.txt", _installed_versions()
+    made_with, constraints = baseline.folder / "constraints.txt", installed_versions()
     if not (made_with.exists() and made_with.read_text() == constraints):
         print(f"installing {baseline.name} in {baseline.folder}", file=sys.stderr)
         venv.create(baseline.folder, clear=True, symlinks=True)
-        _install(baseline, repository, constraints)
+        install(baseline, repository, constraints)
         made_with.write_text(constraints)
     return baseline
 
 
-def _install(baseline: Baseline, repository: Path, constraints: str) -> None:
+def install(baseline: Baseline, repository: Path, constraints: str) -> None:
     source, wanted = baseline.folder / "source.tar.gz", baseline.folder / "wanted.txt"
     wanted.write_text(constraints)
     _run("git", "-C", str(repository), "archive", "--prefix=source/", f"--output={source}", baseline.commit)
@@ -68,7 +68,7 @@ def _install(baseline: Baseline, repository: Path, constraints: str) -> None:
     _run(*pip, "install", "--quiet", "--constraint", str(wanted), str(source))
 
 
-def _installed_versions() -> str:
+def installed_versions() -> str:
     """As constraints for pip. What is compared is left out."""
     versions = {each.name: each.version for each in distributions() if each.name != "registry-s3fs"}
     return "".join(f"{name}=={version}\n" for name, version in sorted(versions.items()))

@@ -52,7 +52,7 @@ def main() -> None:
     os.environ.update(kept, MALLOC_ARENA_MAX="2")  # no settings of AWS's tools; see docs/reliability.md
     is_bad = False
     if args.faults:
-        is_bad |= _faults(args, folder)
+        is_bad |= under_faults(args, folder)
     if args.odd:
         is_bad |= _odd(args)
     if args.fuzz:
@@ -62,7 +62,7 @@ def main() -> None:
     sys.exit(1 if is_bad else 0)
 
 
-def _faults(args: argparse.Namespace, folder: Path | None) -> bool:
+def under_faults(args: argparse.Namespace, folder: Path | None) -> bool:
     """Operations under faults, and the load; whether anything is not as promised."""
     is_selection = bool(args.operation or args.fault)
     if folder is None:

@@ -29,7 +29,7 @@ def self_signed() -> bytes:
     try:
         import cryptography  # noqa: F401  # what is here decides
     except ImportError:
-        return _by_openssl()
+        return by_openssl()
     return _by_cryptography()
 
 
@@ -65,7 +65,7 @@ def _by_cryptography() -> bytes:
     return private + made.public_bytes(serialization.Encoding.PEM)
 
 
-def _by_openssl() -> bytes:
+def by_openssl() -> bytes:
     with tempfile.TemporaryDirectory() as folder:
         key, made = Path(folder, "key.pem"), Path(folder, "certificate.pem")
         command = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", str(DAYS)]

@@ -71,22 +71,22 @@ class OddStore:
         self.heard.append({name.lower(): value for name, value in request.headers.items()})
 
         def honest() -> Answer:
-            found: Answer = getattr(self, f"_{operation}")(request, key, query, body)
+            found: Answer = getattr(self, operation)(request, key, query, body)
             return found
 
         twisted = self._twist(self, request, operation, honest) if self._twist else None
         return honest() if twisted is None else twisted
 
-    def _HeadBucket(self, *request: Any) -> Answer:  # S3's names
+    def HeadBucket(self, *request: Any) -> Answer:  # S3's names
         return 200, b"", {}
 
-    def _HeadObject(self, request: Handler, key: str, query: Any, body: bytes) -> Answer:
+    def HeadObject(self, request: Handler, key: str, query: Any, body: bytes) -> Answer:
         if key not in self.objects:
             return 404, b"", {}
         data = self.objects[key]
         return 200, b"", {"ETag": etag(data), "Last-Modified": WHEN, "Content-Length": str(len(data))}
 
-    def _GetObject(self, request: Handler, key: str, query: Any, body: bytes) -> Answer:
+    def GetObject(self, request: Handler, key: str, query: Any, body: bytes) -> Answer:
         if key not in self.objects:
             return refusal(404, "NoSuchKey")
         data, wanted = self.objects[key], request.headers.get("Range")
@@ -103,7 +103,7 @@ class OddStore:
             return refusal(416, "InvalidRange", more=f"<ActualObjectSize>{len(data)}</ActualObjectSize>")
         return 206, data[first : last + 1], {**headers, "Content-Range": f"bytes {first}-{last}/{len(data)}"}
 
-    def _PutObject(self, request: Handler, key: str, query: Any, body: bytes) -> Answer:
+    def PutObject(self, request: Handler, key: str, query: Any, body: bytes) -> Answer:
         if request.headers.get("If-None-Match") and key in self.objects:
             return refusal(412, "PreconditionFailed")
         self.objects[key] = body
@@ -118,20 +118,20 @@ class OddStore:
             return data[int(first) : int(last) + 1]
         return data
 
-    def _CopyObject(self, request: Handler, key: str, query: Any, body: bytes) -> Answer:
+    def CopyObject(self, request: Handler, key: str, query: Any, body: bytes) -> Answer:
         self.objects[key] = data = self.source(request)
         return document("CopyObjectResult", f"<ETag>{etag(data)}</ETag><LastModified>{TOLD}</LastModified>")
 
-    def _DeleteObject(self, request: Handler, key: str, query: Any, body: bytes) -> Answer:
+    def DeleteObject(self, request: Handler, key: str, query: Any, body: bytes) -> Answer:
         self.objects.pop(key, None)
         return 204, b"", {}
 
-    def _DeleteObjects(self, request: Handler, key: str, query: Any, body: bytes) -> Answer:
+    def DeleteObjects(self, request: Handler, key: str, query: Any, body: bytes) -> Answer:
         for each in keys_of(body):
             self.objects.pop(each, None)
         return document("DeleteResult")
 
-    def _ListObjectsV2(self, request: Handler, key: str, query: dict[str, str], body: bytes) -> Answer:
+    def ListObjectsV2(self, request: Handler, key: str, query: dict[str, str], body: bytes) -> Answer:
         prefix, delimiter, most = query.get("prefix", ""), query.get("delimiter", ""), int(query.get("max-keys", 1000))
         start_after = "" if self.ignores_start_after else query.get("start-after", "")
         after = max(start_after, query.get("continuation-token", ""))
@@ -151,21 +151,21 @@ class OddStore:
         about = f"<Name>demo</Name><EncodingType>url</EncodingType><IsTruncated>{str(more).lower()}</IsTruncated>"
         return document("ListBucketResult", about + token + "".join(rows[name] for name in names))
 
-    def _CreateMultipartUpload(self, request: Handler, key: str, query: Any, body: bytes) -> Answer:
+    def CreateMultipartUpload(self, request: Handler, key: str, query: Any, body: bytes) -> Answer:
         upload_id = f"upload-{len(self.uploads)}"
         self.uploads[upload_id] = (key, {})
         return document("InitiateMultipartUploadResult", f"<UploadId>{upload_id}</UploadId>")
 
-    def _UploadPart(self, request: Handler, key: str, query: dict[str, str], body: bytes) -> Answer:
+    def UploadPart(self, request: Handler, key: str, query: dict[str, str], body: bytes) -> Answer:
         self.uploads[query["uploadId"]][1][int(query["partNumber"])] = body
         return 200, b"", {"ETag": etag(body)}
 
-    def _UploadPartCopy(self, request: Handler, key: str, query: dict[str, str], body: bytes) -> Answer:
+    def UploadPartCopy(self, request: Handler, key: str, query: dict[str, str], body: bytes) -> Answer:
         data = self.source(request)
         self.uploads[query["uploadId"]][1][int(query["partNumber"])] = data
         return document("CopyPartResult", f"<ETag>{etag(data)}</ETag><LastModified>{TOLD}</LastModified>")
 
-    def _ListParts(self, request: Handler, key: str, query: dict[str, str], body: bytes) -> Answer:
+    def ListParts(self, request: Handler, key: str, query: dict[str, str], body: bytes) -> Answer:
         if query["uploadId"] not in self.uploads:
             return refusal(404, "NoSuchUpload")
         parts = sorted(self.uploads[query["uploadId"]][1].items())
@@ -175,7 +175,7 @@ class OddStore:
         )
         return document("ListPartsResult", f"<UploadId>{query['uploadId']}</UploadId>" + "".join(rows))
 
-    def _ListMultipartUploads(self, request: Handler, key: str, query: Any, body: bytes) -> Answer:
+    def ListMultipartUploads(self, request: Handler, key: str, query: Any, body: bytes) -> Answer:
         rows = (
             f"<Upload><Key>{key}</Key><UploadId>{upload_id}</UploadId><Initiated>2020-01-01T00:00:00.000Z</Initiated>"
             "</Upload>"
@@ -183,14 +183,14 @@ class OddStore:
         )
         return document("ListMultipartUploadsResult", "<Bucket>demo</Bucket>" + "".join(rows))
 
-    def _CompleteMultipartUpload(self, request: Handler, key: str, query: dict[str, str], body: bytes) -> Answer:
+    def CompleteMultipartUpload(self, request: Handler, key: str, query: dict[str, str], body: bytes) -> Answer:
         if request.headers.get("If-None-Match") and key in self.objects:
             return refusal(412, "PreconditionFailed")
         _, parts = self.uploads.pop(query["uploadId"])
         self.objects[key] = data = b"".join(parts[number] for number in sorted(parts))
         return document("CompleteMultipartUploadResult", f"<Key>{key}</Key><ETag>{etag(data)}</ETag>")
 
-    def _AbortMultipartUpload(self, request: Handler, key: str, query: dict[str, str], body: bytes) -> Answer:
+    def AbortMultipartUpload(self, request: Handler, key: str, query: dict[str, str], body: bytes) -> Answer:
         self.uploads.pop(query["uploadId"], None)
         return 204, b"", {}
 

@@ -75,7 +75,7 @@ OF_CONFIG = frozenset(
     )
 )
 """The names of `botocore.config.Config` that no other package has."""
-_OURS = {other: name for name, others in _SAME.items() for other in others.split()}
+OURS = {other: name for name, others in _SAME.items() for other in others.split()}
 _INVERTED = ("verify", "verify_ssl", "ssl_verify", "virtual_hosted_style_request", "force_virtual_addressing")
 """The names that are true where ours is false."""
 
@@ -93,7 +93,7 @@ def counterpart(name: str) -> str:
         return _SENTENCES[plain]
     if plain in OF_CONFIG:
         return f"give config_kwargs={{{plain!r}: ...}}"
-    ours = _OURS.get(plain)
+    ours = OURS.get(plain)
     if ours is None:
         return ""
     return f"it is {ours!r} here" + (", which is true where that was false" if plain in _INVERTED else "")

@@ -76,7 +76,7 @@ class FileWriter:
         self._location = ObjectLocation(fs.bucket, fs.bucket.space.key(path))
         self._buffer = bytearray()
         with as_driver(path):
-            pending = _pending(self._location, path) if append else None
+            pending = pending_upload(self._location, path) if append else None
         with as_driver(path, missing=StorageDriverError):
             parts = _parts(fs.bucket, pending, path) if pending else []
             self._upload = self._multipart((pending.upload_id, parts) if pending else None)
@@ -226,7 +226,7 @@ class FileWriter:
         self._begins_again = False
 
 
-def _pending(location: ObjectLocation, path: str) -> Upload | None:
+def pending_upload(location: ObjectLocation, path: str) -> Upload | None:
     """Return the unfinished upload to continue, or the latest of several, or None where the file exists and is empty.
 
     Raises:

@@ -191,7 +191,7 @@ class Plan:
         return None
 
     @property
-    def _streams(self) -> int:
+    def streams(self) -> int:
         """Return how many key ranges to list at once.
 
         While a request waits for the server, the interpreter can work on so many others. The least times count, as they
@@ -201,7 +201,7 @@ class Plan:
 
     def due(self) -> Iterator[KeyRange]:
         """Yield the key ranges whose next page is to be requested now. Each is running until its page is received."""
-        while self._ranges and sum(key_range.running for key_range in self._ranges) < self._streams:
+        while self._ranges and sum(key_range.running for key_range in self._ranges) < self.streams:
             key_range = next(self._waiting(), None) or self._cut()
             if key_range is None:
                 return

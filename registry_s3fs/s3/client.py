@@ -115,7 +115,7 @@ class Clients:
     """
 
     def __init__(self) -> None:
-        self._by_parameters: WeakValueDictionary[DriverParameters, S3Client] = WeakValueDictionary()
+        self.by_parameters: WeakValueDictionary[DriverParameters, S3Client] = WeakValueDictionary()
         self._users: dict[DriverParameters, WeakSet[ClientUser]] = {}
         """The clients' users are kept in the order in which a user was last given the client.
 
@@ -128,9 +128,9 @@ class Clients:
         """Give a user its client, which the user keeps alive, and return the client."""
         parameters = user.parameters
         with self._lock:
-            found = self._by_parameters.get(parameters)
+            found = self.by_parameters.get(parameters)
             if found is None:
-                found = self._by_parameters[parameters] = S3Client(parameters)
+                found = self.by_parameters[parameters] = S3Client(parameters)
             user.s3_client = found
             users = self._users.pop(parameters, None)
             users = WeakSet() if users is None else users

@@ -72,19 +72,19 @@ def _page(body: bytes) -> dict[str, object]:
     """
     text = body.decode()
     start, end = text.find("<Contents>"), text.rfind("</Contents>") + len("</Contents>")
-    objects = _objects(text[start:end].replace("&quot;", '"')) if start >= 0 and "<!" not in text else None
+    objects = only_objects(text[start:end].replace("&quot;", '"')) if start >= 0 and "<!" not in text else None
     if objects is None:
         return _by_element(body)
     return {**_by_element((text[:start] + text[end:]).encode()), "Contents": objects}
 
 
-def _objects(text: str) -> list[dict[str, object]] | None:
+def only_objects(text: str) -> list[dict[str, object]] | None:
     """Return the objects of a text that holds nothing but objects.
 
     The result is None where the text holds anything else.
 
-    >>> len(_objects(text := "<Contents><Key>a</Key><LastModified>2026-11-25T00:00:00.000Z</LastModified>"
-    ...     '<ETag>"e"</ETag><Size>1</Size></Contents>')), _objects(text + "<Contents/>"), _objects(text + " ")
+    >>> len(only_objects(text := "<Contents><Key>a</Key><LastModified>2026-11-25T00:00:00.000Z</LastModified>"
+    ...     '<ETag>"e"</ETag><Size>1</Size></Contents>')), only_objects(text + "<Contents/>"), only_objects(text + " ")
     (1, None, None)
     """
     objects, at = [], 0

@@ -98,9 +98,9 @@ def _do(job: Job) -> None:
 
 
 @fork.in_child
-def _forget_parents_jobs() -> None:
-    """Forget the parent's jobs in a forked child.
+def begin_anew() -> None:
+    """Forget all jobs and the thread, as in a forked child.
 
-    The parent does them. Its thread does not exist in the child.
+    The parent does the jobs. Its thread does not exist in the child.
     """
     _background.__init__()  # type: ignore[misc]

@@ -89,7 +89,7 @@ class LocalSource:
     @contextmanager
     def _range(self, start: int, end: int) -> Iterator[bytearray]:
         memory = self._buffers.take(end - start)
-        if _fill(memory, partial(self._read_at, start)) < len(memory):
+        if fill(memory, partial(self._read_at, start)) < len(memory):
             raise self._changed()
         self.check_unchanged()  # no need to send what cannot be published
         with self._counted(memory):
@@ -99,7 +99,7 @@ class LocalSource:
         for number in count(1):
             size = ranges.streamed_part_bytes(number, chunk_bytes)
             memory = self._buffers.take(size)
-            filled = _fill(memory, self._read_next)
+            filled = fill(memory, self._read_next)
             if filled or number == 1:
                 del memory[filled:]
                 yield Chunk(filled, partial(self._counted, memory))
@@ -128,7 +128,7 @@ class LocalSource:
         return found
 
 
-def _fill(memory: bytearray, read: Callable[[int, memoryview], int]) -> int:
+def fill(memory: bytearray, read: Callable[[int, memoryview], int]) -> int:
     """Read until the memory is full or the file is at its end, and return how many bytes were read.
 
     Several reads may be needed: a pipe gives a little at a time, and Linux gives at most 2 GiB.

@@ -40,7 +40,7 @@ def test_hive_partitions_on_processes(fs: RegistryS3FileSystem, frame: pandas.Da
     """The filesystem travels to two workers, and in each of them its threads share one boto3 client."""
 
     def look(fs: RegistryS3FileSystem) -> tuple[int, int, int]:
-        return os.getpid(), len(fs.find("/hive")), len(client.CLIENTS._by_parameters)
+        return os.getpid(), len(fs.find("/hive")), len(client.CLIENTS.by_parameters)
 
     with (
         distributed.LocalCluster(

@@ -18,7 +18,7 @@ DOCS = Path(__file__).parents[2] / "docs" / "clients.md"
 @pytest.fixture
 def opened(monkeypatch: pytest.MonkeyPatch, fs: RegistryS3FileSystem) -> Iterator[Any]:
     """smart_open's `open`, after the lines that the page gives."""
-    monkeypatch.setattr(smart_open.transport, "_REGISTRY", dict(smart_open.transport._REGISTRY))
+    monkeypatch.setattr(smart_open.transport, "_REGISTRY", dict(vars(smart_open.transport)["_REGISTRY"]))
     exec(DOCS.read_text().split("```python")[1].split("```")[0], {})
     return lambda path, mode: smart_open.open(fs.unstrip_protocol(path), mode, transport_params=fs.storage_options)
 

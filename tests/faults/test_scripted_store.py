@@ -124,7 +124,7 @@ def test_https_is_spoken_with_a_certificate_that_can_be_trusted(tmp_path: Path) 
 
 def test_a_certificate_is_made_without_cryptography_too() -> None:
     """By openssl's program."""
-    assert b"BEGIN CERTIFICATE" in certificates._by_openssl()
+    assert b"BEGIN CERTIFICATE" in certificates.by_openssl()
 
 
 @pytest.fixture

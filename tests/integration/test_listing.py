@@ -47,7 +47,7 @@ def small_pages(store: RegistryS3FileSystem, monkeypatch: pytest.MonkeyPatch) ->
         return {"MaxKeys": 7, **params}
 
     watched(store, "provide-client-params", ask_for_few)
-    monkeypatch.setattr(Plan, "_streams", STREAMS)
+    monkeypatch.setattr(Plan, "streams", STREAMS)
     return sent
 
 

@@ -143,14 +143,14 @@ def test_delete_objects_carries_an_md5() -> None:
         return twist(store, request, operation, honest)
 
     with odd_store(body_of) as (store, fs):
-        keep = store._DeleteObjects
+        keep = store.DeleteObjects
 
         def checked(request: Handler, key: str, query: Any, body: bytes) -> Answer:
             assert base64.b64encode(hashlib.md5(body, usedforsecurity=False).digest()).decode() == sent[-1]
             assert len(keys_of(body)) == 2
             return keep(request, key, query, body)
 
-        store._DeleteObjects = checked  # type: ignore[method-assign]
+        store.DeleteObjects = checked  # type: ignore[method-assign]
         store.objects |= {"d/a": b"", "d/b": b"", "e": b""}
         fs.rm("/d", recursive=True)
         assert store.objects == {"e": b""}

@@ -22,6 +22,7 @@ import pytest
 from registry_s3fs import RegistryS3FileSystem, StorageDriver, errors, redaction
 from registry_s3fs.model import registry_layout
 from registry_s3fs.s3 import error_codes
+from registry_s3fs.s3.fast_path.signer import SignedHead
 from testbed.servers import Server
 from tests.scripted import Answer, Handler, object_of, refusal, scripted, signatures, text_of
 
@@ -238,14 +239,14 @@ def test_no_object_shows_a_secret(quoted: tuple[RegistryS3FileSystem, Quoting]) 
                 fs.bucket,
                 fs.pool,
                 fast_path,
-                fast_path._opened,
-                fast_path._signed,
+                *vars(fast_path).values(),
                 StorageDriver(fs),
             ]
             made += [fs.get_mapper("/"), fs.transaction, fs.dircache, fs.bucket.client, pickle.loads(pickle.dumps(fs))]
             made += [fsspec.core.OpenFile(fs, "/given"), fs.to_dict(include_password=False), fs.fsid]
         gc.collect()
-    assert bool(fast_path._signed) == fs.parameters.v4auth
+    signed = [each for each in made if isinstance(each, dict) and SignedHead in map(type, each.values())]
+    assert bool(signed) == fs.parameters.v4auth
     assert any(issubclass(each.category, ResourceWarning) for each in warned)
     texts = [fs.to_json(include_password=False), *map(repr, made), *map(str, made), *(str(each) for each in warned)]
     no_secret_in("\n".join(texts), quoting)

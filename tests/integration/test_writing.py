@@ -14,8 +14,7 @@ import pandas
 import pytest
 
 from registry_s3fs import RegistryS3FileSystem
-from registry_s3fs.files import write_file
-from registry_s3fs.files.write_file import State
+from registry_s3fs.files.write_file import WriteFile
 from registry_s3fs.threads import background
 from registry_s3fs.transfer.multipart import MAX_BYTES_IN_MEMORY
 from testbed import servers
@@ -212,7 +211,7 @@ def test_a_file_that_could_not_be_opened_leaves_nothing_to_close(
         with pytest.raises(PermissionError):
             fs.open("/f", "ab")
         gc.collect()
-    assert not [file for file in write_file._open_files if file._state is State.OPEN]
+    assert all(each.closed for each in gc.get_objects() if type(each) is WriteFile)
 
 
 @on_both
@@ -371,7 +370,7 @@ def test_writing_to_a_closed_file_is_an_error(fs: RegistryS3FileSystem) -> None:
     file = fs.open("/f", "wb")
     file.close()
     file.close()
-    assert file._state is State.PUBLISHED
+    assert fs.cat_file("/f") == b""
     with pytest.raises(ValueError, match="published"):
         file.write(b"x")
 

@@ -93,7 +93,7 @@ def test_a_commit_is_measured_with_its_own_package(
     record = bench.record(made.name, BY_NAME["info"], is_first=True)
     assert (record.peer, record.workload, record.failure) == (made.name, "info", "")
     assert record.seconds > 0
-    monkeypatch.setattr(baseline, "_install", None)
+    monkeypatch.setattr(baseline, "install", None)
     assert baseline.prepare(made.commit[:10], repository, tmp_path) == made
     assert baseline.describe(made, repository).endswith(f": files of {SIZES.small_bytes} bytes")
 
@@ -103,14 +103,14 @@ def test_it_is_made_anew_where_dependencies_have_other_versions(
 ) -> None:
     """So that only the two commits differ. One whose installation failed is not taken for made."""
     installed: list[str] = []
-    monkeypatch.setattr(baseline, "_install", lambda made, repository, constraints: installed.append(constraints))
+    monkeypatch.setattr(baseline, "install", lambda made, repository, constraints: installed.append(constraints))
     for version in ("1", "1", "2"):
-        monkeypatch.setattr(baseline, "_installed_versions", lambda version=version: f"boto3=={version}\n")
+        monkeypatch.setattr(baseline, "installed_versions", lambda version=version: f"boto3=={version}\n")
         baseline.prepare("HEAD", repository, tmp_path)
     assert installed == ["boto3==1\n", "boto3==2\n"]
-    monkeypatch.setattr(baseline, "_installed_versions", lambda: "boto3==3\n")
+    monkeypatch.setattr(baseline, "installed_versions", lambda: "boto3==3\n")
     for _ in range(2):
-        monkeypatch.setattr(baseline, "_install", _fail)
+        monkeypatch.setattr(baseline, "install", _fail)
         with pytest.raises(BaselineError, match="no network"):
             baseline.prepare("HEAD", repository, tmp_path)
 
@@ -121,7 +121,7 @@ def _fail(*_: object) -> None:
 
 def test_the_versions_are_those_of_everything_installed_but_ours() -> None:
     """As pip's constraints."""
-    lines = baseline._installed_versions().splitlines()
+    lines = baseline.installed_versions().splitlines()
     assert any(line.startswith("boto3==") for line in lines)
     assert not any(line.startswith(("registry-s3fs", "registry_s3fs")) for line in lines)
 
@@ -140,8 +140,8 @@ def test_a_commit_that_does_not_exist_is_told(commit: str, repository: Path, tmp
 def test_the_earlier_commit_and_ours_are_measured_whoever_else_is(asked: list[str] | None, others: list[str]) -> None:
     """`--peer s3fs --baseline COMMIT` has three peers in the same rounds."""
     earlier = Baseline("0123456789", Path())
-    assert program._peers(Namespace(peer=asked), earlier) == [OURS, earlier.name, *others]
-    assert program._peers(Namespace(peer=asked), None) == (asked or list(PEERS))
+    assert program.chosen_peers(Namespace(peer=asked), earlier) == [OURS, earlier.name, *others]
+    assert program.chosen_peers(Namespace(peer=asked), None) == (asked or list(PEERS))
 
 
 def test_a_client_that_knows_the_authority_trusts_the_certificate(tmp_path: Path) -> None:

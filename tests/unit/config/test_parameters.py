@@ -160,7 +160,7 @@ def test_a_name_of_another_package_is_told_its_counterpart(name: str) -> None:
     assert "did you mean" not in str(caught.value)
 
 
-@pytest.mark.parametrize("name", foreign_names._OURS.values())
+@pytest.mark.parametrize("name", foreign_names.OURS.values())
 def test_a_counterpart_is_a_parameter(name: str) -> None:
     """None of the table's was renamed."""
     assert name in NAMES

@@ -125,7 +125,7 @@ def test_the_latest_of_several_uploads_is_gone_on_with() -> None:
     others = [Upload("a", "1", datetime(2026, 11, 24, 11, tzinfo=timezone.utc)), Upload("ab", "3", datetime.max)]
     for listed in ([latest, *others], [*others, latest]):
         bucket = cast(Bucket, SimpleNamespace(list_uploads=lambda prefix, listed=listed: listed))
-        assert file_writer._pending(ObjectLocation(bucket, "a"), "/a") is latest
+        assert file_writer.pending_upload(ObjectLocation(bucket, "a"), "/a") is latest
 
 
 def test_no_upload_runs_out_of_part_numbers() -> None:

@@ -275,10 +275,15 @@ def test_a_block_in_a_collected_generator_waits_for_no_server(fs: RegistryS3File
 def test_a_collected_file_open_for_reading_waits_for_no_lock(fs: RegistryS3FileSystem) -> None:
     """What is being fetched ahead is given up in the background."""
     fs.pipe_file("/f", bytes(11 * MIB))
-    files = [fs.open("/f", block_size=MIB)]
+    ahead: list[Any] = []
+
+    def submit(*call: Any) -> Any:
+        ahead.append(fs.pool.submit(*call))
+        return ahead[-1]
+
+    files = [fs.open("/f", block_size=MIB, cache_options={"submit": submit})]
     files[0].read(MIB)
-    future = files[0].cache._held[-1].filled
-    with future._condition:  # as while a thread tells of its result
+    with ahead[-1]._condition:  # as while a thread tells of its result
         assert goes_in_time(files)
     assert background.finish(WAIT_S)
 

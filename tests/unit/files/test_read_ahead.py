@@ -180,9 +180,10 @@ def test_what_was_fetched_ahead_before_a_fork_is_fetched_again() -> None:
     """The thread that was at it is the parent's."""
     late, data = Late(), random.Random(3).randbytes(4 * MIB)
     fetches = Fetches(data)
-    cache = PrefetchCache(MIB, fetches, len(data), submit=late.submit)
+    threads = [late]
+    cache = PrefetchCache(MIB, fetches, len(data), submit=lambda *call: threads[-1].submit(*call))
     assert cache._fetch(0, MIB) == data[:MIB]
     for future in late.futures[1:]:
         future.set_exception(TaskCancelledError())
-    cache._submit = fetches.submit
+    threads.append(fetches)
     assert cache._fetch(MIB, 4 * MIB) == data[MIB:]

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from reliability import judging, odd_kinds, odd_report, pages, soak
-from reliability.__main__ import ODD_ANSWERS, _faults
+from reliability.__main__ import ODD_ANSWERS, under_faults
 from reliability.judging import Ending, Intent, WrongError, problems, within
 from reliability.odd_report import OddAnswers
 from reliability.odd_runner import Cell
@@ -221,11 +221,11 @@ def test_the_page_shows_the_table_that_is_kept() -> None:
 def test_without_the_simulator_what_needs_it_is_left_out_by_name(capsys: pytest.CaptureFixture[str]) -> None:
     """The rest runs; only who asks for that very part is told that it cannot be had."""
     nothing_chosen = argparse.Namespace(operation=None, fault=None)
-    assert not _faults(nothing_chosen, None)
+    assert not under_faults(nothing_chosen, None)
     said = capsys.readouterr().out
     assert all(name in said for name in ("S3SIM", "read stream", "small writes", "the load"))
     with pytest.raises(SystemExit, match="S3SIM"):
-        _faults(argparse.Namespace(operation=["rm"], fault=None), None)
+        under_faults(argparse.Namespace(operation=["rm"], fault=None), None)
 
 
 # The soak

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime, timezone
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from botocore.exceptions import ConnectionClosedError
 
 from registry_s3fs import RegistryS3FileSystem
 from registry_s3fs.listing.walking import Walk
@@ -19,7 +21,14 @@ KEYS = ["r/b/2", "r/a/x/1", "r/a", "r/ab", "r/a/y", "r/b/1", "r/c"]
 
 
 class DirectoryBucket(Bucket):
-    """What S3 Express refuses is an AssertionError."""
+    """What S3 Express refuses is an AssertionError; the answer to a write is lost."""
+
+    @property
+    def client(self) -> Any:
+        def put_object(**request: Any) -> None:
+            raise ConnectionClosedError(endpoint_url="https://s3.example")
+
+        return SimpleNamespace(put_object=put_object)
 
     def _page(self, request: Mapping[str, Any], prefix: str) -> Mapping[str, Any]:
         assert "StartAfter" not in request
@@ -77,4 +86,4 @@ def test_an_etag_that_is_no_md5_proves_nothing(fs: RegistryS3FileSystem) -> None
     fs.bucket.head = lambda key, **how: found  # type: ignore[method-assign]
     assert ambiguous_writes.is_ours(found, 1, ambiguous_writes.etag(b"x")) is False
     with pytest.raises(OSError, match="cannot be told"):
-        fs.bucket._is_stored("r/a", b"x", OSError(5, "lost"))
+        fs.bucket.put("r/a", b"x", exclusive=True)

@@ -97,7 +97,7 @@ def test_a_page_is_parsed_as_by_botocore(data: st.DataObject, namespace: str) ->
 def test_what_aws_writes_is_read_at_once(fields: dict[str, str]) -> None:
     """Without a look at each element, but where a character is written by its name."""
     row = listed(fields)
-    assert (list_xml._objects(2 * row) is None) == ("&" in row)
+    assert (list_xml.only_objects(2 * row) is None) == ("&" in row)
 
 
 ODD = {

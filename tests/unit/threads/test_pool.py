@@ -9,7 +9,7 @@ import threading
 import time
 import weakref
 from collections.abc import Callable, Iterator
-from contextlib import closing
+from contextlib import ExitStack, closing
 from http.client import HTTPConnection
 from types import SimpleNamespace
 from typing import Any
@@ -18,8 +18,8 @@ import pytest
 
 from registry_s3fs import RegistryS3FileSystem
 from registry_s3fs.threads import background, cancellation
-from registry_s3fs.threads import pool as concurrency
 from registry_s3fs.threads.pool import Pool, Task, cancel_and_wait, clean_up, pool
+from tests.locks import package_locks
 
 WAIT_S = 20
 
@@ -193,7 +193,7 @@ def test_the_last_request_is_sent_without_a_thread_too(
     """After Ctrl-C it gets a thread of its own, and where there is none, the background's, or this one."""
     background.start()
     if not is_running:
-        monkeypatch.setattr(background._background, "thread", None)
+        background.begin_anew()
     limit(0)
     sent = []
     try:
@@ -208,7 +208,7 @@ def test_the_background_has_its_jobs_done_without_a_thread(
     limit: Callable[[int], None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """At the latest when the interpreter ends; or by the first thread that can be started."""
-    background._forget_parents_jobs()
+    background.begin_anew()
     limit(0)
     done: list[int] = []
     background.start()
@@ -225,7 +225,7 @@ def test_the_background_has_its_jobs_done_without_a_thread(
 
 def test_a_file_can_be_written_without_a_thread(fs: RegistryS3FileSystem, limit: Callable[[int], None]) -> None:
     """A small one needs none. A large one says why it cannot, and leaves nothing."""
-    background._forget_parents_jobs()
+    background.begin_anew()
     few = RegistryS3FileSystem(**{**fs.storage_options, "max_concurrency": 3}, skip_instance_cache=True)
     limit(0)
     few.pipe_file("/small", b"x")
@@ -359,6 +359,8 @@ def test_a_connection_keeps_no_result(fs: RegistryS3FileSystem) -> None:
 
 def test_locks_that_are_held_while_garbage_is_collected_are_reentrant() -> None:
     """A finaliser may close a file by itself, and that uses the pool."""
-    one = pool(3)
-    with one._lock, concurrency._guard.lock:
+    pool(3)
+    with ExitStack() as held:
+        for lock in package_locks():
+            held.enter_context(lock)
         assert pool(3).submit(int).result(WAIT_S) == 0

@@ -224,7 +224,7 @@ def test_a_stream_whose_upload_fails_leaves_nothing(
 def test_memory_of_an_endless_stream_is_bounded(fs: RegistryS3FileSystem, monkeypatch: pytest.MonkeyPatch) -> None:
     """However slow the server is, no more than 224 MiB are read ahead of it."""
     sent, read, most = [0], [0], [0]
-    send, fill = fs.bucket.upload_part, local_source._fill
+    send, fill = fs.bucket.upload_part, local_source.fill
 
     def sending(key: str, upload_id: str, number: int, body: bytes) -> Any:
         part = send(key, upload_id, number, body)
@@ -239,7 +239,7 @@ def test_memory_of_an_endless_stream_is_bounded(fs: RegistryS3FileSystem, monkey
         return fill(memory, take)
 
     monkeypatch.setattr(fs.bucket, "upload_part", sending)
-    monkeypatch.setattr(local_source, "_fill", reading)
+    monkeypatch.setattr(local_source, "fill", reading)
     fs.put_file("/dev/zero", "/f", block_size=32 * MIB)
     assert fs.info("/f")["size"] == 480 * MIB
     assert most[0] <= 224 * MIB
@@ -419,7 +419,7 @@ def test_a_small_file_that_changes_while_it_is_read_is_not_stored(
 ) -> None:
     """No request is sent."""
     path = old_file(tmp_path / "f", b"some bytes")
-    fill = local_source._fill
+    fill = local_source.fill
 
     def filling(memory: bytearray, read: Any) -> int:
         found = fill(memory, read)
@@ -427,7 +427,7 @@ def test_a_small_file_that_changes_while_it_is_read_is_not_stored(
         return found
 
     fs.pipe_file("/f", b"old")
-    monkeypatch.setattr(local_source, "_fill", filling)
+    monkeypatch.setattr(local_source, "fill", filling)
     with pytest.raises(OSError, match="the local file changed while it was being stored"):
         if transaction:
             with fs.transaction:
@@ -442,8 +442,8 @@ def test_a_small_file_that_shrinks_before_it_is_read_is_not_stored(
 ) -> None:
     """Less is there than its size said."""
     path = old_file(tmp_path / "f", b"some bytes")
-    fill = local_source._fill
-    monkeypatch.setattr(local_source, "_fill", lambda memory, read: shrunk(path) or fill(memory, read))
+    fill = local_source.fill
+    monkeypatch.setattr(local_source, "fill", lambda memory, read: shrunk(path) or fill(memory, read))
     with pytest.raises(OSError, match="the local file changed"):
         fs.put_file(str(path), "/f")
     assert not fs.exists("/f")
@@ -454,8 +454,8 @@ def test_an_empty_file_that_is_written_while_it_is_stored_is_not(
 ) -> None:
     """It said that its size was 0 because it was."""
     path = old_file(tmp_path / "f", b"")
-    fill = local_source._fill
-    monkeypatch.setattr(local_source, "_fill", lambda memory, read: grown(path) or fill(memory, read))
+    fill = local_source.fill
+    monkeypatch.setattr(local_source, "fill", lambda memory, read: grown(path) or fill(memory, read))
     with pytest.raises(OSError, match="the local file changed"):
         fs.put_file(str(path), "/f")
     assert not fs.exists("/f")
