@@ -13,7 +13,8 @@ import pytest
 
 from registry_s3fs import errors
 
-HERE = Path(__file__).parents[1]
+THIS = Path(__file__)
+HERE = THIS.parents[1]
 PACKAGE = HERE / "registry_s3fs"
 MODULES = sorted(PACKAGE.rglob("*.py"))
 MAX_FILE_LINES = 450
@@ -148,6 +149,92 @@ def test_the_dependencies_have_lower_bounds_and_no_upper_ones() -> None:
         "fsspec",
     ]
     assert all(re.fullmatch(r"\w+ >= [\d.]+", line) for line in needed if line and "#" not in line)
+
+
+# Tests
+
+PRIVATE = re.compile(r"_[A-Za-z]\w*")
+IN_TEXT = re.compile(r"\w\._[A-Za-z]\w*")
+"""In a program that a test runs, or the target of a patch."""
+LOOKERS = frozenset(["setattr", "getattr", "delattr", "hasattr", "object"])
+"""Functions, and methods of pytest's and mock's patches, that take a name."""
+ONES_OWN = ("self", "cls")
+DOCUMENTED = frozenset(["_exit", "_thread", "_replace", "_repr_html_"])
+"""Python's and IPython's names, which their manuals tell."""
+FSSPECS = frozenset(["_strip_protocol", "_get_kwargs_from_urls", "_fetch"])
+"""Methods that fsspec calls on a filesystem's class, and on the cache of an open file, by these names."""
+MOST_PRIVATE_NAMES = 9
+
+
+def private_names(text: str) -> list[str]:
+    """Give the private names of others that a module's text reaches for."""
+    found = []
+    for node in ast.walk(ast.parse(text)):
+        if isinstance(node, ast.Attribute) and not (isinstance(node.value, ast.Name) and node.value.id in ONES_OWN):
+            found += [node.attr]
+        elif isinstance(node, (ast.Import, ast.ImportFrom)):
+            names = [getattr(node, "module", None) or "", *(alias.name for alias in node.names)]
+            found += [part for name in names for part in name.split(".")]
+        elif isinstance(node, ast.Call) and _name(node.func) in LOOKERS:
+            found += [
+                each.value for each in node.args if isinstance(each, ast.Constant) and isinstance(each.value, str)
+            ]
+        elif isinstance(node, ast.Constant) and isinstance(node.value, str):
+            found += [name.partition(".")[2] for name in IN_TEXT.findall(node.value)]
+    return [name for name in found if PRIVATE.fullmatch(name) and name not in DOCUMENTED | FSSPECS]
+
+
+def test_tests_reach_for_few_private_names() -> None:
+    """They look at what the package does, not at how. The few are where others' libraries are to be wrapped."""
+    paths = sorted((HERE / "tests").rglob("*.py"))
+    found = {path.relative_to(HERE).as_posix(): private_names(path.read_text()) for path in paths if path != THIS}
+    assert sum(map(len, found.values())) <= MOST_PRIVATE_NAMES, {name: each for name, each in found.items() if each}
+
+
+def test_private_names_are_found_however_they_are_reached() -> None:
+    """So that none is missed; what is one's own does not count."""
+    text = """
+import a._b
+from c import _d
+from e._f import g
+fs._h.i
+monkeypatch.setattr(fs, "_j", 1)
+monkeypatch.setattr("c.k._l", 1)
+run("print(fs._m)")
+self._own, cls._own, fs.public, a.__name__, os._exit(0), "_text", "a/_b"
+"""
+    assert sorted(private_names(text)) == ["_b", "_d", "_f", "_h", "_j", "_l", "_m"]
+
+
+def imported(path: Path) -> set[str]:
+    """Give the top-level packages that a module imports."""
+    nodes = list(ast.walk(ast.parse(path.read_text())))
+    names = [node.module or "" for node in nodes if isinstance(node, ast.ImportFrom) and not node.level]
+    names += [alias.name for node in nodes if isinstance(node, ast.Import) for alias in node.names]
+    return {name.partition(".")[0] for name in names}
+
+
+BESIDE = {
+    "registry_s3fs": set(),
+    "testbed": {"registry_s3fs"},
+    "demo": {"registry_s3fs", "testbed"},
+    "benchmarks": {"registry_s3fs", "testbed"},
+    "reliability": {"registry_s3fs", "testbed", "benchmarks"},
+}
+"""The folders of Python's beside tests/, and which of them each imports."""
+
+
+@pytest.mark.parametrize("folder", BESIDE)
+def test_nothing_is_imported_from_tests(folder: str) -> None:
+    """What tests share with benchmarks and reliability is testbed's."""
+    ours = {*BESIDE, "tests"} - {folder}
+    for path in (HERE / folder).rglob("*.py"):
+        assert imported(path) & ours <= BESIDE[folder], path
+
+
+def test_every_folder_of_programs_is_known() -> None:
+    """A new one says what it imports."""
+    assert {path.parent.name for path in HERE.glob("*/__init__.py")} == set(BESIDE)
 
 
 # Messages

@@ -6,6 +6,7 @@ import contextlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import pytest
 
@@ -16,11 +17,11 @@ DOCS = Path(__file__).parents[2] / "docs" / "clients.md"
 
 
 @pytest.fixture
-def opened(monkeypatch: pytest.MonkeyPatch, fs: RegistryS3FileSystem) -> Iterator[Any]:
+def opened(fs: RegistryS3FileSystem) -> Iterator[Any]:
     """smart_open's `open`, after the lines that the page gives."""
-    monkeypatch.setattr(smart_open.transport, "_REGISTRY", dict(vars(smart_open.transport)["_REGISTRY"]))
-    exec(DOCS.read_text().split("```python")[1].split("```")[0], {})
-    return lambda path, mode: smart_open.open(fs.unstrip_protocol(path), mode, transport_params=fs.storage_options)
+    with patch.dict("smart_open.transport._REGISTRY"):
+        exec(DOCS.read_text().split("```python")[1].split("```")[0], {})
+        yield lambda path, mode: smart_open.open(fs.unstrip_protocol(path), mode, transport_params=fs.storage_options)
 
 
 def test_a_url_is_written_and_read(opened: Any, fs: RegistryS3FileSystem) -> None:

@@ -225,9 +225,10 @@ def test_a_file_says_whether_it_can_be_written_to_whoever_asks(fs: RegistryS3Fil
                 raised: list[Any] = []
                 patch.setattr(threading, "excepthook", raised.append)
                 patch.setattr(sys, "unraisablehook", raised.append)
-                before = _thread._count()
+                running = _thread._count
+                before = running()
                 _thread.start_new_thread(ask, ())
                 time.sleep(0.05)  # it is counted once it runs
-                while _thread._count() > before:  # a Python function that waited for it would be its caller
+                while running() > before:  # a Python function that waited for it would be its caller
                     time.sleep(0.001)
                 assert raised == []
