@@ -15,10 +15,10 @@ from typing import TYPE_CHECKING, Any
 import boto3
 from botocore.config import Config
 
-from benchmarks import certificates, data
-from benchmarks.certificates import Certificate
+from benchmarks import data
 from benchmarks.peers.base import Access
-from testbed import servers
+from testbed import authority, servers
+from testbed.authority import Certificate
 
 if TYPE_CHECKING:
     from mypy_boto3_s3.type_defs import ObjectIdentifierTypeDef
@@ -146,7 +146,7 @@ def simulator(folder: Path, certificate: Certificate | None = None, **knobs: Any
 @contextmanager
 def simulator_over_tls(folder: Path) -> Iterator[Simulator]:
     """The simulator behind a certificate that is made for it."""
-    with TemporaryDirectory() as scratch, simulator(folder, certificates.make(Path(scratch))) as running:
+    with TemporaryDirectory() as scratch, simulator(folder, authority.make(Path(scratch))) as running:
         yield running
 
 

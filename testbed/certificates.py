@@ -5,9 +5,7 @@ from __future__ import annotations
 import ssl
 import subprocess
 import tempfile
-from datetime import datetime, timedelta, timezone
 from functools import cache
-from ipaddress import ip_address
 from pathlib import Path
 
 DAYS = 2
@@ -27,42 +25,16 @@ def server_context() -> ssl.SSLContext:
 def self_signed() -> bytes:
     """A key and a certificate, in PEM; by `cryptography` if it is installed, else by the program ``openssl``."""
     try:
-        import cryptography  # noqa: F401  # what is here decides
+        from testbed import authority
     except ImportError:
         return by_openssl()
-    return _by_cryptography()
+    return authority.self_signed()
 
 
 def certificate() -> str:
     """The certificate alone, for clients that are to trust it."""
     text = self_signed().decode()
     return text[text.index("-----BEGIN CERTIFICATE-----") :]
-
-
-def _by_cryptography() -> bytes:
-    from cryptography import x509
-    from cryptography.hazmat.primitives import hashes, serialization
-    from cryptography.hazmat.primitives.asymmetric import ec
-
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "127.0.0.1")])
-    now = datetime.now(timezone.utc)
-    made = (
-        x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
-        .public_key(key.public_key())
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(now - timedelta(days=1))
-        .not_valid_after(now + timedelta(days=DAYS))
-        .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ip_address("127.0.0.1"))]), critical=False)
-        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
-        .sign(key, hashes.SHA256())
-    )
-    private = key.private_bytes(
-        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-    )
-    return private + made.public_bytes(serialization.Encoding.PEM)
 
 
 def by_openssl() -> bytes:

@@ -6,12 +6,12 @@ import socket
 import ssl
 import threading
 from collections.abc import Callable, Iterator
-from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
 import pytest
 
 from registry_s3fs import RegistryS3FileSystem
+from testbed import certificates
 
 HEAD = b'HTTP/1.1 206 Partial Content\r\nETag: "e"\r\nContent-Length: %d\r\nContent-Range: bytes %d-%d/10\r\n\r\n'
 DATA = b"0123456789"
@@ -126,38 +126,13 @@ def test_a_body_that_breaks_off_is_taken_up_where_it_stopped(scripted: Callable[
     assert server.connections == 2
 
 
-def certificate(folder: Path) -> tuple[Path, Path]:
-    """A certificate for 127.0.0.1 that signs itself, and its key."""
-    import ipaddress
-
-    from cryptography import x509
-    from cryptography.hazmat.primitives import hashes, serialization
-    from cryptography.hazmat.primitives.asymmetric import ec
-
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "127.0.0.1")])
-    now = datetime.now(timezone.utc)
-    built = (
-        x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number(), now, now + timedelta(days=1))
-        .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]), critical=False)
-        .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
-        .sign(key, hashes.SHA256())
-    )
-    (folder / "cert.pem").write_bytes(built.public_bytes(serialization.Encoding.PEM))
-    (folder / "key.pem").write_bytes(
-        key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
-    )
-    return folder / "cert.pem", folder / "key.pem"
-
-
 def test_tls_trusts_whom_boto3_trusts(
     scripted: Callable[..., Scripted], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """An unknown certificate is refused; AWS_CA_BUNDLE makes it known; skipverify does not look."""
-    cert, key = certificate(tmp_path)
-    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-    context.load_cert_chain(cert, key)
-    server = scripted(lambda connection, number: answer(connection), context)
+    cert = tmp_path / "cert.pem"
+    cert.write_text(certificates.certificate())
+    server = scripted(lambda connection, number: answer(connection), certificates.server_context())
     once = {"secure": True, "config_kwargs": {"retries": {"total_max_attempts": 1}}}
     with pytest.raises(ConnectionError, match="certificate"):
         filesystem(server, **once).cat_file("/f")

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks import __main__ as program
-from benchmarks import baseline, certificates, runner
+from benchmarks import baseline, runner
 from benchmarks.baseline import Baseline, BaselineError
 from benchmarks.endpoints import Endpoint
 from benchmarks.peers import OURS, PEERS
@@ -19,6 +19,7 @@ from benchmarks.peers.base import Access
 from benchmarks.profiles import QUICK
 from benchmarks.runner import Bench
 from benchmarks.workloads import BY_NAME, Case
+from testbed import authority
 
 ROOT = Path(__file__).parents[3]
 SIZES = QUICK.sizes
@@ -146,7 +147,7 @@ def test_the_earlier_commit_and_ours_are_measured_whoever_else_is(asked: list[st
 
 def test_a_client_that_knows_the_authority_trusts_the_certificate(tmp_path: Path) -> None:
     """`--tls`: for 127.0.0.1, in a handshake without a network."""
-    files = certificates.make(tmp_path)
+    files = authority.make(tmp_path)
     server = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     server.load_cert_chain(files.certificate, files.key)
     assert handshake(ssl.create_default_context(cafile=str(files.authority)), server)
