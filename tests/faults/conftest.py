@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from registry_s3fs import RegistryS3FileSystem
-from tests.faults.proxy import Proxy
+from testbed.proxy import Proxy
 
 MIB = 1024 * 1024
 DATA = random.Random(7).randbytes(12 * MIB + 5)

@@ -11,7 +11,7 @@ import pytest
 
 from registry_s3fs import RegistryS3FileSystem
 from registry_s3fs.errors import BulkError
-from tests.faults.proxy import ALWAYS, Fault, Proxy
+from testbed.proxy import ALWAYS, Fault, Proxy
 
 Through = Callable[..., RegistryS3FileSystem]
 TWO_TRIES = {"config_kwargs": {"retries": {"total_max_attempts": 2}}}

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from registry_s3fs import RegistryS3FileSystem
+from testbed.proxy import ALWAYS, Fault, Proxy
 from tests.faults.conftest import DATA
-from tests.faults.proxy import ALWAYS, Fault, Proxy
 from tests.faults.test_digests import READS, at_once
 
 Through = Callable[..., RegistryS3FileSystem]

@@ -13,8 +13,8 @@ import pytest
 from registry_s3fs import RegistryS3FileSystem
 from registry_s3fs.errors import DigestMismatch
 from registry_s3fs.model import registry_layout
+from testbed.proxy import ALWAYS, Fault, Proxy
 from tests.faults.conftest import DATA, MIB
-from tests.faults.proxy import ALWAYS, Fault, Proxy
 
 Through = Callable[..., RegistryS3FileSystem]
 BLOB = registry_layout.blob_path(registry_layout.digest(DATA))

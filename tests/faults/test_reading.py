@@ -14,8 +14,8 @@ import pytest
 from registry_s3fs import RegistryS3FileSystem
 from registry_s3fs.errors import FileExpired
 from registry_s3fs.s3 import retry
+from testbed.proxy import ALWAYS, Fault, Proxy
 from tests.faults.conftest import DATA, MIB
-from tests.faults.proxy import ALWAYS, Fault, Proxy
 from tests.scripted import scripted
 
 PIECE = 4 * MIB

@@ -14,8 +14,8 @@ import pytest
 
 from registry_s3fs import RegistryS3FileSystem
 from registry_s3fs.cli import main
+from testbed.proxy import ALWAYS, GIVE_UP_S, Fault, Proxy
 from tests.faults.conftest import DATA
-from tests.faults.proxy import ALWAYS, GIVE_UP_S, Fault, Proxy
 
 MAIN = """
 import sys

@@ -17,8 +17,8 @@ import pytest
 
 from registry_s3fs import RegistryS3FileSystem
 from registry_s3fs.s3 import client, retry
+from testbed.proxy import ALWAYS, GIVE_UP_S, Fault, Proxy
 from tests.faults.conftest import DATA, MIB
-from tests.faults.proxy import ALWAYS, GIVE_UP_S, Fault, Proxy
 
 LIMIT_S = GIVE_UP_S / 4
 """The promise is 2 s; a busy machine may take longer, but never as long as the server is silent."""

@@ -11,8 +11,8 @@ import pytest
 from registry_s3fs import RegistryS3FileSystem, StorageDriver
 from registry_s3fs.model.objects import ObjectInfo
 from registry_s3fs.s3.bucket import Bucket
+from testbed.proxy import ALWAYS, Answer, Fault, Proxy, error
 from tests.faults.conftest import DATA, MIB
-from tests.faults.proxy import ALWAYS, Answer, Fault, Proxy, error
 
 Through = Callable[..., RegistryS3FileSystem]
 PARTS = {"block_size": 5 * MIB}
