@@ -5,19 +5,20 @@ from __future__ import annotations
 import http.client
 import math
 import re
-import socket
-import struct
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import closing
-from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any
-from urllib.parse import parse_qs, unquote, urlsplit
+from dataclasses import dataclass, replace
+from http import HTTPStatus
+
+from testbed.messages import Answer, Close, Reply, Request, Reset, Silence, Step
+from testbed.scripted_server import ScriptedServer
 
 ALWAYS = math.inf
 GIVE_UP_S = 60
-"""A stalled answer is held so long, or until the client leaves or `Proxy.release` is called."""
+"""So long the server behind is waited for."""
+OF_CONNECTIONS = ("connection", "expect", "transfer-encoding", "content-length")
+"""Headers that are not handed on."""
 
 
 @dataclass
@@ -47,7 +48,7 @@ class Fault:
     sent: int | None = None
     answer: Answer | None = None
     after: Callable[[], None] = lambda: None
-    """Called when it has struck."""
+    """Called when it strikes, before the client learns of it."""
     seen: int = 0
 
     def strikes(self, request: Request) -> bool:
@@ -58,178 +59,85 @@ class Fault:
         return self.nth <= self.seen < self.nth + self.times
 
 
-@dataclass(frozen=True)
-class Request:
-    """What a client asked for."""
-
-    method: str
-    target: str
-    headers: dict[str, str]
-    body: bytes = field(repr=False)
-
-    @property
-    def key(self) -> str:
-        return unquote(urlsplit(self.target).path).lstrip("/").partition("/")[2]
-
-    @property
-    def range(self) -> str:
-        return self.headers.get("Range", "").removeprefix("bytes=")
-
-    @property
-    def operation(self) -> str:
-        """S3's name for it."""
-        query = parse_qs(urlsplit(self.target).query, keep_blank_values=True)
-        copies = any(name.lower() == "x-amz-copy-source" for name in self.headers)
-        return {
-            "GET": self._get(query),
-            "HEAD": "HeadObject" if self.key else "HeadBucket",
-            "PUT": ("UploadPart" if "partNumber" in query else "PutObject" if not copies else "CopyObject")
-            + ("Copy" if copies and "partNumber" in query else ""),
-            "POST": _first(query, delete="DeleteObjects", uploads="CreateMultipartUpload") or "CompleteMultipartUpload",
-            "DELETE": "AbortMultipartUpload" if "uploadId" in query else "DeleteObject",
-        }[self.method]
-
-    def _get(self, query: dict[str, list[str]]) -> str:
-        if self.key:
-            return _first(query, uploadId="ListParts", tagging="GetObjectTagging") or "GetObject"
-        return _first(query, uploads="ListMultipartUploads", versions="ListObjectVersions") or "ListObjectsV2"
-
-
-def _first(query: dict[str, list[str]], **names: str) -> str:
-    return next((operation for name, operation in names.items() if name in query), "")
-
-
-@dataclass(frozen=True)
-class Answer:
-    """What the server behind said."""
-
-    status: int
-    headers: dict[str, str]
-    body: bytes
-
-
-def error(code: str, status: int) -> Answer:
-    body = f"<?xml version='1.0'?><Error><Code>{code}</Code><Message>as told</Message></Error>".encode()
-    return Answer(status, {"Content-Type": "application/xml"}, body)
-
-
-class Proxy(ThreadingHTTPServer):
+class Proxy(ScriptedServer):
     """Hands requests on to the server at an endpoint; `faults` may be changed at any time."""
 
-    daemon_threads = True
-    request_queue_size = 128
-
     def __init__(self, behind: str) -> None:
-        super().__init__(("127.0.0.1", 0), Handler)
+        super().__init__(self._answer)
         self.behind = behind.removeprefix("http://")
-        self.endpoint = f"http://127.0.0.1:{self.server_address[1]}"
         self.faults: list[Fault] = []
-        self.requests: list[Request] = []
         self.stalled = threading.Event()
         """Set when something stalls for the first time."""
-        self._released = threading.Event()
-        self._lock = threading.Lock()
+        self._counting = threading.Lock()
 
     def count(self, operation: str) -> int:
         """Requests of an operation so far."""
-        return len(self.of(operation))
-
-    def of(self, operation: str) -> list[Request]:
-        return [request for request in list(self.requests) if request.operation == operation]
-
-    def struck_by(self, request: Request) -> Fault | None:
-        with self._lock:
-            self.requests.append(request)
-            found = [fault for fault in self.faults if fault.strikes(request)]
-        return found[0] if found else None
-
-    def hold(self) -> None:
-        self.stalled.set()
-        self._released.wait(GIVE_UP_S)
-
-    def release(self) -> None:
-        """What is stalled ends."""
-        self._released.set()
+        return self.counts[operation]
 
     def forward(self, request: Request) -> Answer:
-        skipped = ("connection", "expect")
-        headers = {name: value for name, value in request.headers.items() if name.lower() not in skipped}
+        """The answer of the server behind."""
+        headers = {name: value for name, value in request.headers if name.lower() not in OF_CONNECTIONS}
         with closing(http.client.HTTPConnection(self.behind, timeout=GIVE_UP_S)) as connection:
             connection.request(request.method, request.target, request.body or None, headers)
             answer = connection.getresponse()
-            return Answer(answer.status, dict(answer.getheaders()), answer.read())
+            return answer_of(answer.status, answer.getheaders(), answer.read(), is_head=request.method == "HEAD")
 
-    def handle_error(self, request: Any, client_address: Any) -> None:
-        """A connection that a client or a fault has ended is no error."""
+    def _answer(self, request: Request) -> Reply:
+        with self._counting:
+            struck = [fault for fault in list(self.faults) if fault.strikes(request)]
+        if not struck:
+            return self.forward(request)
+        reply = self._failing(struck[0], request)
+        struck[0].after()
+        return reply
 
-
-class Handler(BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
-    server: Proxy
-
-    def do_GET(self) -> None:
-        body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
-        request = Request(self.command, self.path, dict(self.headers), body)
-        fault = self.server.struck_by(request)
-        if fault is None:
-            self.answer(self.server.forward(request))
-            return
-        self._fail(fault, request)
-        fault.after()
-
-    do_HEAD = do_PUT = do_POST = do_DELETE = do_GET  # noqa: N815  # the names that http.server looks for
-
-    def _fail(self, fault: Fault, request: Request) -> None:
-        forward = self.server.forward
-        if fault.kind in ("503", "500"):
-            self.answer(error("SlowDown", 503) if fault.kind == "503" else error("InternalError", 500))
-        elif fault.kind == "error-200":
-            self.answer(Answer(200, {}, error("InternalError", 500).body))
-        elif fault.answer is not None:
-            self.answer(fault.answer)
-        elif fault.kind == "silent":
-            self.server.hold()
-            self._reset()
-        elif fault.kind in ("reset", "applied"):
+    def _failing(self, fault: Fault, request: Request) -> Reply:
+        if fault.answer is not None or fault.kind in ANSWERS:
+            return fault.answer or ANSWERS[fault.kind]
+        if fault.kind == "silent":
+            return self._stalling()
+        if fault.kind in ("reset", "applied"):
             if fault.kind == "applied":
-                forward(request)
-            self._reset()
-        elif fault.kind == "flip":
-            changed = Request(request.method, request.target, request.headers, flipped(request.body))
-            answer = forward(changed)
-            self.answer(answer if request.body else Answer(answer.status, answer.headers, flipped(answer.body)))
-        elif fault.kind == "partial":
-            self.answer(partly_deleted(forward, request, fault.key))
-        else:
-            self._cut(fault, forward(request))
+                self.forward(request)
+            return [Reset()]
+        if fault.kind == "flip":
+            answer = self.forward(replace(request, body=flipped(request.body)))
+            return answer if request.body else replace(answer, body=flipped(answer.body))
+        if fault.kind == "partial":
+            return partly_deleted(self.forward, request, fault.key)
+        return self._cut(fault, self.forward(request))
 
-    def _cut(self, fault: Fault, answer: Answer) -> None:
-        self.answer(answer, cut=len(answer.body) // 2 if fault.sent is None else fault.sent)
-        self.wfile.flush()
+    def _cut(self, fault: Fault, answer: Answer) -> Iterator[Step]:
+        yield answer.head() + answer.content()[: len(answer.body) // 2 if fault.sent is None else fault.sent]
         if fault.kind == "stall":
-            self.server.hold()
-        if fault.kind == "break":
-            self._reset()
-        self.close_connection = True
+            yield from self._stalling()
+        yield Reset() if fault.kind == "break" else Close()
 
-    def _reset(self) -> None:
-        self.close_connection = True
-        self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-        self.connection.close()
+    def _stalling(self) -> Iterator[Step]:
+        self.stalled.set()
+        yield Silence()
 
-    def answer(self, answer: Answer, cut: int | None = None) -> None:
-        """Send an answer, of its body only the first `cut` bytes."""
-        self.send_response_only(answer.status)
-        length = {} if answer.status == 204 else {"Content-Length": str(len(answer.body))}
-        for name, value in {**length, **answer.headers}.items():
-            if name.lower() not in ("connection", "transfer-encoding"):
-                self.send_header(name, value)
-        self.end_headers()
-        if self.command != "HEAD":
-            self.wfile.write(answer.body[:cut])
 
-    def log_message(self, *args: object) -> None:
-        """Say nothing."""
+def answer_of(status: int, headers: list[tuple[str, str]], body: bytes, *, is_head: bool = False) -> Answer:
+    """An answer that says of its body's length what is so."""
+    kept = [(name, value) for name, value in headers if name.lower() not in OF_CONNECTIONS]
+    length = next((value for name, value in headers if name.lower() == "content-length"), "") if is_head else len(body)
+    if status != HTTPStatus.NO_CONTENT and length != "":
+        kept.append(("Content-Length", str(length)))
+    return Answer(status, HTTPStatus(status).phrase, tuple(kept), body, "none" if is_head else "length")
+
+
+def error(code: str, status: int) -> Answer:
+    """An answer with S3's document."""
+    body = f"<?xml version='1.0'?><Error><Code>{code}</Code><Message>as told</Message></Error>".encode()
+    return answer_of(status, [("Content-Type", "application/xml")], body)
+
+
+ANSWERS = {
+    "503": error("SlowDown", 503),
+    "500": error("InternalError", 500),
+    "error-200": answer_of(200, [], error("InternalError", 500).body),
+}
 
 
 def flipped(data: bytes) -> bytes:
@@ -245,17 +153,14 @@ def partly_deleted(forward: Callable[[Request], Answer], request: Request, key: 
     body = request.body
     for each in refused:
         body = body.replace(each, b"")
-    headers = {
-        name: value
-        for name, value in request.headers.items()
-        if name.lower() not in ("content-length", "content-md5") and not name.lower().startswith("x-amz-checksum")
-    }
+    digests = [name for name, _ in request.headers if re.match("content-md5|x-amz-checksum", name.lower())]
+    headers = tuple((name, value) for name, value in request.headers if name not in digests)
     if len(refused) < len(objects):
-        forward(Request(request.method, request.target, headers, body))
+        forward(replace(request, headers=headers, body=body))
     names = [re.search(rb"<Key>(.*?)</Key>", each, re.DOTALL) for each in refused]
     errors = b"".join(
         b"<Error><Key>" + name[1] + b"</Key><Code>InternalError</Code><Message>as told</Message></Error>"
         for name in names
         if name
     )
-    return Answer(200, {"Content-Type": "application/xml"}, b"<DeleteResult>" + errors + b"</DeleteResult>")
+    return answer_of(200, [("Content-Type", "application/xml")], b"<DeleteResult>" + errors + b"</DeleteResult>")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gc
 import random
-import threading
 import time
 from collections.abc import Callable, Iterator
 from types import SimpleNamespace
@@ -35,12 +34,7 @@ def dropped_connections() -> Iterator[None]:
 @pytest.fixture
 def proxy(moto_server: Any) -> Iterator[Proxy]:
     with Proxy(moto_server.endpoint) as found:
-        thread = threading.Thread(target=found.serve_forever, kwargs={"poll_interval": 0.05})
-        thread.start()
         yield found
-        found.release()
-        found.shutdown()
-        thread.join()
 
 
 @pytest.fixture

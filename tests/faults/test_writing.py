@@ -11,13 +11,15 @@ import pytest
 from registry_s3fs import RegistryS3FileSystem, StorageDriver
 from registry_s3fs.model.objects import ObjectInfo
 from registry_s3fs.s3.bucket import Bucket
-from testbed.proxy import ALWAYS, Answer, Fault, Proxy, error
+from testbed.messages import Answer
+from testbed.proxy import ALWAYS, Fault, Proxy, error
 from tests.faults.conftest import DATA, MIB
 
 Through = Callable[..., RegistryS3FileSystem]
 PARTS = {"block_size": 5 * MIB}
 SMALL = DATA[: 2 * MIB]
 GONE = error("NoSuchUpload", 404)
+UNACCEPTED = Answer(headers=(("ETag", '"0123"'), ("Content-Length", "0")))
 """What stores say of an upload that is completed already; moto's server says success once more."""
 TWO_TRIES = {"config_kwargs": {"retries": {"total_max_attempts": 2}}}
 
@@ -229,7 +231,7 @@ def test_parts_that_the_server_does_not_accept_are_an_error(
 ) -> None:
     """InvalidPart: nothing is published, and the upload is aborted."""
     fs.pipe_file("/f", b"old")
-    proxy.faults = [Fault("UploadPart", "instead", nth=2, answer=Answer(200, {"ETag": '"0123"'}, b""))]
+    proxy.faults = [Fault("UploadPart", "instead", nth=2, answer=UNACCEPTED)]
     with pytest.raises(OSError, match="does not accept the uploaded parts"):
         in_parts(shaky)
     assert fs.cat_file("/f") == b"old"
