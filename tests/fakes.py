@@ -98,6 +98,7 @@ class Store:
         self.objects: dict[str, Stored] = {}
         self.uploads: dict[str, Pending] = {}
         self.requests: Counter[str] = Counter()
+        self.page_keys = PAGE_KEYS
         self._lock = threading.RLock()
         self._sorted: list[str] = []
 
@@ -174,7 +175,7 @@ class FakeBucket:
             return self._stored(key, version_id, missing="404").info
 
     def list(self, prefix: str, delimiter: str = "", limit: int = 0, start_after: str = "") -> Iterator[Page]:
-        most = min(limit or PAGE_KEYS, PAGE_KEYS)
+        most = min(limit or self.store.page_keys, self.store.page_keys)
         start: str | None = max(prefix, start_after + "\0" if start_after else "")
         while start is not None:
             with self.store.request("ListObjectsV2"):

@@ -12,7 +12,7 @@ from fsspec.utils import stringify_path
 from registry_s3fs.filesystem.base import OnBucket
 from registry_s3fs.listing import directory
 from registry_s3fs.listing.glob import Pattern, Search
-from registry_s3fs.listing.walk_ahead import WalkAhead
+from registry_s3fs.listing.tree import Tree, levels, within
 from registry_s3fs.model.info import Info
 from registry_s3fs.model.objects import ObjectInfo
 from registry_s3fs.model.paths import ListedName, StrPath
@@ -134,12 +134,10 @@ class Searching(OnBucket):
 
     def _within(self, path: str, maxdepth: int | None) -> dict[str, Info]:
         """Return the files and directories at most `maxdepth` levels below a path."""
-        if maxdepth == 1:
-            infos = sorted(directory.children(self.bucket, path) or [], key=itemgetter("type"))  # a file stays
-            return {info["name"]: info for info in infos}
-        found = directory.descendants(self.bucket, path)
-        levels = path.rstrip("/").count("/") + (maxdepth or 0)
-        return {name: info for name, info in found.items() if maxdepth is None or name.count("/") <= levels}
+        if maxdepth is None:
+            return directory.descendants(self.bucket, path)
+        infos = sorted(within(self.bucket, path, maxdepth), key=itemgetter("type"))  # a file stays
+        return {info["name"]: info for info in infos}
 
     def _itself(self, path: str, *, withdirs: bool) -> list[Info]:
         if path == "/":
@@ -269,13 +267,13 @@ class Searching(OnBucket):
         path = self._path(path)
         if refresh:
             self.invalidate_cache(path)
-        return self._walk(WalkAhead(self.bucket, path, maxdepth), path, maxdepth, topdown, on_error, detail)
+        return self._walk(levels(self.bucket, path, maxdepth), path, maxdepth, topdown, on_error, detail)
 
     def _walk(
-        self, ahead: WalkAhead, path: str, maxdepth: int | None, topdown: bool, on_error: OnError, detail: bool
+        self, tree: Tree, path: str, maxdepth: int | None, topdown: bool, on_error: OnError, detail: bool
     ) -> Iterator[Walked]:
         try:
-            infos = ahead.children(path, shallow=maxdepth == 1) if path not in self.dircache else None
+            infos = tree.children(path) if path not in self.dircache else None
             infos = infos or self.ls(path)
         except OSError as error:
             if on_error == "raise":
@@ -292,7 +290,7 @@ class Searching(OnBucket):
         if maxdepth != 1:
             for name in walked[1]:  # from which the caller may have taken some
                 deeper = maxdepth - 1 if maxdepth else None
-                yield from self._walk(ahead, paths[name], deeper, topdown, on_error, detail)
+                yield from self._walk(tree, paths[name], deeper, topdown, on_error, detail)
         if not topdown:
             yield walked
 

@@ -20,6 +20,9 @@ logger = logging.getLogger("registry_s3fs")
 
 _Timed = tuple[Page | None, float, float]
 
+Entry = tuple[str, ObjectInfo | None]
+"""A path and its object. The object of a directory is None."""
+
 TOLD = ("ContentType", "ServerSideEncryption", "SSEKMSKeyId")
 """The fields of a HEAD response that an info has, under S3's names. It has the user metadata as `metadata`."""
 
@@ -153,17 +156,54 @@ def files(bucket: Bucket, path: str, begin: str = "") -> Iterator[tuple[str, Obj
 def descendants(bucket: Bucket, path: str) -> dict[str, Info]:
     """Return every file and directory below a directory, from one flat listing."""
     found: dict[str, Info] = {}
-    above: dict[str, Info] = {}
-    for below, item in objects(bucket, path):
-        marker = item.key[-1] == "/"
-        if below is not None and not marker:
-            found[below] = file(below, item)
-        name = directory_above(bucket, item.key) if below is None or marker else parent(below)
-        while name not in above and len(name) > len(path) and name != "/":
-            above[name] = directory(name)
-            name = parent(name)
+    directories: dict[str, Info] = {}
+    listed = (item for page in pages(bucket, bucket.space.prefix(path)) for item in page.objects)
+    for name, item in entries(bucket, path, listed):
+        if item is not None:
+            found[name] = file(name, item)
+        elif name != path:
+            directories[name] = directory(name)
     # A file of a directory's name, "a" beside "a/b", is the one that is shown.
-    return {**above, **found}
+    return {**directories, **found}
+
+
+def entries(bucket: Bucket, path: str, listed: Iterable[ObjectInfo]) -> Iterator[Entry]:
+    """Yield a directory and all that lies below it, from the objects that a flat listing tells of.
+
+    Directories come before what lies in them. A store that does not list in order may have some come twice.
+    """
+    previous = ""
+    for item in listed:
+        name, is_directory = nameable(bucket, item.key), item.key[-1:] == "/"
+        if name is None:  # the directories above it are there, if it is not
+            name, is_directory = directory_above(bucket, item.key), True
+        current = name.rstrip("/") + "/" if is_directory else name
+        if not previous:
+            previous = path.rstrip("/") + "/"
+            yield path, None
+        for above in entered(previous, current):
+            yield above, None
+        previous = current
+        if not is_directory:
+            yield name, item
+
+
+def entered(previous: str, current: str) -> list[str]:
+    """Return the directories that hold the path `current` and not `previous`, outermost first.
+
+    A directory's own path ends in ``/``.
+
+    >>> entered("/a/", "/a/b/c/file"), entered("/a/b/x", "/a/b/y"), entered("/", "/a/b/")
+    (['/a/b', '/a/b/c'], [], ['/a', '/a/b'])
+    >>> entered("/folder1-suffix/file", "/folder1/file")
+    ['/folder1']
+    """
+    found = []
+    above = parent(current)
+    while above != "/" and not previous.startswith(f"{above}/"):
+        found.append(above)
+        above = parent(above)
+    return found[::-1]
 
 
 def objects(bucket: Bucket, path: str) -> Iterator[tuple[str | None, ObjectInfo]]:

@@ -8,14 +8,12 @@ from itertools import chain, takewhile
 from operator import itemgetter
 
 from registry_s3fs.listing import directory
+from registry_s3fs.listing.tree import MOST_AT_ONCE, Subtree, Tree, depth
 from registry_s3fs.model.glob_pattern import GlobPattern
 from registry_s3fs.model.info import Info
-from registry_s3fs.model.objects import Page
-from registry_s3fs.model.paths import parent
+from registry_s3fs.model.objects import ObjectInfo
 from registry_s3fs.s3.bucket import Bucket
 from registry_s3fs.threads.pool import Pool
-
-NOTHING = Page([], [], last=True)
 
 
 class Pattern:
@@ -39,7 +37,6 @@ class Pattern:
         self.tells_directories_apart = bool(self._slash)
         literal_end = list(takewhile(lambda each: not has_magic(each), reversed(self.parts)))
         self._end = "".join("/" + each for each in reversed(literal_end)) + "/" * only_directories
-        self._above = self._end.rstrip("/") + "/" if literal_end else ""
 
     def matches(self, info: Info) -> bool:
         """Return whether the pattern matches this file or directory."""
@@ -50,10 +47,6 @@ class Pattern:
         name = path + self._slash if is_directory else path
         return name.endswith(self._end) and self._glob.matches(name)
 
-    def may_mean_above(self, path: str) -> bool:
-        """Return False where the pattern can match none of the directories above a path, without a check of each."""
-        return self._above in path
-
 
 class Search:
     """The search for the matches of one pattern in one bucket."""
@@ -62,52 +55,82 @@ class Search:
         self._bucket = bucket
         self._threads = threads
         self._pattern = pattern
+        self._children = [GlobPattern(part) for part in pattern.parts]
+        deepest = (
+            depth(pattern.base) + len(pattern.parts) - 1
+            if pattern.parts[-1] != "**" and has_magic(pattern.parts[-1])
+            else None
+        )
+        self._tree = Tree(bucket, pattern.base, self._following, deepest, MOST_AT_ONCE)
+        self._found: list[Info] = []
+        self._large: list[str] = []
+        """The directories below which everything is to be listed."""
+        self._names: list[str] = []
+        """The paths of which is to be asked whether they exist."""
+        self._perhaps_files: list[str] = []
+        """The directories that match, as would a file of the same name that no listing has shown."""
 
     def matches(self) -> dict[str, Info]:
         """Return the files and directories that match, by name. A file wins over a directory of its name."""
-        found = self._from(self._pattern.base, self._pattern.parts)
+        self._search(self._pattern.base)
+        found = [*self._found, *chain.from_iterable(self._threads.map(self._all_below, self._large))]
+        directories = {info["name"] for info in found} - {"/"}
+        names = [*self._names, *(path for path in self._perhaps_files if path in directories)]
+        found += chain.from_iterable(self._threads.map(self._named, names))
         infos = {info["name"]: info for info in sorted(found, key=itemgetter("type"))}
         return {name: infos[name] for name in sorted(infos) if self._pattern.matches(infos[name])}
 
-    def _below(self, path: str, parts: list[str]) -> list[Info]:
-        """Return what may match below a directory. `parts` are the last components of the pattern."""
-        part, *rest = parts
-        if part == "**":
-            return self._flat(path, directory.pages(self._bucket, self._bucket.space.prefix(path)))
-        if not has_magic(part):
-            below = path.rstrip("/") + "/" + part
-            return self._from(below, rest) if rest else self._named(below)
+    def _search(self, path: str) -> None:
+        """Collect what may match at or below a path."""
+        rest = self._pattern.parts[self._at(path) :]
         if not rest:
-            return directory.children(self._bucket, path) or []
-        return self._level(path, part, rest)
+            self._names.append(path)
+        elif rest[0] == "**":
+            self._search_all(path)
+        else:
+            self._search_children(path, is_last=len(rest) == 1)
 
-    def _from(self, path: str, parts: list[str]) -> list[Info]:
-        """Return the same as `_below`, for a directory that no listing has shown. It may be a file, too."""
-        found = self._below(path, parts)
-        return [*found, *self._named(path)] if set(parts) == {"**"} and path != "/" and found else found
+    def _search_all(self, path: str) -> None:
+        subtree = self._tree.whole(path) if path != self._pattern.base else None
+        if subtree is None:
+            self._large.append(path)
+        else:
+            self._found += self._flat(path, subtree.objects)
+        at = self._at(path)
+        was_listed = at and has_magic(self._pattern.parts[at - 1])
+        if not was_listed and set(self._pattern.parts[at:]) == {"**"}:
+            self._perhaps_files.append(path)
 
-    def _level(self, path: str, part: str, rest: list[str]) -> list[Info]:
-        """Return what may match below the children that match.
+    def _search_children(self, path: str, *, is_last: bool) -> None:
+        found = self._tree.look(path)
+        if isinstance(found, Subtree):
+            self._found += self._flat(path, found.objects)
+            return
+        matching = self._matching(path, found or [])
+        self._found += matching if is_last else [info for info in matching if info["type"] == "file"]
+        for name in self._following(path, found or []):
+            self._search(name)
 
-        List each of these children by itself, or all of them at once where that takes fewer requests.
-        """
+    def _at(self, path: str) -> int:
+        """Return the number of the pattern's part that the children of a directory have to match."""
+        return depth(path) - depth(self._pattern.base)
+
+    def _matching(self, path: str, infos: list[Info]) -> list[Info]:
+        """Return those children of a directory that match their part of the pattern."""
+        part = self._children[self._at(path)]
+        return [info for info in infos if part.matches(info["name"].rpartition("/")[2])]
+
+    def _following(self, path: str, infos: list[Info]) -> list[str]:
+        """Return where the search goes on below a directory: at the children that match, or where literals lead."""
+        rest = self._pattern.parts[self._at(path) + 1 :]
+        literal = "".join(f"/{part}" for part in takewhile(lambda each: not has_magic(each), rest))
+        directories = [info["name"] for info in self._matching(path, infos) if info["type"] == "directory"]
+        return [name + literal for name in directories] if rest else []
+
+    def _all_below(self, path: str) -> list[Info]:
+        """Return what matches of a directory and of all that lies below it."""
         pages = directory.pages(self._bucket, self._bucket.space.prefix(path))
-        first = next(pages, NOTHING)
-        if first.last:
-            return self._flat(path, [first])
-        infos = directory.children(self._bucket, path) or []
-        child = GlobPattern(part)
-        wanted = [info for info in infos if child.matches(info["name"].rpartition("/")[2])]
-        directories = [info["name"] for info in wanted if info["type"] == "directory"]
-        if len(infos) / self._count_children(path, first) < len(directories):
-            return self._flat(path, chain([first], pages))
-        below = self._threads.map(lambda child: self._below(child, rest), directories)
-        return [*(info for info in wanted if info["type"] == "file"), *chain(*below)]
-
-    def _count_children(self, path: str, page: Page) -> int:
-        """Return how many children of a directory have keys on a page."""
-        at = len(self._bucket.space.prefix(path))
-        return len({item.key[at:].partition("/")[0] for item in page.objects})
+        return self._flat(path, (item for page in pages for item in page.objects))
 
     def _named(self, path: str) -> list[Info]:
         """Return the file or directory that a pattern ends with by its name. The info is a listing's, not a HEAD's."""
@@ -118,26 +141,19 @@ class Search:
         below = found and (found[0].key.startswith(prefix) or directory.exists_below(self._bucket, path))
         return [directory.directory(path)] if below else []
 
-    def _flat(self, path: str, pages: Iterable[Page]) -> list[Info]:
+    def _flat(self, path: str, listed: Iterable[ObjectInfo]) -> list[Info]:
         """Return what matches of a directory and of all that lies below it. Make infos only for the matches."""
         means, tells_apart = self._pattern.means, self._pattern.tells_directories_apart
         files: dict[str, Info] = {}
         others: set[str] = set()
-        directories = {path} if path == "/" else set()
-        for page in pages:
-            if page.objects:
-                directories.add(path)  # its own marker, which is not named, counts
-            for below, item in directory.named(self._bucket, path, [page]):
-                if below is None or item.key[-1] == "/":
-                    above = below = directory.directory_above(self._bucket, item.key)
-                else:
-                    above = parent(below)
-                    if means(below, is_directory=False):
-                        files[below] = directory.file(below, item)
-                    elif tells_apart:
-                        others.add(below)
-                while above not in directories and self._pattern.may_mean_above(below + "/"):
-                    directories.add(above)
-                    above = parent(above)
+        directories: set[str] = set()
+        for name, item in directory.entries(self._bucket, path, listed):
+            if item is None:
+                if means(name, is_directory=True):
+                    directories.add(name)
+            elif means(name, is_directory=False):
+                files[name] = directory.file(name, item)
+            elif tells_apart:
+                others.add(name)
         only = directories - files.keys() - others
-        return [*files.values(), *(directory.directory(name) for name in only if means(name, is_directory=True))]
+        return [*files.values(), *map(directory.directory, only)]

@@ -13,7 +13,6 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from registry_s3fs import RegistryS3FileSystem
-from registry_s3fs.listing import walk_ahead
 from testbed.servers import Server
 from tests.listening import listen
 
@@ -222,22 +221,16 @@ def test_small_directories_are_listed_at_once(registry: Watched) -> None:
 @pytest.mark.parametrize("page_keys", [1000, 2])
 @pytest.mark.parametrize("options", [{}, {"maxdepth": 1}, {"maxdepth": 2}, {"topdown": False}, {"detail": True}])
 @pytest.mark.parametrize("path", ["/", "/a", "/b", "/m", "/b/y", "/none", "/b/z"])
-def test_a_walk_goes_where_fsspecs_goes(
-    odd: Watched, path: str, options: dict[str, Any], page_keys: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_walk_goes_where_fsspecs_goes(odd: Watched, path: str, options: dict[str, Any], page_keys: int) -> None:
     """With little in view at a time as well as with all."""
     odd.page_keys = page_keys
-    monkeypatch.setattr(walk_ahead, "LOOK_AHEAD_KEYS", page_keys)
     assert list(odd.fs.walk(path, **options)) == list(AbstractFileSystem.walk(odd.fs, path, **options))
 
 
-@pytest.mark.parametrize("look_ahead", [1, 5, 4000])
-def test_a_walk_may_be_pruned_and_reordered(
-    registry: Watched, look_ahead: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.mark.parametrize("page_keys", [1, 3, 30, 1000])
+def test_a_walk_may_be_pruned_and_reordered(registry: Watched, page_keys: int) -> None:
     """As `os.walk`: what the caller leaves in `dirs` is walked, in the caller's order."""
-    registry.page_keys = 3
-    monkeypatch.setattr(walk_ahead, "LOOK_AHEAD_KEYS", look_ahead)
+    registry.page_keys = page_keys
 
     def pruned(walk: Iterator[Any]) -> list[Any]:
         seen = []
@@ -258,27 +251,19 @@ def test_a_walk_is_one_listing(registry: Watched) -> None:
     assert len(registry.during(lambda: list(registry.fs.walk("/")))) == 1
 
 
-@pytest.mark.parametrize("quicker", [False, True])
-def test_a_walk_of_few_levels_goes_the_quicker_way(
-    registry: Watched, quicker: bool, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """By one listing of all keys below, or by a request for each directory that is visited; with the same result."""
-    registry.page_keys = 30
-    monkeypatch.setattr(walk_ahead, "FULL_PAGE_KEYS", 30)
-    monkeypatch.setattr(walk_ahead, "by_directory", lambda *args: quicker)
+def test_a_walk_of_few_levels_does_not_read_what_lies_deeper(registry: Watched) -> None:
+    """But for the first page, each directory that is visited is one request for its children."""
+    registry.page_keys = 10
     path = f"{TREE}/repositories"
     expected = list(AbstractFileSystem.walk(registry.fs, path, maxdepth=2))
     assert list(registry.fs.walk(path, maxdepth=2)) == expected
     sent = registry.during(lambda: list(registry.fs.walk(path, maxdepth=2)))
-    assert ["Delimiter" in params for params in sent] == (
-        [False, True, True, True, True] if quicker else [False, False]
-    )
+    assert ["Delimiter" in params for params in sent] == [False, True, True, True, True]
 
 
-def test_a_walk_that_stops_has_not_listed_everything(registry: Watched, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_walk_that_stops_has_not_listed_everything(registry: Watched) -> None:
     """Its first directory is there after a look ahead."""
     registry.page_keys = 2
-    monkeypatch.setattr(walk_ahead, "LOOK_AHEAD_KEYS", 4)
     assert len(registry.during(lambda: next(registry.fs.walk(TREE)))) < 8
 
 
@@ -298,7 +283,6 @@ def test_what_cannot_be_listed_is_omitted_raised_or_told(server_bucket: Any) -> 
 def test_a_walk_goes_on_after_a_request_that_failed(registry: Watched, monkeypatch: pytest.MonkeyPatch) -> None:
     """What was not listed is asked for again, and never taken for empty."""
     registry.page_keys = 5
-    monkeypatch.setattr(walk_ahead, "LOOK_AHEAD_KEYS", 10)
     everything = list(registry.fs.walk("/"))
     once = iter([PermissionError(13, "denied", "/")])
     requests = itertools.count()

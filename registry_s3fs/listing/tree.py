@@ -1,0 +1,303 @@
+"""The directories of a tree, level by level. Those that follow each other in a level are listed side by side.
+
+A small directory takes one page of a flat listing, which tells all that lies below it. A larger one is listed by its
+delimiter. Where directories are tiny, one page tells of many in a row.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left, bisect_right
+from collections import defaultdict, deque
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from operator import attrgetter
+
+from registry_s3fs.listing import directory
+from registry_s3fs.model.info import Info
+from registry_s3fs.model.objects import ObjectInfo, Page
+from registry_s3fs.s3.bucket import Bucket
+
+MOST_AT_ONCE = 64
+"""The most requests at once. Where the caller leaves the directories out, at most so many were for nothing."""
+GROWTH = 4
+WORTH_A_PAGE = 10
+"""The number of directories from which one page that holds them all costs the client less than a request for each.
+
+The client reads a page of 1,000 keys in about the time of ten small requests.
+"""
+
+NOTHING = Page([], [], last=True)
+LAST = "\U0010ffff"
+"""A character that comes, in UTF-8, after every character that a key is likely to hold."""
+_key = attrgetter("key")
+
+
+def behind(prefix: str) -> str:
+    """Return the first string after all that begin with a prefix, which ends in ``/``.
+
+    >>> behind("docker/")
+    'docker0'
+    """
+    return prefix[:-1] + chr(ord("/") + 1)
+
+
+def before(prefix: str) -> str:
+    """Return a string that comes before a prefix, which ends in ``/``, and after all keys that come before it."""
+    return prefix[:-1] + chr(ord("/") - 1) + LAST
+
+
+@dataclass(frozen=True)
+class Subtree:
+    """All objects below a prefix, in the order of keys."""
+
+    prefix: str
+    objects: list[ObjectInfo]
+
+    def below(self, prefix: str) -> Subtree:
+        """Return the part of it that lies below a longer prefix."""
+        start = bisect_left(self.objects, prefix, key=_key)
+        stop = bisect_left(self.objects, behind(prefix), start, key=_key) if prefix else len(self.objects)
+        return Subtree(prefix, self.objects[start:stop])
+
+    def children(self, bucket: Bucket) -> list[Info] | None:
+        """Return the same as `directory.children`."""
+        found: list[Info] = []
+        at = 0
+        while at < len(self.objects):
+            item = self.objects[at]
+            name, slash, _ = item.key[len(self.prefix) :].partition("/")
+            path = directory.nameable(bucket, self.prefix + name + slash) if item.key != self.prefix else None
+            if path:
+                found.append(directory.directory(path) if slash else directory.file(path, item))
+            at = bisect_left(self.objects, behind(self.prefix + name + slash), at, key=_key) if slash else at + 1
+        return sorted(found, key=directory.name_of) if self.objects else None
+
+
+_Listed = Subtree | list[Info] | OSError | None
+"""What is known of a directory: all that lies below it, its children, why it can't be listed, or that it is missing."""
+
+
+@dataclass
+class _Level:
+    """The directories of one depth."""
+
+    waiting: deque[str] = field(default_factory=deque)
+    """Those that may be asked for next, in the order in which they may be."""
+    listed: dict[str, _Listed] = field(default_factory=dict)
+    at_once: int = 1
+    depth: int = 0
+    """The depth of the children of a directory that led to them. Theirs is greater where a name was known."""
+
+
+class Tree:
+    """The listings of the directories below one, in the order in which the caller asks for them.
+
+    Args:
+        bucket: The bucket.
+        path: The directory at the top.
+        following: Tells which directories may be asked for below one, given its path and its children.
+        deepest: The depth of the directories of which nothing but the children is asked for. Those below are not.
+        at_once: How many of the directories that follow are listed with the first one. The number grows as the caller
+            goes on in order.
+    """
+
+    def __init__(
+        self,
+        bucket: Bucket,
+        path: str,
+        following: Callable[[str, list[Info]], list[str]],
+        deepest: int | None = None,
+        at_once: int = 1,
+    ) -> None:
+        self._bucket = bucket
+        self._threads = bucket.pool
+        self._top = bucket.space.prefix(path)
+        self._following = following
+        self._deepest = deepest
+        self._levels: defaultdict[int, _Level] = defaultdict(lambda: _Level(at_once=at_once))
+        self._a_page: defaultdict[int, int] = defaultdict(lambda: 1)
+        """How many directories of a depth a page seems to hold."""
+        self._last = Subtree("/", [])
+        """The subtree asked for last. What is asked for next mostly lies in it."""
+        self._is_ordered = True
+        """False once the server has listed keys in an order of its own, as Storj does."""
+
+    def children(self, path: str) -> list[Info] | None:
+        """Return the same as `directory.children`.
+
+        Raises:
+            OSError: The directory cannot be listed.
+        """
+        found = self.look(path)
+        return found.children(self._bucket) if isinstance(found, Subtree) else found
+
+    def look(self, path: str) -> Subtree | list[Info] | None:
+        """Return all that lies below a directory if one page held it, else its children as `directory.children`.
+
+        Raises:
+            OSError: The directory cannot be listed.
+        """
+        prefix = self._bucket.space.prefix(path)
+        if prefix.startswith(self._last.prefix):
+            return self._last.below(prefix)
+        level = self._levels[depth(path)]
+        if path not in level.listed:
+            self._list(path, level)
+        found = level.listed.pop(path)
+        if isinstance(found, OSError):
+            raise found
+        if isinstance(found, Subtree):
+            self._last = found
+        return found
+
+    def whole(self, path: str) -> Subtree | None:
+        """Return all that lies below a directory, or None where it takes more than a page.
+
+        Raises:
+            OSError: The directory cannot be listed.
+        """
+        is_small = self._a_page[self._levels[depth(path)].depth] or self._bucket.space.prefix(path).startswith(
+            self._last.prefix
+        )
+        found = self.look(path) if is_small else None
+        return found if isinstance(found, Subtree) else None
+
+    def _list(self, path: str, level: _Level) -> None:
+        """List a directory that is asked for, and some that follow it."""
+        level.at_once = 1 if level.listed else min(GROWTH * level.at_once, MOST_AT_ONCE)
+        level.listed.clear()
+        while level.waiting and level.waiting.popleft() != path:
+            pass  # the caller has left it out
+        a_page = self._a_page[level.depth]
+        if self._is_ordered and a_page >= (WORTH_A_PAGE if depth(path) == self._deepest else 2):
+            names = [path, *_taken(level.waiting, level.at_once * a_page - 1)]
+            left = self._list_in_rows(names, level)
+            if len(left) > level.at_once:  # a page holds fewer than it seemed
+                level.waiting.extendleft(reversed(names[names.index(left[level.at_once]) :]))
+            self._list_each(left[: level.at_once], level)
+        else:
+            self._list_each([path, *_taken(level.waiting, level.at_once - 1)], level)
+
+    def _list_each(self, names: list[str], level: _Level) -> None:
+        """List each of these directories by itself."""
+        list_one = self._list_large if names and self._seem_large(depth(names[0]), level.depth) else self._list_small
+        for name, (found, page) in zip(names, self._threads.map(list_one, names), strict=True):
+            level.listed[name] = found
+            if isinstance(found, list):
+                self._expect(name, self._following(name, found))
+            if page is not None:
+                self._a_page.update(directories_held(page, self._bucket.space.prefix(name), depth(name)))
+
+    def _seem_large(self, own_depth: int, counted_depth: int) -> bool:
+        """Return whether their children are all that is asked for of directories, or a page seems to hold none."""
+        return own_depth == self._deepest or (own_depth == counted_depth and not self._a_page[counted_depth])
+
+    def _list_small(self, path: str) -> tuple[_Listed, Page | None]:
+        prefix = self._bucket.space.prefix(path)
+        try:
+            page = next(self._bucket.list(prefix), NOTHING)
+        except OSError as error:  # told when the caller gets there
+            return error, None
+        if page.last:
+            return Subtree(prefix, sorted(page.objects, key=_key)), None
+        return self._list_large(path)[0], page
+
+    def _list_large(self, path: str) -> tuple[_Listed, None]:
+        try:
+            return directory.children(self._bucket, path), None
+        except OSError as error:
+            return error, None
+
+    def _expect(self, path: str, names: list[str]) -> None:
+        """Note the directories that may be asked for below one."""
+        if names:
+            level = self._levels[depth(names[0])]
+            level.waiting += names
+            level.depth = depth(path) + 1
+
+    def _list_in_rows(self, names: list[str], level: _Level) -> list[str]:
+        """List directories that follow each other, by pages that each hold several. Return those that no page held."""
+        by_prefix = {self._bucket.space.prefix(name): name for name in names}
+        prefixes = sorted(by_prefix)
+        starts = sorted({*prefixes[:: self._a_page[level.depth]], self._bucket.space.prefix(names[0])})
+        rows = self._threads.map(self._row, starts)
+        found = {prefix: rows[bisect_right(starts, prefix) - 1].subtree(prefix) for prefix in prefixes}
+        held = {by_prefix[prefix]: subtree for prefix, subtree in found.items() if subtree is not None}
+        self._a_page[level.depth] = len(held) // len(starts)
+        level.listed.update(held)
+        return [name for name in names if name not in held]
+
+    def _row(self, start: str) -> _Row:
+        try:
+            page = next(self._bucket.list(self._top, start_after=before(start)), NOTHING)
+        except OSError:  # told where a directory is listed by itself
+            return _Row(start, Page([], []))
+        keys = [item.key for item in page.objects]
+        if page.ignores_start or sorted(keys) != keys:
+            self._is_ordered = False
+            return _Row(start, Page([], []))
+        return _Row(start, page)
+
+
+@dataclass(frozen=True)
+class _Row:
+    """A page of keys from a prefix on."""
+
+    start: str
+    page: Page
+
+    def subtree(self, prefix: str) -> Subtree | None:
+        """Return all that lies below a prefix that is not before the start, or None where the page ends before."""
+        objects = self.page.objects
+        is_held = self.page.last or (objects and behind(prefix) <= objects[-1].key)
+        return Subtree(self.start, objects).below(prefix) if is_held else None
+
+
+def directories_held(page: Page, prefix: str, above: int) -> dict[int, int]:
+    """Return how many directories of each depth below a prefix's own, which is `above`, end on its first page.
+
+    >>> from datetime import datetime
+    >>> keys = ["r/a/1/x", "r/a/2/x", "r/b/1/x", "r/b/1/y"]
+    >>> directories_held(Page([ObjectInfo(key, 0, "", datetime.min) for key in keys], []), "r/", above=1)
+    {2: 1, 3: 2}
+    """
+    held: defaultdict[int, set[tuple[str, ...]]] = defaultdict(set)
+    for item in page.objects:
+        *names, _ = item.key[len(prefix) :].split("/")
+        for level in range(1, len(names) + 1):
+            held[above + level].add(tuple(names[:level]))
+    return {level: len(names) - 1 for level, names in held.items()}
+
+
+def depth(path: str) -> int:
+    """Return how many directories below the root a path lies."""
+    return path.rstrip("/").count("/")
+
+
+def _taken(waiting: deque[str], most: int) -> list[str]:
+    return [waiting.popleft() for _ in range(min(most, len(waiting)))]
+
+
+def levels(bucket: Bucket, path: str, maxdepth: int | None, at_once: int = 1) -> Tree:
+    """Return the tree for a walk that goes `maxdepth` levels deep, by default all. The children are the first one."""
+    deepest = depth(path) + maxdepth - 1 if maxdepth else None
+
+    def following(above: str, infos: list[Info]) -> list[str]:
+        goes_on = deepest is None or depth(above) < deepest
+        return [info["name"] for info in infos if info["type"] == "directory"] if goes_on else []
+
+    return Tree(bucket, path, following, deepest, at_once)
+
+
+def within(bucket: Bucket, path: str, maxdepth: int) -> Iterator[Info]:
+    """Yield what lies at most `maxdepth` levels below a directory."""
+    tree = levels(bucket, path, maxdepth, MOST_AT_ONCE)
+    deepest = depth(path) + maxdepth
+
+    def below(above: str) -> Iterator[Info]:
+        for info in tree.children(above) or []:
+            yield info
+            if info["type"] == "directory" and depth(info["name"]) < deepest:
+                yield from below(info["name"])
+
+    return below(path)

@@ -1,0 +1,136 @@
+"""A tree's directories, listed in the order in which a caller asks for them: the right children, by few requests."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from random import Random
+from typing import Any
+
+import pytest
+from fsspec.spec import AbstractFileSystem
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from registry_s3fs import RegistryS3FileSystem
+from registry_s3fs.listing import tree
+from registry_s3fs.model.objects import Page
+
+TEAMS, APPS, DEEP = 6, 5, 40
+
+names = st.sampled_from(["a", "a-b", "a.b", "b", "bc", "c"])
+paths = st.lists(st.lists(names, min_size=1, max_size=5).map("/".join), max_size=40)
+
+
+class Requests(list[str]):
+    """The prefix of each listing request, with ``*`` behind it where all keys below were asked for."""
+
+
+@pytest.fixture
+def listed(fs: RegistryS3FileSystem, monkeypatch: pytest.MonkeyPatch) -> Requests:
+    """The requests of a filesystem that has some teams of repositories, a few keys a page."""
+    for team in range(TEAMS):
+        for app in range(APPS):
+            for number in range(DEEP):
+                fs.bucket.plant(fs.bucket.space.key(f"/r/team-{team}/app-{app}/_layers/{number:03}/link"), 1)
+    fs.bucket.store.page_keys = 50
+    seen = Requests()
+    ask = fs.bucket.list
+
+    def note(prefix: str, delimiter: str = "", **options: Any) -> Iterator[Page]:
+        for page in ask(prefix, delimiter, **options):
+            seen.append((fs.bucket.space.path(prefix) or prefix) + "*" * (not delimiter))
+            yield page
+
+    monkeypatch.setattr(fs.bucket, "list", note)
+    return seen
+
+
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(paths, st.sampled_from([1, 2, 3, 7, 1000]), st.sampled_from([None, 1, 2, 3]), st.booleans(), st.integers(0, 99))
+def test_a_walk_gives_what_a_request_for_each_directory_gives(
+    fs: RegistryS3FileSystem, keys: list[str], page_keys: int, depth: int | None, topdown: bool, seed: int
+) -> None:
+    """Whatever the keys and the size of a page, and where the caller leaves directories out or goes back and forth."""
+    fs.bucket.store.objects.clear()
+    fs.bucket.store.page_keys = page_keys
+    for key in keys:
+        fs.bucket.plant(fs.bucket.space.key(f"/{key}"), 1)
+    expected = list(AbstractFileSystem.walk(fs, "/", maxdepth=depth, topdown=topdown))
+    assert list(fs.walk("/", maxdepth=depth, topdown=topdown)) == expected
+    theirs = AbstractFileSystem.walk(fs, "/", maxdepth=depth)
+    assert pruned(fs.walk("/", maxdepth=depth), seed) == pruned(theirs, seed)
+
+
+def pruned(walk: Iterator[Any], seed: int) -> list[Any]:
+    """A walk whose caller shuffles directories and leaves some out."""
+    random, found = Random(seed), []
+    for path, dirs, files in walk:
+        random.shuffle(dirs)
+        dirs[:] = [name for name in dirs if random.random() < 0.8]
+        found.append((path, list(dirs), files))
+    return found
+
+
+@pytest.mark.parametrize("depth", [1, 2, 3])
+def test_a_walk_of_few_levels_lists_each_directory_once_by_its_delimiter(
+    fs: RegistryS3FileSystem, listed: Requests, depth: int
+) -> None:
+    """But for the first page, no key that lies deeper is read."""
+    visited = [path for path, _, _ in fs.walk("/r", maxdepth=depth)]
+    assert sorted(each for each in listed if each[-1] != "*") == sorted(visited)
+    assert [each for each in listed if each[-1] == "*"] == ["/r*"] * (depth > 1)
+    assert len(visited) == [1, 1 + TEAMS, 1 + TEAMS + TEAMS * APPS][depth - 1]
+
+
+def test_tiny_directories_take_a_page_for_many(fs: RegistryS3FileSystem, listed: Requests) -> None:
+    """A walk of all of them takes not many more requests than their keys have pages."""
+    keys = TEAMS * APPS * DEEP
+    assert sum(len(files) for _, _, files in fs.walk("/r")) == keys
+    assert len(listed) <= 2.5 * keys / fs.bucket.store.page_keys
+    listed.clear()
+    assert len(fs.find("/r/team-0/app-0/_layers", maxdepth=2)) == DEEP
+    assert len(listed) == 1
+
+
+def test_only_what_is_visited_in_order_is_listed_ahead(fs: RegistryS3FileSystem, listed: Requests) -> None:
+    """The first directory is two requests; what a walk leaves out costs a few at most."""
+    next(fs.walk("/r", maxdepth=3))
+    assert listed == ["/r*", "/r"]
+    listed.clear()
+    for _, dirs, _ in fs.walk("/r", maxdepth=3):
+        dirs[:] = [name for name in dirs if name in ("team-3", "app-4")]
+    assert {"/r", "/r/team-3", "/r/team-3/app-4"} <= set(listed)
+    assert len(listed) <= 2 + 2 * tree.GROWTH
+
+
+def test_an_error_is_told_where_the_walk_gets_there(
+    fs: RegistryS3FileSystem, listed: Requests, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Not at the directory with which it was asked for, which is walked."""
+    ask = fs.bucket.list
+
+    def denied(prefix: str, *args: Any, **options: Any) -> Any:
+        if prefix.endswith("team-1/"):
+            raise PermissionError(13, "denied", prefix)
+        return ask(prefix, *args, **options)
+
+    monkeypatch.setattr(fs.bucket, "list", denied)
+    errors: list[OSError] = []
+    visited = [path for path, _, _ in fs.walk("/r", maxdepth=2, on_error=errors.append)]
+    assert visited == ["/r", *(f"/r/team-{team}" for team in range(TEAMS) if team != 1)]
+    assert [error.filename for error in errors] == [fs.bucket.space.prefix("/r/team-1")]
+
+
+def test_a_store_that_lists_in_an_order_of_its_own_is_asked_for_each_directory(
+    fs: RegistryS3FileSystem, listed: Requests, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A page tells nothing of what follows there."""
+    expected = list(AbstractFileSystem.walk(fs, "/r"))
+    ask = fs.bucket.list
+
+    def unordered(prefix: str, delimiter: str = "", start_after: str = "", **options: Any) -> Iterator[Page]:
+        for page in ask(prefix, delimiter, **options):
+            yield Page(page.objects[::-1], page.prefixes[::-1], page.last, bool(start_after))
+
+    monkeypatch.setattr(fs.bucket, "list", unordered)
+    assert list(fs.walk("/r")) == expected
