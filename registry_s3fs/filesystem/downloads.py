@@ -14,9 +14,9 @@ from fsspec.utils import isfilelike, read_block, stringify_path
 
 from registry_s3fs.errors import BulkError
 from registry_s3fs.files.read_file import ReadFile
-from registry_s3fs.filesystem import bulk
+from registry_s3fs.filesystem import bulk, path_pairs
 from registry_s3fs.filesystem.base import OnBucket, PathList, Paths
-from registry_s3fs.filesystem.bulk import Pair
+from registry_s3fs.filesystem.path_pairs import Pair
 from registry_s3fs.model import blob_digests, ranges
 from registry_s3fs.model.objects import ObjectVersion
 from registry_s3fs.model.paths import StrPath
@@ -141,9 +141,9 @@ class Downloads(OnBucket):
             The bytes of the one file that was named. For a list, a pattern or a directory, ``{path: bytes}``.
         """
         _check_on_error(on_error, "raise", "omit", "return")
-        text = bulk.as_text(path)
+        text = path_pairs.as_text(path)
         self._check(text)
-        kinds, _ = bulk.expand(self, text, recursive, None)
+        kinds, _ = path_pairs.expand(self, text, recursive, None)
         wanted = [name for name, kind in kinds.items() if not recursive or kind != "directory"]
         if len(wanted) == 1 and not isinstance(text, list) and wanted[0] == self._path(text):
             return self.cat_file(wanted[0], start, end, version_id, verify)
@@ -271,7 +271,7 @@ class Downloads(OnBucket):
             except IsADirectoryError:
                 if not self.isdir(rpath):
                     raise
-                bulk.warn_of_directory(rpath)
+                path_pairs.warn_of_directory(rpath)
                 return
         options = ReadOptions(version_id=version_id, verify=verify)
         try:
@@ -280,7 +280,7 @@ class Downloads(OnBucket):
             better = self._told_apart(self._path(rpath), error)
             if outfile is not None or not isinstance(better, IsADirectoryError):
                 raise better from error.__cause__
-            bulk.warn_of_directory(rpath)
+            path_pairs.warn_of_directory(rpath)
             os.makedirs(local, exist_ok=True)
 
     def get(
@@ -308,11 +308,13 @@ class Downloads(OnBucket):
         Raises:
             BulkError: Some of several files failed. All others are fetched.
         """
-        source, target = bulk.as_text(rpath), bulk.local_path(lpath)
+        source, target = path_pairs.as_text(rpath), path_pairs.local_path(lpath)
         self._check(source)
-        paired = bulk.pair_up(self, source, target, recursive, maxdepth, lambda path: LocalFileSystem().isdir(path))
-        bulk.check_targets([(source, os.path.abspath(to)) for source, to in paired.files])
-        counted = bulk.TransferProgress(callback, is_one=bulk.is_one_file(source, recursive, paired))
+        paired = path_pairs.pair_up(
+            self, source, target, recursive, maxdepth, lambda path: LocalFileSystem().isdir(path)
+        )
+        path_pairs.check_targets([(source, os.path.abspath(to)) for source, to in paired.files])
+        counted = bulk.TransferProgress(callback, is_one=path_pairs.is_one_file(source, recursive, paired))
         _Fetching(self, counted, ReadOptions(version_id=version_id, verify=verify)).fetch(paired.files)
 
     def _read(self, path: StrPath, target: Target, options: ReadOptions) -> Download:
@@ -441,7 +443,7 @@ class _Fetching:
         def make(pair: Pair) -> None:
             if not self._fs.isdir(pair[0]):
                 raise self._missing[pair]
-            bulk.warn_of_directory(pair[0])
+            path_pairs.warn_of_directory(pair[0])
             os.makedirs(pair[1], exist_ok=True)
 
         done = self._progress.done

@@ -100,8 +100,7 @@ class Searching(OnBucket):
                 return sorted(name for name, _ in self._files(path, prefix))
             infos = {name: directory.file(name, item) for name, item in self._files(path, prefix)}
             return {name: infos[name] for name in sorted(infos)}
-        infos = self._within(path, maxdepth)
-        infos.update((path, itself) for itself in self._itself(path, withdirs=withdirs))
+        infos = self._all_below(path, maxdepth, withdirs=withdirs)
         if prefix:
             begin = f"{path.rstrip('/')}/{prefix}"
             infos = {name: info for name, info in infos.items() if name.startswith(begin)}
@@ -132,12 +131,22 @@ class Searching(OnBucket):
         except FileNotFoundError:
             pass
 
-    def _within(self, path: str, maxdepth: int | None) -> dict[str, Info]:
-        """Return the files and directories at most `maxdepth` levels below a path."""
-        if maxdepth is None:
-            return directory.descendants(self.bucket, path)
-        infos = sorted(within(self.bucket, path, maxdepth), key=itemgetter("type"))  # a file stays
-        return {info["name"]: info for info in infos}
+    def _all_below(
+        self, path: str, maxdepth: int | None, *, withdirs: bool = True, markers: list[ObjectInfo] | None = None
+    ) -> dict[str, Info]:
+        """Return the files and directories at a path and at most `maxdepth` levels below it.
+
+        If a list of `markers` is given, everything is listed, and it gets the directory markers.
+        """
+        if maxdepth is None or markers is not None:
+            levels = path.rstrip("/").count("/") + (maxdepth or 0)
+            found = directory.descendants(self.bucket, path, markers)
+            infos = {name: info for name, info in found.items() if maxdepth is None or name.count("/") <= levels}
+        else:
+            listed = sorted(within(self.bucket, path, maxdepth), key=itemgetter("type"))  # a file stays
+            infos = {info["name"]: info for info in listed}
+        infos.update((path, itself) for itself in self._itself(path, withdirs=withdirs))
+        return infos
 
     def _itself(self, path: str, *, withdirs: bool) -> list[Info]:
         if path == "/":
@@ -207,7 +216,7 @@ class Searching(OnBucket):
             return self._named(path)
         pattern = Pattern(path, only_directories=given.endswith("/"))
         if maxdepth is None or "**" not in pattern.parts:
-            return Search(self.bucket, self.pool, pattern).matches()
+            return Search(self.bucket, pattern).matches()
         levels = pattern.parts.index("**") + maxdepth
         infos = self.find(pattern.base, maxdepth=levels, withdirs=True, detail=True)
         return {name: info for name, info in infos.items() if pattern.matches(info)}

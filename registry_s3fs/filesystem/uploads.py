@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 from fsspec.callbacks import DEFAULT_CALLBACK, Callback
 from fsspec.implementations.local import LocalFileSystem
 
-from registry_s3fs.filesystem import bulk
+from registry_s3fs.filesystem import bulk, path_pairs
 from registry_s3fs.filesystem.base import OnBucket, Paths
-from registry_s3fs.filesystem.bulk import Pair
+from registry_s3fs.filesystem.path_pairs import Pair
 from registry_s3fs.model.object_headers import object_headers
 from registry_s3fs.model.objects import ObjectHeaders
 from registry_s3fs.model.paths import StrPath
@@ -64,7 +64,7 @@ class Uploads(OnBucket):
         pairs: list[tuple[StrPath, ReadableBuffer]] = list(given.items())
         keys = {each: self._key(each) for each, _ in pairs}  # all of them, before the first request
         if len(set(keys.values())) < len(keys):
-            bulk.check_targets([(str(each), self._path(each)) for each in keys])
+            path_pairs.check_targets([(str(each), self._path(each)) for each in keys])
         count, failed = len(pairs), {}
         headers = object_headers({name: value for name, value in kwargs.items() if name not in HOW})
         if count > 1 and not self._intrans and kwargs.keys().isdisjoint(HOW):
@@ -135,7 +135,7 @@ class Uploads(OnBucket):
     def _put_one(self, lpath: StrPath, rpath: StrPath, callback: Callback, **how: Any) -> None:
         rpath = self._path(rpath)
         if os.path.isdir(lpath):
-            bulk.warn_of_directory(lpath)
+            path_pairs.warn_of_directory(lpath)
         else:
             counted = _CountedLater(callback)  # what a transaction holds is not yet with the server
             with local_source.opened(lpath, counted if self._intrans else callback) as source:
@@ -166,12 +166,12 @@ class Uploads(OnBucket):
         Raises:
             BulkError: Some of several files failed, and are named by their targets. All others are stored.
         """
-        source, target = bulk.local_path(lpath), self._target(rpath)
-        paired = bulk.pair_up(LocalFileSystem(), source, target, recursive, maxdepth, self.isdir)
-        named = [LocalFileSystem._strip_protocol(each) for each in bulk.as_list(source)]
-        bulk.check_targets(paired.files)
+        source, target = path_pairs.local_path(lpath), self._target(rpath)
+        paired = path_pairs.pair_up(LocalFileSystem(), source, target, recursive, maxdepth, self.isdir)
+        named = [LocalFileSystem._strip_protocol(each) for each in path_pairs.as_list(source)]
+        path_pairs.check_targets(paired.files)
         files = local_source.without_special_files(paired.files, named)
-        progress = bulk.TransferProgress(callback, is_one=bulk.is_one_file(source, recursive, paired))
+        progress = bulk.TransferProgress(callback, is_one=path_pairs.is_one_file(source, recursive, paired))
         progress.begin(len(files))
 
         def put_one(pair: Pair, **more: Any) -> None:

@@ -153,12 +153,18 @@ def files(bucket: Bucket, path: str, begin: str = "") -> Iterator[tuple[str, Obj
             yield below, item
 
 
-def descendants(bucket: Bucket, path: str) -> dict[str, Info]:
-    """Return every file and directory below a directory, from one flat listing."""
+def descendants(bucket: Bucket, path: str, markers: list[ObjectInfo] | None = None) -> dict[str, Info]:
+    """Return every file and directory below a directory, from one flat listing. Add its markers to `markers`."""
     found: dict[str, Info] = {}
     directories: dict[str, Info] = {}
-    listed = (item for page in pages(bucket, bucket.space.prefix(path)) for item in page.objects)
-    for name, item in entries(bucket, path, listed):
+
+    def listed() -> Iterator[ObjectInfo]:
+        for page in pages(bucket, bucket.space.prefix(path)):
+            if markers is not None:
+                markers.extend(item for item in page.objects if item.key[-1] == "/")
+            yield from page.objects
+
+    for name, item in entries(bucket, path, listed()):
         if item is not None:
             found[name] = file(name, item)
         elif name != path:

@@ -13,7 +13,6 @@ from registry_s3fs.model.glob_pattern import GlobPattern
 from registry_s3fs.model.info import Info
 from registry_s3fs.model.objects import ObjectInfo
 from registry_s3fs.s3.bucket import Bucket
-from registry_s3fs.threads.pool import Pool
 
 
 class Pattern:
@@ -51,9 +50,8 @@ class Pattern:
 class Search:
     """The search for the matches of one pattern in one bucket."""
 
-    def __init__(self, bucket: Bucket, threads: Pool, pattern: Pattern) -> None:
+    def __init__(self, bucket: Bucket, pattern: Pattern) -> None:
         self._bucket = bucket
-        self._threads = threads
         self._pattern = pattern
         self._children = [GlobPattern(part) for part in pattern.parts]
         deepest = (
@@ -73,10 +71,10 @@ class Search:
     def matches(self) -> dict[str, Info]:
         """Return the files and directories that match, by name. A file wins over a directory of its name."""
         self._search(self._pattern.base)
-        found = [*self._found, *chain.from_iterable(self._threads.map(self._all_below, self._large))]
+        found = [*self._found, *chain.from_iterable(self._bucket.pool.map(self._all_below, self._large))]
         directories = {info["name"] for info in found} - {"/"}
         names = [*self._names, *(path for path in self._perhaps_files if path in directories)]
-        found += chain.from_iterable(self._threads.map(self._named, names))
+        found += chain.from_iterable(self._bucket.pool.map(self._named, names))
         infos = {info["name"]: info for info in sorted(found, key=itemgetter("type"))}
         return {name: infos[name] for name in sorted(infos) if self._pattern.matches(infos[name])}
 

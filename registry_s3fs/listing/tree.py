@@ -110,7 +110,6 @@ class Tree:
         at_once: int = 1,
     ) -> None:
         self._bucket = bucket
-        self._threads = bucket.pool
         self._top = bucket.space.prefix(path)
         self._following = following
         self._deepest = deepest
@@ -181,7 +180,7 @@ class Tree:
     def _list_each(self, names: list[str], level: _Level) -> None:
         """List each of these directories by itself."""
         list_one = self._list_large if names and self._seem_large(depth(names[0]), level.depth) else self._list_small
-        for name, (found, page) in zip(names, self._threads.map(list_one, names), strict=True):
+        for name, (found, page) in zip(names, self._bucket.pool.map(list_one, names), strict=True):
             level.listed[name] = found
             if isinstance(found, list):
                 self._expect(name, self._following(name, found))
@@ -220,7 +219,7 @@ class Tree:
         by_prefix = {self._bucket.space.prefix(name): name for name in names}
         prefixes = sorted(by_prefix)
         starts = sorted({*prefixes[:: self._a_page[level.depth]], self._bucket.space.prefix(names[0])})
-        rows = self._threads.map(self._row, starts)
+        rows = self._bucket.pool.map(self._row, starts)
         found = {prefix: rows[bisect_right(starts, prefix) - 1].subtree(prefix) for prefix in prefixes}
         held = {by_prefix[prefix]: subtree for prefix, subtree in found.items() if subtree is not None}
         self._a_page[level.depth] = len(held) // len(starts)
