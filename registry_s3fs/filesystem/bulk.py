@@ -112,8 +112,8 @@ class ManyPaths(OnBucket):
             return
         listed: list[ObjectInfo] = []
 
-        def below(path: str, levels: int | None) -> dict[str, str]:
-            return path_pairs.kinds_of(self._all_below(path, levels, markers=listed))
+        def below(path: str, depth: int | None) -> dict[str, str]:
+            return path_pairs.kinds_of(self._all_below(path, depth, markers=listed))
 
         files, directories, _ = self._pairs_within(path1, path2, recursive, maxdepth, below)
         if not files and not directories:

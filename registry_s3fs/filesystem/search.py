@@ -12,7 +12,7 @@ from fsspec.utils import stringify_path
 from registry_s3fs.filesystem.base import OnBucket
 from registry_s3fs.listing import directory
 from registry_s3fs.listing.glob import Pattern, Search
-from registry_s3fs.listing.tree import Tree, levels, within
+from registry_s3fs.listing.tree import Tree, tree_down_to, within
 from registry_s3fs.model.info import Info
 from registry_s3fs.model.objects import ObjectInfo
 from registry_s3fs.model.paths import ListedName, StrPath
@@ -139,9 +139,9 @@ class Searching(OnBucket):
         If a list of `markers` is given, everything is listed, and it gets the directory markers.
         """
         if maxdepth is None or markers is not None:
-            levels = path.rstrip("/").count("/") + (maxdepth or 0)
+            deepest = path.rstrip("/").count("/") + (maxdepth or 0)
             found = directory.descendants(self.bucket, path, markers)
-            infos = {name: info for name, info in found.items() if maxdepth is None or name.count("/") <= levels}
+            infos = {name: info for name, info in found.items() if maxdepth is None or name.count("/") <= deepest}
         else:
             listed = sorted(within(self.bucket, path, maxdepth), key=itemgetter("type"))  # a file stays
             infos = {info["name"]: info for info in listed}
@@ -276,7 +276,7 @@ class Searching(OnBucket):
         path = self._path(path)
         if refresh:
             self.invalidate_cache(path)
-        return self._walk(levels(self.bucket, path, maxdepth), path, maxdepth, topdown, on_error, detail)
+        return self._walk(tree_down_to(self.bucket, path, maxdepth), path, maxdepth, topdown, on_error, detail)
 
     def _walk(
         self, tree: Tree, path: str, maxdepth: int | None, topdown: bool, on_error: OnError, detail: bool

@@ -277,7 +277,7 @@ def _taken(waiting: deque[str], most: int) -> list[str]:
     return [waiting.popleft() for _ in range(min(most, len(waiting)))]
 
 
-def levels(bucket: Bucket, path: str, maxdepth: int | None, at_once: int = 1) -> Tree:
+def tree_down_to(bucket: Bucket, path: str, maxdepth: int | None, at_once: int = 1) -> Tree:
     """Return the tree for a walk that goes `maxdepth` levels deep, by default all. The children are the first one."""
     deepest = depth(path) + maxdepth - 1 if maxdepth else None
 
@@ -290,7 +290,7 @@ def levels(bucket: Bucket, path: str, maxdepth: int | None, at_once: int = 1) ->
 
 def within(bucket: Bucket, path: str, maxdepth: int) -> Iterator[Info]:
     """Yield what lies at most `maxdepth` levels below a directory."""
-    tree = levels(bucket, path, maxdepth, MOST_AT_ONCE)
+    tree = tree_down_to(bucket, path, maxdepth, MOST_AT_ONCE)
     deepest = depth(path) + maxdepth
 
     def below(above: str) -> Iterator[Info]:
