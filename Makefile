@@ -11,7 +11,7 @@ TESTS_OF_DEPENDENCIES = registry_s3fs tests/unit tests/integration tests/conform
 # Half of the time is a server's, so two processes take little more than half as long as one; each has servers of its own.
 PYTEST = -m pytest -n 2 --dist loadfile
 
-.PHONY: demo test interop newest oldest bench faults check clean
+.PHONY: demo test interop newest oldest bench faults promises check clean
 .SECONDARY:
 
 demo: $(VENV)/demo/done
@@ -38,6 +38,10 @@ bench: $(VENV)/bench/done
 # it is left out.
 faults: $(VENV)/bench/done
 	$(VENV)/bench/bin/python -m reliability $(FAULTS)
+
+# docs/promises.md, from the tests' docstrings.
+promises:
+	$(PYTHON) docs/make_promises.py
 
 check: $(VENV)/check/done
 	$(VENV)/check/bin/ruff format --check .

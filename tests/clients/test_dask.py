@@ -36,8 +36,9 @@ def test_hive_partitions_on_threads(fs: RegistryS3FileSystem, frame: pandas.Data
     write_and_read(fs, frame)
 
 
+@pytest.mark.promise("Other libraries")
 def test_hive_partitions_on_processes(fs: RegistryS3FileSystem, frame: pandas.DataFrame) -> None:
-    """The filesystem travels to two workers, and in each of them its threads share one boto3 client."""
+    """dask works on threads and on processes. The threads of each process share one boto3 client."""
 
     def look(fs: RegistryS3FileSystem) -> tuple[int, int, int]:
         return os.getpid(), len(fs.find("/hive")), len(client.CLIENTS.by_parameters)

@@ -19,9 +19,13 @@ FORMATS: dict[str, tuple[Callable[..., Any], Callable[..., Any], dict[str, Any]]
 }
 
 
+@pytest.mark.promise("Other libraries")
 @pytest.mark.parametrize("ending", FORMATS)
 def test_a_table_comes_back_as_it_was_written(fs: RegistryS3FileSystem, frame: pandas.DataFrame, ending: str) -> None:
-    """In each format, compressed or not, and under the key that the URL names."""
+    """pandas reads a table back as it was written, by URL and `storage_options`.
+
+    In each format, compressed or not, and under the key that the URL names.
+    """
     write, read, how = FORMATS[ending]
     url = fs.unstrip_protocol(f"/frame.{ending}")
     write(frame, url, storage_options=fs.storage_options, **how)

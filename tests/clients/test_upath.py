@@ -61,8 +61,11 @@ def test_files_are_read_written_and_removed(root: Any, fs: RegistryS3FileSystem)
     assert fs.find("/d") == ["/d/a.txt", "/d/k=v/b c.bin"]
 
 
+@pytest.mark.promise("Other libraries")
 def test_a_paths_text_is_its_full_url(root: Any, fs: RegistryS3FileSystem) -> None:
-    """With the bucket, so that it opens elsewhere; and a pickled path is the same path."""
+    """`UPath("registrys3://...")` works. Its text is the full URL with the bucket, and a pickled path is the same
+    path.
+    """
     path = root / "k=v" / "b c.bin"
     assert str(path) == path.as_uri() == fs.unstrip_protocol("/d/k=v/b c.bin")
     options = {name: value for name, value in fs.storage_options.items() if name != "bucket"}

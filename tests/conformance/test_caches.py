@@ -45,11 +45,15 @@ def steps(file: Any) -> list[Any]:
     return found
 
 
+@pytest.mark.promise("Reading")
 @on_both
 @pytest.mark.parametrize("size", [SIZE, 0, 1, 5000])
 @pytest.mark.parametrize("cache_type", NAMES)
 def test_a_file_reads_as_bytesio(fs: RegistryS3FileSystem, cache_type: str, size: int) -> None:
-    """In blocks that end within, at and past its end."""
+    """A file reads as `io.BytesIO` does with every `cache_type` of fsspec, past its end too.
+
+    In blocks that end within, at and past its end.
+    """
     fs.pipe("/f", DATA[:size])
     with fs.open("/f", cache_type=cache_type, block_size=5000) as file:
         assert steps(file) == steps(io.BytesIO(DATA[:size]))

@@ -276,9 +276,12 @@ def _in_a_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 few = settings(max_examples=8, database=None, suppress_health_check=list(HealthCheck))
 
 
+@pytest.mark.promise("Paths and names")
 @pytest.mark.parametrize("name", calls.FILESYSTEM | MORE)
 def test_no_call_names_what_is_not_ours(watched: Watched, name: str) -> None:
-    """Any method of the filesystem, any path: every key and prefix is below rootdirectory, in the one bucket."""
+    """No request of any method names a key or prefix outside `rootdirectory`, or another bucket, whatever path is
+    given.
+    """
     call = (calls.FILESYSTEM | MORE)[name]
     watched.plant()
 
@@ -297,9 +300,10 @@ def test_no_call_names_what_is_not_ours(watched: Watched, name: str) -> None:
     attempt()
 
 
+@pytest.mark.promise("Paths and names")
 @pytest.mark.parametrize("name", calls.DRIVER | DRIVER_MORE)
 def test_no_call_of_the_driver_names_what_is_not_ours(watched: Watched, name: str) -> None:
-    """Any method of the storage driver, too."""
+    """No request of the storage driver names a key or prefix outside `rootdirectory`, or another bucket."""
     call = (calls.DRIVER | DRIVER_MORE)[name]
     watched.plant()
 
@@ -317,6 +321,7 @@ def test_no_call_of_the_driver_names_what_is_not_ours(watched: Watched, name: st
     attempt()
 
 
+@pytest.mark.promise("Paths and names")
 @pytest.mark.parametrize(
     "name",
     [
@@ -332,7 +337,7 @@ def test_no_call_of_the_driver_names_what_is_not_ours(watched: Watched, name: st
 )
 @pytest.mark.parametrize("key", ["h/../../registry2/secret", "h//f", "h/./f"])
 def test_keys_of_other_tools_lead_nowhere(watched: Watched, name: str, key: str) -> None:
-    """A key below rootdirectory whose dots lead out of it is never asked for by a URL; rm removes it itself."""
+    """Keys of other tools whose dots lead out of `rootdirectory` are never asked for by a URL."""
     watched.plant(("h/f", key))
     with watched.watching():
         (calls.FILESYSTEM | MORE)[name](watched.fs, "/h/**" if name == "glob as it is" else "/h")
@@ -341,6 +346,7 @@ def test_keys_of_other_tools_lead_nowhere(watched: Watched, name: str, key: str)
     assert [item.key for page in watched.fs.bucket.list("reg/h/") for item in page.objects] == []
 
 
+@pytest.mark.promise("Paths and names")
 @few
 @given(
     st.lists(
@@ -351,7 +357,7 @@ def test_keys_of_other_tools_lead_nowhere(watched: Watched, name: str, key: str)
 @example([("registrys3://reach/", "d/*")], "../../registry2/secret")
 @example([("registrys3://reach/", "x"), ("registrys3://other/", "secret")], "")
 def test_no_list_of_urls_names_what_is_not_ours(watched: Watched, urls: list[tuple[str, str]], name: str) -> None:
-    """Nor the names that fill a mask of fsspec.open_files."""
+    """No list of URLs and no write mask leads outside `rootdirectory`, or to another bucket."""
     options = {**watched.fs.storage_options}
     for mode in ("wb", "rb"):
         with watched.watching(), suppress(TypeError):
@@ -370,12 +376,13 @@ ENDPOINTS = (
 )
 
 
+@pytest.mark.promise("Configuration")
 @pytest.mark.parametrize("endpoint", ENDPOINTS)
 @few
 @given(PATHS)
 @example("/d/f")
 def test_a_presigned_url_is_of_our_key_at_the_endpoint_given(endpoint: str, path: str) -> None:
-    """`redirectendpoint` is a ValueError, or just the host of `sign` and `redirect_url`."""
+    """A presigned URL is of the path's key, at the endpoint or at `redirectendpoint`."""
     options = {"bucket": BUCKET, "region": "eu-west-1", "accesskey": "A", "secretkey": "S", "forcepathstyle": True}
     with suppress(ValueError, IsADirectoryError):
         fs = RegistryS3FileSystem(**options, rootdirectory=ROOT, redirectendpoint=endpoint)

@@ -10,6 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import fsspec
+import pytest
 
 from registry_s3fs import RegistryS3FileSystem
 from tests.fakes import on_both
@@ -60,9 +61,13 @@ def write(fs: RegistryS3FileSystem, number: int) -> tuple[str, bytes | None]:
     return path, data.encode()
 
 
+@pytest.mark.promise("Whole or not at all")
 @on_both
 def test_of_1000_writes_exactly_the_finished_ones_exist(fs: RegistryS3FileSystem) -> None:
-    """Binary, text and gzip, through fs.open and fsspec.open, from several threads; no upload is left behind."""
+    """A file appears when it is closed, whole. Of writes that end or fail at random, exactly the finished ones exist.
+
+    Binary, text and gzip, through fs.open and fsspec.open, from several threads; no upload is left behind.
+    """
     with ThreadPoolExecutor(THREADS) as threads:
         results = dict(threads.map(lambda number: write(fs, number), random.Random(1).sample(range(WRITES), WRITES)))
     gc.collect()

@@ -188,10 +188,14 @@ def pattern(size: int) -> bytes:
 SIZES = [0, 10, 12 * MIB]
 
 
+@pytest.mark.promise("Other libraries")
 @pytest.mark.parametrize("size", SIZES)
 @pytest.mark.parametrize("piped", [True, False])
 def test_s3fs_reads_what_is_written_here(fs: RegistryS3FileSystem, peer: Any, size: int, piped: bool) -> None:
-    """Bytes, content type and metadata; in one request and in parts."""
+    """s3fs reads what is written here.
+
+    Bytes, content type and metadata; in one request and in parts.
+    """
     said = {"content_type": "text/csv", "metadata": {"who": "me", "long-name": "x y"}}
     if piped:
         fs.pipe_file("/d/f", pattern(size), block_size=5 * MIB, **said)
@@ -211,10 +215,11 @@ def test_s3fs_reads_what_is_written_here(fs: RegistryS3FileSystem, peer: Any, si
     assert peer.get_tags(path) == {"team": "x"}
 
 
+@pytest.mark.promise("Other libraries")
 @pytest.mark.parametrize("size", SIZES)
 @pytest.mark.parametrize("piped", [True, False])
 def test_what_s3fs_writes_is_read_here(fs: RegistryS3FileSystem, peer: Any, size: int, piped: bool) -> None:
-    """And the other way round, with what s3fs itself keeps (`EMPTY`, `KEEPS_TYPE`)."""
+    """What s3fs writes is read here."""
     path, said = f"{root(fs)}/d/f", {"ContentType": "text/csv", "Metadata": {"who": "me", "long-name": "x y"}}
     if piped:
         peer.pipe_file(path, pattern(size), chunksize=5 * MIB, **said)

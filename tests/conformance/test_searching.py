@@ -227,9 +227,10 @@ def test_a_walk_goes_where_fsspecs_goes(odd: Watched, path: str, options: dict[s
     assert list(odd.fs.walk(path, **options)) == list(AbstractFileSystem.walk(odd.fs, path, **options))
 
 
+@pytest.mark.promise("Listing")
 @pytest.mark.parametrize("page_keys", [1, 3, 30, 1000])
 def test_a_walk_may_be_pruned_and_reordered(registry: Watched, page_keys: int) -> None:
-    """As `os.walk`: what the caller leaves in `dirs` is walked, in the caller's order."""
+    """A walk may be pruned and reordered through `dirs`, as with `os.walk`."""
     registry.page_keys = page_keys
 
     def pruned(walk: Iterator[Any]) -> list[Any]:

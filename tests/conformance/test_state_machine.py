@@ -337,10 +337,14 @@ class Machine(RuleBasedStateMachine):
         assert sorted("/" + key.removeprefix(space.prefix("/")) for key in raw) == sorted(self.model.keys)
 
 
+@pytest.mark.promise("Listing")
 @on_both
 def test_random_steps_do_to_the_bucket_what_they_do_to_a_dictionary(options: dict[str, Any]) -> None:
-    """Every write, copy, deletion and look, in any order, on names of all kinds: over 2,000 steps, the same in
-    every run."""
+    """Random steps do to the bucket what they do to a dictionary.
+
+    Every write, copy, deletion and look, in any order, on names of all kinds: over 2,000 steps, the same in every
+    run.
+    """
     roots = (f"/registry{number}" for number in itertools.count())
 
     def fresh() -> Machine:

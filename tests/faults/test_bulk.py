@@ -34,10 +34,11 @@ def told(error: BulkError) -> list[str]:
     return sorted(path.rpartition("/")[2] for path in error.errors)
 
 
+@pytest.mark.promise("Copying, moving and deleting")
 def test_get_fetches_all_but_those_that_fail(
     tree: RegistryS3FileSystem, through: Through, proxy: Proxy, tmp_path: Path
 ) -> None:
-    """One BulkError names them; every other file is there, whole, and no part of another."""
+    """`get` of many files fetches all but those that fail, each whole. One `BulkError` names the failed ones."""
     failing(proxy, "GetObject")
     with pytest.raises(BulkError) as partly:
         through(**TWO_TRIES).get("/t", str(tmp_path / "t"), recursive=True)
@@ -47,10 +48,11 @@ def test_get_fetches_all_but_those_that_fail(
     assert found == {name: name for name in NAMES if name not in BAD}
 
 
+@pytest.mark.promise("Copying, moving and deleting")
 def test_put_stores_all_but_those_that_fail(
     fs: RegistryS3FileSystem, through: Through, proxy: Proxy, tmp_path: Path
 ) -> None:
-    """One BulkError names them by their targets; a missing local file is one of them."""
+    """`put` of many files stores all but those that fail. One `BulkError` names them by their targets."""
     for name in NAMES:
         (tmp_path / name).write_text(name)
     failing(proxy, "PutObject")
@@ -64,8 +66,9 @@ def test_put_stores_all_but_those_that_fail(
     assert fs.find("/u") == ["/u/f00"]
 
 
+@pytest.mark.promise("Copying, moving and deleting")
 def test_copy_copies_all_but_those_that_fail(tree: RegistryS3FileSystem, through: Through, proxy: Proxy) -> None:
-    """One BulkError names them by their sources."""
+    """`copy` of many files copies all but those that fail. One `BulkError` names them by their sources."""
     failing(proxy, "CopyObject", "u")
     with pytest.raises(BulkError) as partly:
         through(**TWO_TRIES).copy("/t", "/u", recursive=True)
@@ -73,8 +76,9 @@ def test_copy_copies_all_but_those_that_fail(tree: RegistryS3FileSystem, through
     assert tree.find("/u") == [f"/u/{name}" for name in NAMES if name not in BAD]
 
 
+@pytest.mark.promise("Copying, moving and deleting")
 def test_mv_deletes_nothing_where_a_copy_failed(tree: RegistryS3FileSystem, through: Through, proxy: Proxy) -> None:
-    """All sources are there still; the failed ones are named."""
+    """`mv` of many files deletes nothing where a copy failed. The failed ones are named."""
     failing(proxy, "CopyObject", "u")
     with pytest.raises(BulkError) as partly:
         through(**TWO_TRIES).mv("/t", "/u", recursive=True)
@@ -124,11 +128,15 @@ def test_rm_comes_through(tree: RegistryS3FileSystem, shaky: RegistryS3FileSyste
     assert proxy.count("DeleteObjects") == 2
 
 
+@pytest.mark.promise("Writes whose answer is lost or odd")
 @pytest.mark.parametrize("kind", ["500", "reset", "applied", "truncate", "error-200"])
 def test_nothing_is_reported_deleted_that_is_there(
     tree: RegistryS3FileSystem, through: Through, proxy: Proxy, kind: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """With answers that are lost to the end, a file that is reported failed may be gone; every other one is gone."""
+    """No file is reported deleted that is still there, even where answers are lost.
+
+    With answers that are lost to the end, a file that is reported failed may be gone; every other one is gone.
+    """
     monkeypatch.setattr("registry_s3fs.filesystem.delete_many.MAX_DELETE_KEYS", 5)
     proxy.faults = [Fault("DeleteObjects", kind, nth=2, times=ALWAYS)]
     with pytest.raises(BulkError) as partly:
@@ -137,8 +145,9 @@ def test_nothing_is_reported_deleted_that_is_there(
     assert set(tree.find("/t")) <= set(partly.value.errors)
 
 
+@pytest.mark.promise("Copying, moving and deleting")
 def test_a_dead_server_is_not_asked_for_each_path(through: Through, proxy: Proxy, tmp_path: Path) -> None:
-    """Once it cannot be reached or is silent, the rest is reported without a try."""
+    """A dead or silent server is not asked for each path: the rest is reported without a try."""
     fs = through(max_concurrency=2, config_kwargs={"read_timeout": 0.3, "retries": {"total_max_attempts": 1}})
     proxy.faults = [Fault("GetObject", "silent", times=ALWAYS)]
     paths = [f"/t/{name}" for name in NAMES]

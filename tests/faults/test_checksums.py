@@ -39,12 +39,17 @@ def asking(request: Any, through: Through) -> RegistryS3FileSystem:
     return through(**ASKED, fast_path=request.param)
 
 
+@pytest.mark.promise("Reading")
 @READS
 @pytest.mark.parametrize("path", ["/large", "/small"])
 def test_one_flipped_bit_is_told(
     asking: RegistryS3FileSystem, proxy: Proxy, read: Callable[..., bytes], path: str
 ) -> None:
-    """By each way to read a whole object."""
+    """Bytes of an object that is read whole are compared with the checksum that S3 keeps, where the SDK asks for
+    checksums.
+
+    By each way to read a whole object.
+    """
     proxy.faults = [FLIP]
     with pytest.raises(OSError, match="the bytes changed on their way; try again") as wrong:
         read(asking, path)

@@ -57,9 +57,14 @@ def get_file(fs: RegistryS3FileSystem, path: str, **how: Any) -> bytes:
 READS = pytest.mark.parametrize("read", [in_steps, at_once, cat_file, cat, get_file])
 
 
+@pytest.mark.promise("Reading")
 @READS
 def test_one_flipped_bit_of_a_blob_is_told(through: Through, proxy: Proxy, read: Callable[..., bytes]) -> None:
-    """By each way to read a whole blob, with verify_digests and with verify, and with neither it is not."""
+    """With `verify_digests=True` or `verify=True`, a blob whose bytes do not fit its digest is a
+    `DigestMismatchError`.
+
+    By each way to read a whole blob, with verify_digests and with verify, and with neither it is not.
+    """
     proxy.faults = [FLIP]
     with pytest.raises(DigestMismatch) as wrong:
         read(through(verify_digests=True), BLOB)
@@ -81,16 +86,18 @@ def test_a_blob_with_its_digest_comes_as_it_is(
     assert read(through(), path, verify=True) == data
 
 
+@pytest.mark.promise("Reading")
 @READS
 def test_what_is_no_blob_is_read_unverified(through: Through, read: Callable[..., bytes]) -> None:
-    """With verify_digests; with verify=True it is refused, as nothing is there to compare with."""
+    """With `verify_digests=True`, a file that is no blob is read unverified. `verify=True` refuses it."""
     assert read(through(verify_digests=True), "/plain") == b"plain"
     with pytest.raises(ValueError, match="verify: /plain: it is no blob"):
         read(through(), "/plain", verify=True)
 
 
+@pytest.mark.promise("Reading")
 def test_a_local_file_with_wrong_bytes_does_not_appear(through: Through, proxy: Proxy, tmp_path: Path) -> None:
-    """Nor does a part of it, and an older one stays."""
+    """A local file with wrong bytes does not appear, and an older one stays."""
     fs = through(verify_digests=True)
     proxy.faults = [FLIP]
     with pytest.raises(DigestMismatch):
@@ -102,8 +109,12 @@ def test_a_local_file_with_wrong_bytes_does_not_appear(through: Through, proxy: 
     assert (tmp_path / "old").read_bytes() == b"old"
 
 
+@pytest.mark.promise("Reading")
 def test_a_file_is_verified_when_it_is_read_in_order(through: Through, proxy: Proxy) -> None:
-    """A read that skips bytes ends the check; a read from the first byte begins it again, pickled too."""
+    """An open file is compared with its digest when it is read in order to its end.
+
+    A read that skips bytes ends the check; a read from the first byte begins it again, pickled too.
+    """
     fs = through(verify_digests=True)
     proxy.faults = [FLIP]
     with fs.open(BLOB) as file:

@@ -18,13 +18,16 @@ EPISODES = 10
 STEPS = 15
 
 
+@pytest.mark.promise("Odd stores and odd answers")
 @settings(
     max_examples=EPISODES, derandomize=True, deadline=None, phases=[Phase.explicit, Phase.generate],
     suppress_health_check=list(HealthCheck),
 )  # fmt: skip
 @given(seed=st.integers(0, 2**32 - 1))
 def test_no_change_to_an_answer_gives_other_bytes_or_loses_an_object(seed: int) -> None:
-    """Under random calls on known contents: right or an error, nothing lost, nothing raw, each call within 20 s."""
+    """Random changes to the answers of random calls give the right result or an error. Nothing is lost, and each call
+    ends within 20 s.
+    """
     found = fuzz.episode(0, seed, STEPS)
     if found.problems:
         pytest.fail("\n".join(map(found.told, found.problems)), pytrace=False)

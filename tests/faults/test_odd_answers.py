@@ -58,9 +58,10 @@ def runs(kind: Kind) -> list[odd_runner.Run]:
     raise AssertionError(f"no call meets {kind.name}")
 
 
+@pytest.mark.promise("Odd stores and odd answers")
 @pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.name)
 def test_an_odd_answer_is_seen_through_or_refused(kind: Kind) -> None:
-    """A call that meets it gives the right result or an `OSError`, soon; nothing is lost or handed out again later."""
+    """Whatever a server, proxy or cache says, a call soon gives the right result or an `OSError`. Nothing is lost."""
     found = [f"{run.call}: {run.title}: {text}" for run in runs(kind) for text in odd_runner.perform(run)[1]]
     if found:
         pytest.fail("\n".join(found), pytrace=False)

@@ -46,12 +46,15 @@ def get_file(fs: RegistryS3FileSystem) -> bytes:
     return into.getvalue()
 
 
+@pytest.mark.promise("Reading")
 @pytest.mark.parametrize("kind", ["503", "500", "reset", "applied", "truncate", "break"])
 @pytest.mark.parametrize("read", [opened, cat_file])
 def test_a_read_goes_on_where_it_broke(
     shaky: RegistryS3FileSystem, proxy: Proxy, kind: str, read: Callable[[RegistryS3FileSystem], bytes]
 ) -> None:
-    """A body cut short or reset, an answer that did not come, a throttled request: the bytes come, each once."""
+    """A read goes on where it broke: after a body that was cut short or reset, an answer that did not come, or a
+    throttled request. Each byte comes once.
+    """
     proxy.faults = [Fault("GetObject", kind), Fault("GetObject", kind, nth=3)]
     assert read(shaky) == DATA
     assert proxy.count("GetObject") >= 4
@@ -90,9 +93,10 @@ def type_of_buffer() -> type:
         return type(view.obj)
 
 
+@pytest.mark.promise("Reading")
 @pytest.mark.parametrize("kind", ["truncate", "stall"])
 def test_a_read_is_taken_up_at_the_very_byte(through: Through, proxy: Proxy, kind: str) -> None:
-    """What was received before a body ended or stalled is not asked for again; the ETag stays pinned."""
+    """Bytes that were received before a body ended or stalled are not asked for again."""
     fs, sent = through(**QUICK), 1_234_567
     proxy.faults = [Fault("GetObject", kind, sent=sent)]
     assert fs.cat_file("/f", 0, PIECE) == DATA[:PIECE]
@@ -112,20 +116,27 @@ def test_a_body_of_boto3s_is_taken_up_too(shaky: RegistryS3FileSystem, proxy: Pr
     assert 3 * MIB - 256 * 1024 <= start <= 3 * MIB
 
 
+@pytest.mark.promise("Reading")
 def test_a_connection_that_breaks_again_and_again_is_enough_while_it_brings_bytes(
     shaky: RegistryS3FileSystem, proxy: Proxy
 ) -> None:
-    """The budget of attempts grows with progress: 300 KB at a time, a piece of 4 MiB takes 14."""
+    """A read goes on as long as its connections bring bytes, however often they break.
+
+    The budget of attempts grows with progress: 300 KB at a time, a piece of 4 MiB takes 14.
+    """
     proxy.faults = [Fault("GetObject", "truncate", times=ALWAYS, sent=300_000)]
     assert shaky.cat_file("/f", 0, PIECE) == DATA[:PIECE]
     assert proxy.count("GetObject") == 14
 
 
+@pytest.mark.promise("Reading")
 @pytest.mark.parametrize(
     ("kind", "error"), [("truncate", ConnectionError), ("break", ConnectionError), ("stall", TimeoutError)]
 )
 def test_a_read_that_brings_nothing_ends(through: Through, proxy: Proxy, kind: str, error: type[OSError]) -> None:
-    """ConnectionError, or TimeoutError by the read timeout, with path and cause, after 4 fruitless attempts."""
+    """A read ends after 4 attempts without a byte, with a `ConnectionError`, or a `TimeoutError` where the server
+    stalls.
+    """
     fs = through(**QUICK)
     proxy.faults = [Fault("GetObject", kind, times=ALWAYS, sent=0)]
     with pytest.raises(error) as broken:
@@ -135,10 +146,14 @@ def test_a_read_that_brings_nothing_ends(through: Through, proxy: Proxy, kind: s
     assert proxy.count("GetObject") == retry.FRUITLESS_ATTEMPTS
 
 
+@pytest.mark.promise("Reading")
 def test_fruitless_attempts_are_further_and_further_apart(
     shaky: RegistryS3FileSystem, proxy: Proxy, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """With chance in it, so that many readers do not come back at one moment."""
+    """The pauses between attempts grow, and chance is in them.
+
+    With chance in it, so that many readers do not come back at one moment.
+    """
     asked: list[tuple[float, float]] = []
     monkeypatch.setattr("random.uniform", lambda least, most: asked.append((least, most)) or 0.0)
     proxy.faults = [Fault("GetObject", "break", times=3, sent=0)]
@@ -146,10 +161,14 @@ def test_fruitless_attempts_are_further_and_further_apart(
     assert asked == [(0, 0.02), (0, 0.04), (0, 0.08)]
 
 
+@pytest.mark.promise("Reading")
 def test_an_object_replaced_while_the_connection_broke_is_told(
     fs: RegistryS3FileSystem, shaky: RegistryS3FileSystem, proxy: Proxy
 ) -> None:
-    """What is asked for after the break is of the version before it, or FileExpired."""
+    """An object that is replaced while the connection is broken is noticed too.
+
+    What is asked for after the break is of the version before it, or FileExpired.
+    """
 
     def replace() -> None:
         fs.pipe_file("/f", DATA[::-1])

@@ -63,6 +63,7 @@ def start(fs: RegistryS3FileSystem, options: dict[str, Any], proxy: Proxy, tmp_p
     return run
 
 
+@pytest.mark.promise("Processes and threads")
 @pytest.mark.parametrize(
     ("name", "number"),
     [
@@ -75,7 +76,9 @@ def start(fs: RegistryS3FileSystem, options: dict[str, Any], proxy: Proxy, tmp_p
 def test_a_signal_ends_the_command_and_leaves_nothing(
     fs: RegistryS3FileSystem, start: Started, tmp_path: Path, name: str, number: signal.Signals
 ) -> None:
-    """A plain sentence and status 130; no partial file, no upload; a second signal does not end the cleaning up."""
+    """SIGTERM ends the command as Ctrl-C does: with a plain sentence and status 130, and without a partial file or
+    upload left. A second signal does not end the cleaning up.
+    """
     with start(*CALLS[name], []) as child:
         child.send_signal(number)
         if number is not signal.SIGINT:  # Ctrl-C twice is meant so
@@ -98,8 +101,9 @@ def test_a_signal_that_is_ignored_stays_so(start: Started) -> None:
         child.kill()
 
 
+@pytest.mark.promise("Processes and threads")
 def test_the_library_leaves_signals_alone(fs: RegistryS3FileSystem, tmp_path: Path) -> None:
-    """Neither its import nor its calls install a handler, and the command takes its own away when it is done."""
+    """The library installs no signal handler. The command takes its own away when it is done."""
     before = [signal.getsignal(number) for number in SIGNALS]
     fs.pipe_file("/f", b"x")
     fs.get_file("/f", tmp_path / "f")

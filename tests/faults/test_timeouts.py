@@ -96,11 +96,12 @@ def interrupted(
     return run
 
 
+@pytest.mark.promise("Processes and threads")
 @pytest.mark.parametrize("name", CALLS)
 def test_ctrl_c_ends_a_call_its_threads_and_its_uploads(
     fs: RegistryS3FileSystem, proxy: Proxy, interrupted: Any, tmp_path: Path, name: str
 ) -> None:
-    """It comes through at once although the server is silent; nothing works on, and nothing is left behind."""
+    """Ctrl-C ends a call at once although the server is silent. No thread works on, and no upload is left."""
     call, fault = CALLS[name]
     printed, at, end, status = interrupted(CHILD.replace("CALL", call), Fault(**vars(fault)))
     told = json.loads(printed)
@@ -114,8 +115,9 @@ def test_ctrl_c_ends_a_call_its_threads_and_its_uploads(
     assert not list(tmp_path.rglob("*.part"))
 
 
+@pytest.mark.promise("Processes and threads")
 def test_ctrl_c_ends_the_process_although_a_file_is_open(fs: RegistryS3FileSystem, interrupted: Any) -> None:
-    """Nobody catches it, and nobody closes the file: it is discarded, and the process ends by SIGINT."""
+    """Ctrl-C ends the process although a file is open. That file is discarded."""
     code = CHILD.replace(
         "CALL", f"global file; file = fs.open('/new', 'wb', block_size=5 << 20)\n    while True: {WRITE}"
     )
@@ -142,10 +144,11 @@ def blackhole() -> Iterator[str]:
             each.close()
 
 
+@pytest.mark.promise("Errors")
 def test_an_endpoint_that_takes_no_connection_answers_within_30_seconds(
     options: dict[str, Any], blackhole: str
 ) -> None:
-    """ConnectionError that names what to check, with the timeouts as they are by default."""
+    """An endpoint that takes no connection is a `ConnectionError` within 30 seconds, with the default timeouts."""
     fs = RegistryS3FileSystem(**{**options, "regionendpoint": blackhole}, skip_instance_cache=True)
     began = time.monotonic()
     with pytest.raises(ConnectionError, match="check regionendpoint") as dead:

@@ -38,12 +38,13 @@ def pending(fs: RegistryS3FileSystem) -> list[str]:
     return [upload["name"] for upload in fs.list_multipart_uploads()]
 
 
+@pytest.mark.promise("Writing")
 @pytest.mark.parametrize("kind", ["503", "500", "reset", "applied"])
 @pytest.mark.parametrize("operation", ["CreateMultipartUpload", "UploadPart", "CompleteMultipartUpload"])
 def test_a_write_in_parts_comes_through(
     fs: RegistryS3FileSystem, shaky: RegistryS3FileSystem, proxy: Proxy, operation: str, kind: str
 ) -> None:
-    """Each of its requests is tried again, the parts from memory; the bytes are there, once."""
+    """A request that fails is tried again, parts from memory. The bytes are stored once."""
     proxy.faults = [Fault(operation, kind)]
     in_parts(shaky)
     assert fs.cat_file("/f") == DATA
@@ -80,11 +81,14 @@ def test_a_write_in_one_request_comes_through(
     assert proxy.count("PutObject") == 2
 
 
+@pytest.mark.promise("Writes whose answer is lost or odd")
 @pytest.mark.parametrize("operation", ["CompleteMultipartUpload", "CopyObject", "UploadPartCopy"])
 def test_a_200_that_carries_an_error_is_none(
     fs: RegistryS3FileSystem, through: Through, proxy: Proxy, operation: str
 ) -> None:
-    """It is tried again, and an error where it stays one; nothing is published then, and no upload is left."""
+    """An error that comes with status 200 is an error. The request is tried again, and nothing is published where the
+    error stays.
+    """
     shaky = through(multipartcopythresholdsize=MIB, multipartcopychunksize=5 * MIB, **TWO_TRIES)
     fs.pipe({"/small": b"small", "/large": DATA})
 
@@ -103,11 +107,15 @@ def test_a_200_that_carries_an_error_is_none(
     assert pending(fs) == []
 
 
+@pytest.mark.promise("Writes whose answer is lost or odd")
 @pytest.mark.parametrize(("mode", "answer"), [("wb", GONE), ("xb", GONE), ("xb", error("PreconditionFailed", 412))])
 def test_a_completion_whose_answer_was_lost_is_one(
     fs: RegistryS3FileSystem, shaky: RegistryS3FileSystem, proxy: Proxy, mode: str, answer: Answer
 ) -> None:
-    """The next try is told NoSuchUpload, or with `x` that a file is there: it is ours, by its ETag."""
+    """A completed upload whose answer was lost is found to be a success.
+
+    The next try is told NoSuchUpload, or with `x` that a file is there: it is ours, by its ETag.
+    """
     proxy.faults = lost(answer)
     in_parts(shaky, mode)
     assert proxy.count("CompleteMultipartUpload") == 2
@@ -134,11 +142,15 @@ def test_a_storage_drivers_commit_whose_answer_was_lost_is_one(
     assert fs.cat_file("/f") == DATA
 
 
+@pytest.mark.promise("Writes whose answer is lost or odd")
 @pytest.mark.parametrize("mode", ["wb", "xb"])
 def test_an_upload_that_somebody_aborted_is_no_success(
     fs: RegistryS3FileSystem, shaky: RegistryS3FileSystem, proxy: Proxy, mode: str
 ) -> None:
-    """Whether nothing is at the path or a file of the same size that somebody else wrote."""
+    """Another writer's file is never taken for one's own.
+
+    Whether nothing is at the path or a file of the same size that somebody else wrote.
+    """
 
     def abort() -> None:
         [upload] = fs.list_multipart_uploads()
@@ -178,11 +190,15 @@ def test_where_etags_tell_nothing_size_and_time_do(
     assert fs.cat_file("/f") == DATA
 
 
+@pytest.mark.promise("Writes whose answer is lost or odd")
 @pytest.mark.parametrize("data", [SMALL, DATA])
 def test_where_nothing_tells_an_error_says_so(
     fs: RegistryS3FileSystem, shaky: RegistryS3FileSystem, proxy: Proxy, monkeypatch: pytest.MonkeyPatch, data: bytes
 ) -> None:
-    """An exclusive write, in one request and in parts, without MD5s: neither success nor FileExistsError."""
+    """Where nobody can tell whether a write was done, an error says so.
+
+    An exclusive write, in one request and in parts, without MD5s: neither success nor FileExistsError.
+    """
     without_md5s(monkeypatch)
     proxy.faults = [Fault("PutObject", "applied"), *lost(error("PreconditionFailed", 412))]
     with pytest.raises(OSError, match="cannot be told") as unknown:
@@ -199,10 +215,14 @@ def test_a_look_that_fails_is_no_success(fs: RegistryS3FileSystem, through: Thro
         in_parts(through(**TWO_TRIES))
 
 
+@pytest.mark.promise("Writes whose answer is lost or odd")
 def test_an_exclusive_write_whose_answer_was_lost_is_one(
     fs: RegistryS3FileSystem, shaky: RegistryS3FileSystem, proxy: Proxy
 ) -> None:
-    """PutObject with If-None-Match: the next try is told that a file is there, which is ours, by its MD5."""
+    """An exclusive write whose answer was lost is found to be a success.
+
+    PutObject with If-None-Match: the next try is told that a file is there, which is ours, by its MD5.
+    """
     proxy.faults = [Fault("PutObject", "applied")]
     shaky.pipe_file("/f", SMALL, mode="create")
     assert proxy.count("PutObject") == 2
@@ -238,12 +258,13 @@ def test_parts_that_the_server_does_not_accept_are_an_error(
     assert pending(fs) == []
 
 
+@pytest.mark.promise("Whole or not at all")
 @pytest.mark.parametrize("operation", ["CreateMultipartUpload", "UploadPart", "CompleteMultipartUpload", "PutObject"])
 @pytest.mark.parametrize("kind", ["500", "reset"])
 def test_a_write_that_fails_to_the_end_leaves_nothing(
     fs: RegistryS3FileSystem, through: Through, proxy: Proxy, operation: str, kind: str
 ) -> None:
-    """The old object stays, the upload is aborted, by each way to write."""
+    """A write that fails to the end leaves the old object as it was, and no unfinished upload."""
     shaky = through(**TWO_TRIES)
     fs.pipe_file("/f", b"old")
     proxy.faults = [Fault(operation, kind, times=ALWAYS)]
@@ -256,11 +277,15 @@ def test_a_write_that_fails_to_the_end_leaves_nothing(
     assert pending(fs) == []
 
 
+@pytest.mark.promise("Whole or not at all")
 @pytest.mark.parametrize("kind", ["500", "reset"])
 def test_an_upload_that_could_not_be_aborted_is_named(
     fs: RegistryS3FileSystem, through: Through, proxy: Proxy, kind: str, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """The write's own error is raised; the log has key and upload id, by which it can be found and cleared."""
+    """An unfinished upload that could not be aborted is named in the log, with its key and upload id.
+
+    The write's own error is raised; the log has key and upload id, by which it can be found and cleared.
+    """
     proxy.faults = [
         Fault("UploadPart", "500", nth=2, times=ALWAYS),
         Fault("AbortMultipartUpload", kind, times=ALWAYS),

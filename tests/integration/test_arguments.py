@@ -153,8 +153,9 @@ def test_a_tree_is_drawn_of_any_kind_of_path(fs: RegistryS3FileSystem) -> None:
     assert fs.tree(Path("/d")) == fs.tree("/d")
 
 
+@pytest.mark.promise("Listing")
 def test_files_are_found_a_page_at_a_time(fs: RegistryS3FileSystem) -> None:
-    """All of them once, as `find` gives them; and the file at the path itself."""
+    """`iter_find` gives every file once, a page at a time, as `find` gives them."""
     fs.pipe({f"/d/{number:04}": b"1" for number in range(1100)})
     fs.pipe("/d", b"itself")
     pages = list(fs.iter_find("/d"))

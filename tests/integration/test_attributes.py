@@ -39,8 +39,9 @@ def test_a_file_says_of_itself_what_the_writer_said(
     assert fs.metadata("/f") == {"who": "me"}
 
 
+@pytest.mark.promise("Listing")
 def test_an_info_tells_the_encryption(options: dict[str, Any]) -> None:
-    """ServerSideEncryption and SSEKMSKeyId from a HEAD; a listing tells the storage class."""
+    """`info` has `ServerSideEncryption` and `SSEKMSKeyId` too. A listing has the storage class."""
     more = {"encrypt": True, "keyid": "key-1", "storageclass": "STANDARD_IA"}
     fs = RegistryS3FileSystem(**options, **more)
     fs.pipe_file("/f", b"x")
@@ -129,8 +130,9 @@ def test_an_old_version_is_restored_onto_its_own_path(versioned: RegistryS3FileS
     assert [params["CopySourceIfMatch"] for params in asked] == [versioned.info("/f")["ETag"]]
 
 
+@pytest.mark.promise("Listing")
 def test_an_old_version_is_read_by_its_id(versioned: RegistryS3FileSystem, tmp_path: Any) -> None:
-    """By info, cat_file, open, get_file; a pickled file goes on with it."""
+    """`info` has `VersionId` where the bucket keeps versions, and an old version is read by its id."""
     old = versioned.object_version_info("/f")[2]["VersionId"]
     assert versioned.info("/f", version_id=old)["size"] == 3
     assert versioned.info("/f")["VersionId"] != old

@@ -53,9 +53,13 @@ def token(request: Handler) -> str:
     return request.headers.get("x-amz-security-token") or query.get("X-Amz-Security-Token", [""])[0]
 
 
+@pytest.mark.promise("Secrets and credentials")
 def test_credentials_that_expire_are_renewed_in_a_long_run(profile: Callable[..., str], tmp_path: Path) -> None:
-    """Each request of a filesystem works though none of its credentials lives long: boto3 renews them, and no
-    signature that was made with older ones is sent again."""
+    """Credentials that expire are renewed in a long run. No signature that was made with older ones is sent again.
+
+    Each request of a filesystem works though none of its credentials lives long: boto3 renews them, and no
+    signature that was made with older ones is sent again.
+    """
     count = tmp_path / "count"
     count.write_text("0")
     (tmp_path / "helper.py").write_text(HELPER)
@@ -80,9 +84,10 @@ def test_credentials_that_expire_are_renewed_in_a_long_run(profile: Callable[...
     assert refused.total() == 0
 
 
+@pytest.mark.promise("Errors")
 @pytest.mark.parametrize("command", ["/nowhere/helper", "false"])
 def test_a_helper_that_fails_is_told_as_missing_credentials(profile: Callable[..., str], command: str) -> None:
-    """Not as a missing file: `exists` does not say no."""
+    """A program for credentials that fails is a `PermissionError`. `exists` does not say False."""
     with scripted(lambda request, body: object_of(b"abc")) as server:
         fs = RegistryS3FileSystem(**server.options(profile=profile(command)))
         for call in (fs.exists, fs.cat_file, fs.find):
@@ -104,9 +109,13 @@ def test_renewed_credentials_that_have_expired_are_told(profile: Callable[..., s
                 call("/f")
 
 
+@pytest.mark.promise("Errors")
 @pytest.mark.parametrize("call", ["info", "exists", "cat_file", "ls", "open"])
 def test_an_expired_session_is_a_permission_error(call: str) -> None:
-    """Also where S3 answers a HEAD, which has no body, with just a 400."""
+    """An expired session is a `PermissionError`.
+
+    Also where S3 answers a HEAD, which has no body, with just a 400.
+    """
     expired = refusal(400, "ExpiredToken", "The provided token has expired.", "<Token-0>TheWholeToken</Token-0>")
     with scripted(lambda request, body: expired) as server:
         fs = RegistryS3FileSystem(**server.options(**KEYS, sessiontoken="TheWholeToken"))
@@ -126,9 +135,13 @@ def test_a_refusal_without_a_reason_names_the_usual_ones() -> None:
         RegistryS3FileSystem(**server.options(**KEYS)).info("/f")
 
 
+@pytest.mark.promise("Errors")
 @pytest.mark.parametrize("call", ["info", "exists", "cat_file", "ls", "open"])
 def test_a_clock_that_is_off_is_told(call: str) -> None:
-    """What to do is to set it; also where S3 answers a HEAD, whose 403 has no body, but a date."""
+    """An error that comes of a clock that is off says so, and says to set it.
+
+    What to do is to set it; also where S3 answers a HEAD, whose 403 has no body, but a date.
+    """
     date = format_datetime(datetime.now(timezone.utc) - timedelta(hours=1), usegmt=True)
     skewed = refusal(403, "RequestTimeTooSkewed", "The difference ... is too large.", Date=date)
     with scripted(lambda request, body: skewed) as server:
@@ -166,9 +179,13 @@ QUOTING = {
 """The longest that servers say; AWS's messages quote less than its other elements."""
 
 
+@pytest.mark.promise("Secrets and credentials")
 @pytest.mark.parametrize("code", QUOTING)
 def test_a_wrong_key_is_named_by_its_last_four_characters_at_most(code: str, caplog: pytest.LogCaptureFixture) -> None:
-    """However much the server quotes, in the error, in what led to it and in the log at DEBUG."""
+    """A wrong access key is named by its last four characters at most.
+
+    However much the server quotes, in the error, in what led to it and in the log at DEBUG.
+    """
     caplog.set_level("DEBUG")
     with scripted(lambda request, body: QUOTING[code]) as server:
         fs = RegistryS3FileSystem(**server.options(**KEYS, sessiontoken="TheWholeToken"))

@@ -58,9 +58,13 @@ def by_boto3(request: Request) -> bool:
     return BY_BOTO3 in (request.header("User-Agent") or "")
 
 
+@pytest.mark.promise("boto3")
 @pytest.mark.parametrize("operation", CALLS)
 def test_the_plain_answer_takes_one_request(store: ScriptedStore, operation: str) -> None:
-    """Which boto3 does not see; with ``fast_path=False`` it is boto3's."""
+    """With `fast_path=False`, boto3 sends every request.
+
+    Which boto3 does not see; with ``fast_path=False`` it is boto3's.
+    """
     CALLS[operation](filesystem(store))
     assert [by_boto3(request) for request in store.of(operation)] == [False]
     CALLS[operation](filesystem(store, fast_path="false"))
@@ -71,9 +75,13 @@ def odd(_: Request, answer: Answer) -> Any:
     return answer.with_header("X-Folded", "a\r\n b")
 
 
+@pytest.mark.promise("boto3")
 @pytest.mark.parametrize("operation", CALLS)
 def test_a_kind_of_request_is_boto3s_after_so_many_odd_answers(store: ScriptedStore, operation: str) -> None:
-    """Whatever succeeded between; other kinds go on."""
+    """After five odd answers to one kind of request, boto3 sends the requests of that kind.
+
+    Whatever succeeded between; other kinds go on.
+    """
     fs = filesystem(store)
     for _ in range(MOST_REFUSALS):
         CALLS[operation](fs)
@@ -87,13 +95,14 @@ def test_a_kind_of_request_is_boto3s_after_so_many_odd_answers(store: ScriptedSt
     assert [by_boto3(request) for request in store.of(operation)] == [True]
 
 
+@pytest.mark.promise("boto3")
 @pytest.mark.parametrize("operation", CALLS)
 @pytest.mark.parametrize("attempts", [1, 2, 3])
 @pytest.mark.parametrize("reply", [bare(503), bare(500), [Close()]], ids=["503", "500", "close"])
 def test_attempts_are_the_sdks_setting_all_in_all(
     store: ScriptedStore, operation: str, attempts: int, reply: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """``total_max_attempts`` of 2 means 2, by whichever way they go."""
+    """`total_max_attempts` holds for every request, whether it goes by the fast path or by boto3."""
     monkeypatch.setattr("random.uniform", lambda *bounds: 0.0)
     monkeypatch.setattr("random.random", lambda: 0.0)
     fs = filesystem(store, config_kwargs={"retries": {"total_max_attempts": attempts}})
@@ -130,6 +139,7 @@ def at_once(answer: Answer) -> bytes:
 INTERIM = b"HTTP/1.1 103 Early Hints\r\nLink: </style.css>\r\n\r\n"
 
 
+@pytest.mark.promise("Odd stores and odd answers")
 @pytest.mark.parametrize("fast", [True, False])
 @pytest.mark.parametrize(
     "change",
@@ -141,7 +151,7 @@ INTERIM = b"HTTP/1.1 103 Early Hints\r\nLink: </style.css>\r\n\r\n"
     ids=["interim", "answer behind", "many answers behind"],
 )
 def test_no_request_gets_the_answer_to_another(store: ScriptedStore, fast: bool, change: Any) -> None:
-    """On no connection, by whichever way, over and over."""
+    """No request gets the answer to another, whatever interim answers or bytes behind a body a server sends."""
     fs = filesystem(store, fast_path=fast)
     store.script("GetObject", change, key="f")
     store.script("HeadObject", change, key="f")
@@ -154,9 +164,13 @@ def test_no_request_gets_the_answer_to_another(store: ScriptedStore, fast: bool,
         assert fs.info("/g")["size"] == 7
 
 
+@pytest.mark.promise("Odd stores and odd answers")
 @pytest.mark.parametrize("fast", [True, False])
 def test_a_head_that_breaks_off_within_a_number_is_not_taken(store: ScriptedStore, fast: bool) -> None:
-    """http.client would take ``Content-Length: 10`` of 10240 for a file of 10 bytes."""
+    """An answer whose header block breaks off is not taken.
+
+    http.client would take ``Content-Length: 10`` of 10240 for a file of 10 bytes.
+    """
     fs = filesystem(store, fast_path=fast)
     head = b'HTTP/1.1 200 OK\r\nETag: "e"\r\nLast-Modified: Tue, 24 Nov 2026 07:57:54 GMT\r\nContent-Length: 10'
     store.script("HeadObject", [head, Close()])
@@ -164,10 +178,14 @@ def test_a_head_that_breaks_off_within_a_number_is_not_taken(store: ScriptedStor
         fs.info("/f")
 
 
+@pytest.mark.promise("Odd stores and odd answers")
 @pytest.mark.parametrize("fast", [True, False])
 @pytest.mark.parametrize("operation", ["GetObject", "HeadObject", "ListObjectsV2"])
 def test_an_answer_that_trickles_is_a_timeout(store: ScriptedStore, fast: bool, operation: str) -> None:
-    """A byte now and then would beat each timeout of a socket."""
+    """An answer that trickles is a `TimeoutError`.
+
+    A byte now and then would beat each timeout of a socket.
+    """
     fs = filesystem(store, fast_path=fast, config_kwargs={"read_timeout": 0.5})
     trickle = [step for byte in b"HTTP/1.1 200 OK\r\nX: " + b"y" * 200 for step in (bytes([byte]), Pause(0.1))]
     store.script(operation, trickle)
@@ -177,11 +195,15 @@ def test_an_answer_that_trickles_is_a_timeout(store: ScriptedStore, fast: bool, 
     assert time.monotonic() - began < 15
 
 
+@pytest.mark.promise("Odd stores and odd answers")
 @pytest.mark.parametrize("fast", [True, False])
 def test_a_connection_that_was_idle_for_long_is_not_used_again(
     store: ScriptedStore, fast: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """What stands between may have dropped it, which would cost a whole read timeout."""
+    """A connection that was idle for 20 s is not used again.
+
+    What stands between may have dropped it, which would cost a whole read timeout.
+    """
     fs = filesystem(store, fast_path=fast)
     assert fs.cat_file("/f") == DATA
     used = store.connections
@@ -193,8 +215,9 @@ def test_a_connection_that_was_idle_for_long_is_not_used_again(
     assert store.connections == used + 1
 
 
+@pytest.mark.promise("boto3")
 def test_who_listens_is_heard_from_then_on(store: ScriptedStore) -> None:
-    """Handlers on the client, registered after the first request, too."""
+    """Handlers of boto3's events are called for every request, whenever they were registered."""
     fs, heard = filesystem(store), []
     assert fs.cat_file("/f") == DATA
     fs.bucket.client.meta.events.register("before-send.s3", lambda **event: heard.append(event["event_name"]))
@@ -203,8 +226,9 @@ def test_who_listens_is_heard_from_then_on(store: ScriptedStore) -> None:
     assert [name.rpartition(".")[2] for name in heard] == list(CALLS)
 
 
+@pytest.mark.promise("boto3")
 def test_who_wraps_botocores_calls_sees_each(store: ScriptedStore, monkeypatch: pytest.MonkeyPatch) -> None:
-    """As tracers do, at any time."""
+    """Tracers that wrap botocore's calls see every call."""
     fs, seen = filesystem(store), []
     assert fs.cat_file("/f") == DATA
     original = botocore.client.BaseClient._make_api_call
@@ -223,8 +247,12 @@ def test_who_wraps_botocores_calls_sees_each(store: ScriptedStore, monkeypatch: 
     assert len(seen) == len(CALLS) + 2
 
 
+@pytest.mark.promise("Configuration")
 def test_each_request_and_each_handing_over_is_told(store: ScriptedStore, caplog: pytest.LogCaptureFixture) -> None:
-    """At DEBUG: what was asked for, the status, the time; and why it was left to boto3."""
+    """`loglevel="debug"` shows each request, and why a request was left to boto3.
+
+    At DEBUG: what was asked for, the status, the time; and why it was left to boto3.
+    """
     caplog.set_level(logging.DEBUG, "registry_s3fs")
     fs = filesystem(store)
     fs.cat(["/f", "/g"])
@@ -275,10 +303,14 @@ FAILURES: dict[str, Any] = {
 }
 
 
+@pytest.mark.promise("Secrets and credentials")
 @pytest.mark.parametrize("failure", FAILURES)
 @pytest.mark.parametrize("fast", [True, False])
 def test_no_frame_of_an_exception_holds_a_signature(store: ScriptedStore, failure: str, fast: bool) -> None:
-    """Whoever records the locals of tracebacks, as Sentry does, records none that still works."""
+    """No traceback's locals hold a signature that still works.
+
+    Whoever records the locals of tracebacks, as Sentry does, records none that still works.
+    """
     config = {"read_timeout": 0.3, "retries": {"total_max_attempts": 2}}
     fs = filesystem(store, fast_path=fast, sessiontoken="TOKENOFTHISTEST", config_kwargs=config)
     store.script("", FAILURES[failure])
@@ -340,8 +372,12 @@ def descriptors_left(count: int) -> Iterator[Callable[[], None]]:
         resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
 
 
+@pytest.mark.promise("Errors")
 def test_a_lack_of_descriptors_is_told_and_harms_no_later_call(store: ScriptedStore) -> None:
-    """Not as missing credentials, nor as an endpoint that cannot be reached."""
+    """A lack of descriptors is an error that says so, and harms no later call.
+
+    Not as missing credentials, nor as an endpoint that cannot be reached.
+    """
     fs = filesystem(store)
     with descriptors_left(0) as take_the_rest:
         for call in CALLS.values():
@@ -366,8 +402,12 @@ def test_many_are_read_with_the_descriptors_that_there_are(store: ScriptedStore)
     assert set(found.values()) == {DATA}
 
 
+@pytest.mark.promise("boto3")
 def test_clients_of_many_credentials_are_let_go(store: ScriptedStore) -> None:
-    """Many session tokens leave neither descriptors nor clients behind."""
+    """A client that no filesystem uses any more is freed, with its connections.
+
+    Many session tokens leave neither descriptors nor clients behind.
+    """
     before = len(os.listdir("/proc/self/fd"))
     for number in range(60):
         fs = filesystem(store, sessiontoken=f"token{number}")
@@ -391,8 +431,9 @@ def test_a_body_of_a_lying_size_takes_no_memory(store: ScriptedStore) -> None:
             call(fs)
 
 
+@pytest.mark.promise("boto3")
 def test_a_default_sessions_handlers_hear_of_calls(store: ScriptedStore, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Registered before or after the first request."""
+    """Handlers on the default session are called too."""
     heard: list[str] = []
     monkeypatch.setattr(boto3, "DEFAULT_SESSION", None)
     fs = filesystem(store)

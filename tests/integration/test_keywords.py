@@ -55,19 +55,23 @@ WRITES = ("open to write", "pipe_file", "pipe", "put_file", "put", "cp_file", "c
 FIELDS = {"ContentType": "text/csv", "CacheControl": "no-cache", "ContentLanguage": "de", "Metadata": {"a": "b"}}
 
 
+@pytest.mark.promise("Errors")
 @on_both
 @pytest.mark.parametrize("call", CALLS)
 def test_an_unknown_keyword_is_refused(fs: RegistryS3FileSystem, call: str) -> None:
-    """A TypeError that names it, and nothing is done."""
+    """A keyword argument that a call does not know is a `TypeError` that names it, and nothing is done."""
     fs.pipe("/a", b"1")
     with pytest.raises(TypeError, match="bogus"):
         CALLS[call](fs, bogus=1)
     assert fs.find("/") == ["/a"]
 
 
+@pytest.mark.promise("Writing")
 @pytest.mark.parametrize("call", WRITES)
 def test_what_an_object_says_of_itself_may_be_given_by_s3s_names(fs: RegistryS3FileSystem, call: str) -> None:
-    """In every write and copy; what is not given is kept by copies."""
+    """Writes and copies take S3's own field names, such as `ContentType` and `Metadata`. A copy keeps the fields that
+    are not given.
+    """
     fs.pipe("/a", b"1", ContentEncoding="identity")
     CALLS[call](fs, **FIELDS)
     told = fs.bucket.head(fs.bucket.space.key("/b")).head
@@ -77,6 +81,7 @@ def test_what_an_object_says_of_itself_may_be_given_by_s3s_names(fs: RegistryS3F
     assert fs.metadata("/b") == {"a": "b"}
 
 
+@pytest.mark.promise("Errors")
 @on_both
 @pytest.mark.parametrize("call", WRITES)
 @pytest.mark.parametrize(
@@ -89,7 +94,7 @@ def test_what_an_object_says_of_itself_may_be_given_by_s3s_names(fs: RegistryS3F
 def test_what_the_filesystem_says_of_all_files_is_refused_of_one(
     fs: RegistryS3FileSystem, call: str, field: str, option: str
 ) -> None:
-    """And the option that says it is named."""
+    """A field that is an option of the filesystem is refused for a single file, and the error names the option."""
     fs.pipe("/a", b"1")
     with pytest.raises(TypeError, match=option):
         CALLS[call](fs, **{field: "x"})
@@ -179,9 +184,12 @@ OF_A_VERSION: dict[str, tuple[Callable[..., Any], Any]] = {
 }
 
 
+@pytest.mark.promise("Reading")
 @pytest.mark.parametrize("call", OF_A_VERSION)
 def test_a_version_is_the_one_that_is_read(versions: tuple[RegistryS3FileSystem, str], call: str) -> None:
-    """In every call that reads a file or asks of it; a version that there is not is missing."""
+    """`version_id=` holds in every call that reads a file or asks about it. A version that does not exist is a missing
+    file.
+    """
     fs, first = versions
     act, expected = OF_A_VERSION[call]
     assert act(fs, version_id=first) == expected

@@ -27,10 +27,14 @@ def tree(tmp_path: Path) -> Path:
     return tmp_path / "t"
 
 
+@pytest.mark.promise("Paths and names")
 def test_every_kind_of_path_goes_through_every_call_on_many(
     fs: RegistryS3FileSystem, tree: Path, tmp_path: Path
 ) -> None:
-    """pathlib's, alone and in lists, remote and local; a tree keeps its shape."""
+    """A path may be text or any `os.PathLike`, alone or in a list, local or remote.
+
+    pathlib's, alone and in lists, remote and local; a tree keeps its shape.
+    """
     fs.put(tree, PurePosixPath("/p"), recursive=True)
     assert fs.cat("/p", recursive=True) == {"/p/x": b"1", "/p/u/x": b"2"}
     fs.put([tree / "x"], [PurePosixPath("/q")])
@@ -122,9 +126,10 @@ READING: dict[str, Callable[[RegistryS3FileSystem], Any]] = {
 }
 
 
+@pytest.mark.promise("Reading")
 @pytest.mark.parametrize("call", READING.values(), ids=READING)
 def test_a_directory_is_no_file_to_read(fs: RegistryS3FileSystem, call: Callable[[Any], Any]) -> None:
-    """It is an IsADirectoryError with its path, and not a missing file."""
+    """To read or open a directory is an `IsADirectoryError` with its path."""
     fs.pipe("/d/f", b"1")
     with pytest.raises(IsADirectoryError) as caught:
         call(fs)

@@ -129,8 +129,9 @@ def test_a_small_directory_is_one_request(store: RegistryS3FileSystem, small_pag
     assert len(small_pages) == 1
 
 
+@pytest.mark.promise("Listing")
 def test_an_error_in_a_part_is_raised(store: RegistryS3FileSystem, small_pages: list[dict[str, Any]]) -> None:
-    """No half of a listing is given for the whole."""
+    """A listing of which a part fails raises. Half of a listing is never given for the whole."""
     fill(store, NAMES)
 
     def refuse(params: dict[str, Any], **kwargs: Any) -> None:

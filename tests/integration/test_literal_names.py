@@ -28,9 +28,14 @@ def left(fs: RegistryS3FileSystem) -> set[str]:
     return set(FILES) - set(fs.find("/"))
 
 
+@pytest.mark.promise("Paths and names")
 @pytest.mark.parametrize("name", ["/x?y", "/z[1]", "/*"])
 def test_rm_takes_the_file_of_that_very_name(fs: RegistryS3FileSystem, name: str) -> None:
-    """Alone, in a list, and by its URL."""
+    """In calls on many paths, a name with `*`, `?` or `[` means the file or directory of that very name where there is
+    one.
+
+    Alone, in a list, and by its URL.
+    """
     fs.rm(name)
     assert left(fs) == {name}
     fs.pipe(name, b"")
@@ -53,8 +58,13 @@ def test_rm_takes_just_what_a_listing_gave(fs: RegistryS3FileSystem) -> None:
     assert fs.find("/") == ["/x_y"]
 
 
+@pytest.mark.promise("Paths and names")
 def test_a_name_that_does_not_exist_is_a_pattern(fs: RegistryS3FileSystem) -> None:
-    """In each call on many paths, also once the literal one is gone."""
+    """A name with `*`, `?` or `[` that does not exist is a pattern. So it is through pyarrow, zarr and
+    `fsspec.get_mapper`.
+
+    In each call on many paths, also once the literal one is gone.
+    """
     fs.rm("/z[1]")
     assert fs.cat("/z[1]") == {"/z1": b"/z1"}
     assert fs.expand_path("/z[1]") == ["/z1"]
@@ -100,8 +110,12 @@ def test_a_name_of_a_bracket_alone_is_a_name(fs: RegistryS3FileSystem) -> None:
     assert fs.find("/d") == ["/d/["]
 
 
+@pytest.mark.promise("Paths and names")
 def test_a_mapper_of_ours_takes_keys_as_they_are(fs: RegistryS3FileSystem) -> None:
-    """To read, delete and clear; a missing key is a KeyError, whatever it would match."""
+    """`fs.get_mapper` and our UPath class never take a name for a pattern.
+
+    To read, delete and clear; a missing key is a KeyError, whatever it would match.
+    """
     mapper = fs.get_mapper("/")
     assert isinstance(mapper, Mapper)
     assert mapper["z[1]"] == b"/z[1]"
@@ -122,7 +136,7 @@ def test_a_mapper_of_ours_takes_keys_as_they_are(fs: RegistryS3FileSystem) -> No
 
 
 def test_fsspecs_own_mapper_takes_keys_that_exist_as_they_are(fs: RegistryS3FileSystem) -> None:
-    """A missing key is a pattern there, which docs/promises.md says."""
+    """Through `fsspec.get_mapper`, a missing key is a pattern, as docs/promises.md says."""
     mapper: Any = fsspec.mapping.FSMap("/", fs)
     assert mapper["x?[y]"] == {"/x?y": b"/x?y", "/x_y": b"/x_y"}
     assert mapper["x?y"] == b"/x?y"

@@ -39,12 +39,15 @@ MANY: dict[str, Callable[[RegistryS3FileSystem, Path], Any]] = {
 }
 
 
+@pytest.mark.promise("Odd stores and odd answers")
 @pytest.mark.parametrize("fast", [True, False])
 @pytest.mark.parametrize("call", MANY)
 def test_a_server_that_falls_silent_is_not_waited_for_by_each_of_many(
     store: ScriptedStore, tmp_path: Path, call: str, fast: bool
 ) -> None:
-    """Those under way are tried as often as one would be; the others have the same error, without a request."""
+    """A server that falls silent is not waited for by each of many files. Files that were not begun have the same
+    error, without a request.
+    """
     fs = filesystem(store, fast_path=fast)
     operation = "PutObject" if call == "pipe" else "GetObject"
     store.script(operation, [Silence()])
@@ -147,11 +150,15 @@ def test_an_errors_unknown_encoding_is_no_error_of_ours(store: ScriptedStore, de
     assert all(isinstance(error, PermissionError) for error in found.values())
 
 
+@pytest.mark.promise("Writing")
 @pytest.mark.parametrize(
     "metadata", [{"a b": "1"}, {"a:": "1"}, {"": "1"}, {"a": "1\r\nx-amz-acl: public-read"}, {"a": 1}]
 )
 def test_metadata_that_no_header_holds_is_refused_before_anything_is_sent(store: ScriptedStore, metadata: Any) -> None:
-    """Of one file and of many, whole and opened."""
+    """Metadata that no header can hold is a `ValueError`, and nothing is sent.
+
+    Of one file and of many, whole and opened.
+    """
     fs = filesystem(store)
     with pytest.raises(ValueError, match="metadata"):
         fs.pipe_file("/new", b"1", metadata=metadata)

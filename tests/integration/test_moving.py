@@ -17,8 +17,11 @@ from tests.fakes import on_both
 MIB = 1024 * 1024
 
 
+@pytest.mark.promise("Configuration")
 def test_a_copy_keeps_bytes_content_type_and_metadata(fs: RegistryS3FileSystem) -> None:
-    """In one request, and above multipartcopythresholdsize in parts."""
+    """A copy keeps bytes, content type and metadata. Above `multipartcopythresholdsize` it goes in parts of
+    `multipartcopychunksize`.
+    """
     small = RegistryS3FileSystem(
         **fs.storage_options, multipartcopythresholdsize=5 * MIB, multipartcopychunksize=5 * MIB
     )
@@ -37,8 +40,9 @@ def test_a_copy_keeps_bytes_content_type_and_metadata(fs: RegistryS3FileSystem) 
         assert info["ETag"].strip('"').partition("-")[2] == parts
 
 
+@pytest.mark.promise("Copying, moving and deleting")
 def test_touch_renews_the_time_and_keeps_the_rest(fs: RegistryS3FileSystem) -> None:
-    """With truncate=False; with truncate the file is empty."""
+    """`touch(truncate=False)` renews the time and keeps the rest. `touch` with `truncate` empties the file."""
     fs.bucket.client.put_object(Bucket=fs.parameters.bucket, Key="registry/f", Body=b"x", Metadata={"who": "me"})
     before, deadline = fs.modified("/f"), time.monotonic() + 10
     while fs.modified("/f") == before:  # S3 tells times in seconds
@@ -52,9 +56,10 @@ def test_touch_renews_the_time_and_keeps_the_rest(fs: RegistryS3FileSystem) -> N
     assert fs.cat_file("/new") == b""
 
 
+@pytest.mark.promise("Copying, moving and deleting")
 @on_both
 def test_mv_takes_one_key_and_not_what_is_below_it(fs: RegistryS3FileSystem) -> None:
-    """An object `a` beside `a/b`."""
+    """`mv` and `rm` without `recursive` take one key: of an object `a` beside `a/b`, only `a`."""
     fs.pipe({"/a": b"1", "/a/b": b"2"})
     fs.mv("/a", "/c")
     assert fs.cat(["/a/b", "/c"]) == {"/a/b": b"2", "/c": b"1"}
@@ -72,9 +77,13 @@ def test_mv_of_a_tree_takes_all_of_it(fs: RegistryS3FileSystem) -> None:
     assert fs.find("/") == sorted(f"/moved/{n}/x" for n in range(20))
 
 
+@pytest.mark.promise("Copying, moving and deleting")
 @on_both
 def test_mv_takes_the_keys_that_stand_for_directories_along(fs: RegistryS3FileSystem) -> None:
-    """Nothing is left at the source; an empty directory moves too, alone or in a tree; copies need no such keys."""
+    """`mv` of a tree takes its directory markers along.
+
+    Nothing is left at the source; an empty directory moves too, alone or in a tree; copies need no such keys.
+    """
     for key in ("tree/", "tree/empty/", "tree/full/", "alone/", "sibling/"):
         fs.bucket.put("registry/" + key, b"")
     fs.pipe_file("/tree/full/x", b"1")
@@ -112,19 +121,26 @@ def test_sources_and_targets_pair_in_the_order_given(fs: RegistryS3FileSystem, t
     assert fs.cat_file("/moved/b") == b"/s/b"
 
 
+@pytest.mark.promise("Copying, moving and deleting")
 @on_both
 def test_mv_onto_itself_changes_nothing(fs: RegistryS3FileSystem) -> None:
-    """In any spelling of the path."""
+    """`mv` of a file onto itself changes nothing.
+
+    In any spelling of the path.
+    """
     fs.pipe_file("/a", b"1")
     fs.mv("/a", "a")
     fs.mv("a", fs.unstrip_protocol("/a"))
     assert fs.cat_file("/a") == b"1"
 
 
+@pytest.mark.promise("Copying, moving and deleting")
 @on_both
 @pytest.mark.parametrize("call", ["copy", "mv"])
 def test_what_would_overwrite_a_file_still_to_be_read_is_refused(fs: RegistryS3FileSystem, call: str) -> None:
-    """A tree into itself, a swap, two to one place: side by side they would lose bytes; nothing is begun."""
+    """A call that would overwrite a file which it still has to read is refused before it begins: a tree into itself, a
+    swap, two sources to one target.
+    """
     before = {"/a": b"1", "/a/b": b"2", "/c/a": b"3"}
     fs.pipe(before)
     move = getattr(fs, call)
@@ -141,11 +157,12 @@ def test_what_would_overwrite_a_file_still_to_be_read_is_refused(fs: RegistryS3F
     assert fs.cat_file("/c/c/x/a") == b"3"
 
 
+@pytest.mark.promise("Copying, moving and deleting")
 @on_both
 def test_a_source_is_not_deleted_when_its_copy_failed(
     fs: RegistryS3FileSystem, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """mv deletes once the copy is confirmed."""
+    """`mv` keeps the source where the copy failed."""
 
     def fail(*args: Any) -> None:
         raise OSError(5, "no copy", "/a")
@@ -185,11 +202,12 @@ def test_rm_of_nothing_and_of_a_directory_are_errors(fs: RegistryS3FileSystem) -
     assert fs.find("/") == ["/d/a"]
 
 
+@pytest.mark.promise("Copying, moving and deleting")
 @on_both
 def test_every_key_that_could_not_be_deleted_is_named(
     fs: RegistryS3FileSystem, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """And all others are deleted."""
+    """`rm` names every key that could not be deleted, and deletes all others."""
     fs.pipe({f"/m/{n}": b"" for n in range(5)})
     delete = fs.bucket.delete_many
 
@@ -207,11 +225,15 @@ def test_every_key_that_could_not_be_deleted_is_named(
     assert fs.find("/") == ["/m/1", "/m/3"]
 
 
+@pytest.mark.promise("Copying, moving and deleting")
 @on_both
 def test_keys_for_which_s3_was_busy_are_deleted_after_all(
     fs: RegistryS3FileSystem, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """boto3 repeats requests that fail, but not the keys of one; a key that is busy each time is named."""
+    """`rm` asks again for keys with which S3 was busy or failed.
+
+    boto3 repeats requests that fail, but not the keys of one; a key that is busy each time is named.
+    """
     fs.pipe({f"/m/{n}": b"" for n in range(5)})
     delete, asked = fs.bucket.delete_many, list[list[str]]()
 
@@ -231,9 +253,10 @@ def test_keys_for_which_s3_was_busy_are_deleted_after_all(
     assert [len(keys) for keys in asked] == [5, 2, 2, 1]
 
 
+@pytest.mark.promise("Copying, moving and deleting")
 @on_both
 def test_directories_are_prefixes(fs: RegistryS3FileSystem) -> None:
-    """mkdir and makedirs write nothing; rmdir refuses what is not empty."""
+    """Directories are prefixes: `mkdir` and `makedirs` write nothing."""
     fs.mkdir("/d")
     fs.makedirs("/d/e", exist_ok=False)
     assert not fs.exists("/d")
@@ -248,10 +271,14 @@ def test_directories_are_prefixes(fs: RegistryS3FileSystem) -> None:
         fs.rmdir("/d/a")
 
 
+@pytest.mark.promise("Copying, moving and deleting")
 @on_both
 @pytest.mark.parametrize("key", ["a", "/a", "./a", "sub/"])
 def test_rmdir_refuses_what_any_key_lies_below(fs: RegistryS3FileSystem, key: str) -> None:
-    """Also one that no path can name, and beside the directory's own marker, which stays."""
+    """`rmdir` of a directory that is not empty is `OSError(ENOTEMPTY)`.
+
+    Also one that no path can name, and beside the directory's own marker, which stays.
+    """
     fs.bucket.put("registry/d/" + key, b"")
     for _ in range(2):
         with pytest.raises(OSError, match="not empty") as refused:
@@ -261,9 +288,10 @@ def test_rmdir_refuses_what_any_key_lies_below(fs: RegistryS3FileSystem, key: st
         fs.bucket.put("registry/d/", b"")
 
 
+@pytest.mark.promise("Copying, moving and deleting")
 @on_both
 def test_get_and_put_of_trees_count_files(fs: RegistryS3FileSystem, tmp_path: Any) -> None:
-    """The callback counts files; the tree comes back the same."""
+    """Callbacks count files on recursive `get` and `put`."""
     import fsspec
 
     for n in range(10):

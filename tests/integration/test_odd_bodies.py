@@ -87,10 +87,11 @@ READS: dict[str, Callable[[RegistryS3FileSystem, Path], bytes]] = {
 }
 
 
+@pytest.mark.promise("Odd stores and odd answers")
 @pytest.mark.parametrize("name", REFUSED)
 @pytest.mark.parametrize("fast", [True, False])
 def test_a_body_of_another_range_is_refused(name: str, fast: bool, tmp_path: Path) -> None:
-    """No byte of it is handed out, by whichever call, and no local file appears."""
+    """Bytes of another range than the one asked for, or of an object of another size, are not handed out."""
     with odd_store(ranged(REFUSED[name]), **ways(fast)) as (store, fs):
         store.objects["f"] = DATA
         for call, read in READS.items():
@@ -99,10 +100,11 @@ def test_a_body_of_another_range_is_refused(name: str, fast: bool, tmp_path: Pat
             assert list(tmp_path.iterdir()) == [], call
 
 
+@pytest.mark.promise("Odd stores and odd answers")
 @pytest.mark.parametrize("name", READ)
 @pytest.mark.parametrize("fast", [True, False])
 def test_a_body_that_may_be_the_right_one_is_read_whole_or_refused(name: str, fast: bool, tmp_path: Path) -> None:
-    """Today's end after the first 4 MiB would be a file cut short, and nobody told."""
+    """A body that does not tell which bytes it holds is read whole or refused, never cut short."""
     with odd_store(ranged(READ[name]), **ways(fast)) as (store, fs):
         store.objects["f"] = DATA
         store.objects["s"] = b"0123456789"
@@ -183,9 +185,10 @@ def test_the_end_of_an_object_is_believed_only_where_it_is() -> None:
 SIZES = [(size, False) for size in ("-1", "many", str(10**18), "")]
 
 
+@pytest.mark.promise("Odd stores and odd answers")
 @pytest.mark.parametrize(("size", "fast"), [("-1", True), (str(10**18), True), *SIZES])
 def test_sizes_are_bounded_before_memory_is_taken(size: str, fast: bool, tmp_path: Path) -> None:
-    """A HEAD or GET that tells of 10^18 bytes makes no list of ranges, and one of no number is an OSError."""
+    """Sizes of objects are bounded before memory is taken. A size that is no number is an `OSError`."""
 
     def twist(store: OddStore, request: Handler, operation: str, honest: Callable[[], Answer]) -> Answer | None:
         if operation not in ("HeadObject", "GetObject"):

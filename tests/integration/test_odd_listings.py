@@ -45,9 +45,13 @@ ELSEWHERE = {
 }
 
 
+@pytest.mark.promise("Odd stores and odd answers")
 @pytest.mark.parametrize("name", ELSEWHERE)
 def test_names_outside_the_prefix_are_refused_and_nothing_is_deleted(name: str) -> None:
-    """A cache or gateway that drops the prefix must not have `rm` delete other directories, or the whole bucket."""
+    """A listing with a name that does not begin with the prefix asked for is an `OSError`, and nothing is deleted.
+
+    A cache or gateway that drops the prefix must not have `rm` delete other directories, or the whole bucket.
+    """
     calls = ["ls", "driver's list", "glob"] if name == "the directory itself" else LOOKS
     with odd_store(instead("ListObjectsV2", ELSEWHERE[name]), rootdirectory="/r") as (store, fs):
         store.objects |= {"precious": b"1", "r/ab": b"2", "r/b": b"3"}
@@ -74,9 +78,10 @@ BAD = {
 }
 
 
+@pytest.mark.promise("Odd stores and odd answers")
 @pytest.mark.parametrize("name", BAD)
 def test_what_is_no_listing_is_not_an_empty_directory(name: str) -> None:
-    """Whatever comes with status 200, and sizes and times that are none."""
+    """An answer with status 200 that is no listing is not taken for an empty directory."""
     with odd_store(instead("ListObjectsV2", BAD[name]), rootdirectory="/r") as (store, fs):
         for call in ("rm", "find", "ls", "exists", "rmdir", "glob", "driver's list"):
             store.requests.clear()
@@ -122,9 +127,10 @@ def standing_still(kind: str) -> Twist:
     return twist
 
 
+@pytest.mark.promise("Odd stores and odd answers")
 @pytest.mark.parametrize("kind", ["same token", "two tokens", "other tokens", "no token", "empty", "same prefix"])
 def test_a_listing_that_stands_still_is_told(kind: str) -> None:
-    """Tokens that come again, pages that come again or stay empty: within a few requests, and nothing is deleted."""
+    """A listing that never ends is an error within a few requests, and nothing is deleted."""
     with odd_store(standing_still(kind)) as (store, fs):
         store.objects["a/x"] = b""
         for call in ("rm", "find", "ls", "walk", "glob", "driver's list", "driver's walk"):
@@ -156,8 +162,9 @@ def test_a_page_that_comes_again_before_the_end_is_told() -> None:
             assert store.objects.keys() == {"a/x", "a/y"}
 
 
+@pytest.mark.promise("Odd stores and odd answers")
 def test_an_empty_page_is_not_the_end() -> None:
-    """Stores may give pages without a key before those with some, also where one key was asked for."""
+    """An empty page with more to come is not the end of a listing."""
 
     def twist(store: OddStore, request: Handler, operation: str, honest: Callable[[], Answer]) -> Answer | None:
         if operation != "ListObjectsV2" or "continuation-token=t" in request.path:

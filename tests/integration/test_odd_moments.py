@@ -406,8 +406,9 @@ def write(file: Any) -> None:
         file.discard()
 
 
+@pytest.mark.promise("Errors")
 def test_a_lack_of_memory_says_so(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """An OSError with the path, whichever call needs it."""
+    """A lack of memory is an `OSError` with the path, whichever call needs the memory."""
 
     def none(size: int) -> bytearray:
         raise MemoryError

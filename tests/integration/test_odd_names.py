@@ -56,9 +56,10 @@ def round_trip(fs: RegistryS3FileSystem, names: tuple[str, ...]) -> None:
         assert fs.cat_file(fs.unstrip_protocol(path)) == data
 
 
+@pytest.mark.promise("Paths and names")
 @pytest.mark.parametrize("name", ODD)
 def test_odd_names_go_through_every_single_call(fs: RegistryS3FileSystem, name: str) -> None:
-    """Write, append, copy, move, sign, list and delete: the name is taken as it is."""
+    """Every other character is taken as it is, by each call."""
     path, other = f"/odd/{name}/f", f"/odd/{name[:400]}/g"
     with fs.open(path, "wb") as file:
         file.write(b"1")
@@ -142,8 +143,9 @@ def test_a_copied_part_that_is_not_there_is_told(fs: RegistryS3FileSystem, monke
     assert fs.list_multipart_uploads() == []
 
 
+@pytest.mark.promise("Copying, moving and deleting")
 def test_ten_thousand_keys_are_deleted(rclone_server: Server) -> None:
-    """In batches side by side; a sibling stays."""
+    """`rm` of many files uses DeleteObjects, in batches side by side."""
     rclone_server.create_bucket("many")
     names = [f"{n:05}" for n in range(10_000)]
     rclone_server.plant("many", [f"d/{name}" for name in names] + ["d2/sibling"])

@@ -36,9 +36,10 @@ def write_exclusively(fs: RegistryS3FileSystem, path: str, size: int) -> None:
         file.write(bytes(size))
 
 
+@pytest.mark.promise("Odd stores and odd answers")
 @pytest.mark.parametrize("answer", REFUSALS)
 def test_exclusive_creation_without_the_condition(answer: str) -> None:
-    """PutObject and CompleteMultipartUpload: a HEAD tells instead, and the condition is tried once."""
+    """Exclusive creation works on stores without `If-None-Match`: a HEAD decides instead."""
     with odd_store(refusing("If-None-Match", REFUSALS[answer])) as (store, fs):
         fs.pipe_file("/a", b"1", mode="create")
         write_exclusively(fs, "/b", 6 * MIB)
@@ -66,10 +67,11 @@ def test_exclusive_creation_keeps_what_came_meanwhile() -> None:
         assert store.objects["a"] == b"theirs"
 
 
+@pytest.mark.promise("Odd stores and odd answers")
 @pytest.mark.parametrize("answer", REFUSALS)
 @pytest.mark.parametrize("fast", [True, False])
 def test_reads_without_if_match(answer: str, fast: bool) -> None:
-    """The ETag of each answer tells; the condition is tried as often as reads begin at once, and then no more."""
+    """Reads are of one version on stores without `If-Match`: the ETag of each answer decides instead."""
     data = bytes(9 * MIB)
     with odd_store(refusing("If-Match", REFUSALS[answer]), **ways(fast)) as (store, fs):
         store.objects["f"] = data
@@ -166,9 +168,10 @@ WITHOUT = {
 }
 
 
+@pytest.mark.promise("Odd stores and odd answers")
 @pytest.mark.parametrize("name", WITHOUT)
 def test_many_are_deleted_singly_where_there_is_no_delete_objects(name: str) -> None:
-    """Side by side, each that fails is named; the operation is tried once."""
+    """`rm` of many files works on stores without DeleteObjects, with one request for each, side by side."""
 
     def twist(store: OddStore, request: Handler, operation: str, honest: Callable[[], Answer]) -> Answer | None:
         if operation == "DeleteObjects":
@@ -230,10 +233,13 @@ def test_a_404_while_the_object_is_there_is_no_deletion() -> None:
             fs.rm_file("/f")
 
 
+@pytest.mark.promise("Odd stores and odd answers")
 @pytest.mark.parametrize("left_out", ["Content-Length", "Last-Modified"])
 @pytest.mark.parametrize("fast", [True, False])
 def test_what_a_head_does_not_tell_a_listing_does(left_out: str, fast: bool) -> None:
-    """The size or time of a file; where the listing has it not either, the error names it."""
+    """A size or time that a store's HEAD leaves out is looked up in a listing. Where that has none either, the error
+    names the field.
+    """
 
     def twist(store: OddStore, request: Handler, operation: str, honest: Callable[[], Answer]) -> Answer | None:
         if operation != "HeadObject":
@@ -363,9 +369,14 @@ PARTS: dict[str, tuple[Callable[[RegistryS3FileSystem, int], None], list[int]]] 
 }
 
 
+@pytest.mark.promise("Writing")
 @pytest.mark.parametrize("name", PARTS)
 def test_parts_of_one_upload_have_one_size_but_the_last(name: str) -> None:
-    """However a file of 32 MiB is written."""
+    """All parts of one upload have one size but the last, which is no larger. Only a stream that outgrows 5,000 parts
+    gets larger ones.
+
+    However a file of 32 MiB is written.
+    """
     write, sizes = PARTS[name]
     with odd_store(one_size) as (store, fs):
         write(fs, 32 * MIB)

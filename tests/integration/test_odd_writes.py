@@ -41,9 +41,10 @@ BAD_COPIES = {
 }
 
 
+@pytest.mark.promise("Writes whose answer is lost or odd")
 @pytest.mark.parametrize("name", BAD_COPIES)
 def test_a_copy_that_is_not_confirmed_costs_no_source(name: str) -> None:
-    """`mv`, recursive or not, and the driver's `move` delete what they copied only once the copy is proven."""
+    """`mv` and the driver's `move` delete a source only once its copy is confirmed."""
     moves: list[Callable[[RegistryS3FileSystem], Any]] = [
         lambda fs: fs.mv("/d/a", "/b"),
         lambda fs: fs.mv("/d", "/c", recursive=True),
@@ -58,9 +59,10 @@ def test_a_copy_that_is_not_confirmed_costs_no_source(name: str) -> None:
         assert not {"DeleteObject", "DeleteObjects"} & set(store.counts)
 
 
+@pytest.mark.promise("Writes whose answer is lost or odd")
 @pytest.mark.parametrize("size", [1, 40 * MIB])
 def test_a_file_copied_onto_itself_is_never_emptied(size: int) -> None:
-    """Where a store's copies store nothing, renewing a file and changing its metadata keep it or raise."""
+    """`touch` and `setxattr` never empty a file, not even on a store whose copies store nothing."""
     for twist in (nothing_stored("<ETag>{etag}</ETag>"), nothing_stored("<ETag>{source}</ETag>"), None):
         with odd_store(twist) as (store, fs):
             store.objects["f"] = data = bytes(size - 1) + b"x"
@@ -109,9 +111,12 @@ BAD_ANSWERS = {
 }
 
 
+@pytest.mark.promise("Writes whose answer is lost or odd")
 @pytest.mark.parametrize("name", WRITES)
 def test_a_write_that_is_answered_by_none_of_s3s_answers_is_not_done(name: str) -> None:
-    """Whatever comes with status 200: no caller hears that it is stored or deleted."""
+    """A write or deletion counts as done only where its answer says so in S3's form. A proxy's page, another document
+    or an empty answer proves nothing.
+    """
     operation, write = WRITES[name]
     bad: list[Answer] = []
     twist = lambda store, request, told, honest: bad[-1] if told == operation else None  # noqa: E731
@@ -178,10 +183,11 @@ COMPLETED = {
 }
 
 
+@pytest.mark.promise("Writes whose answer is lost or odd")
 @pytest.mark.parametrize("name", COMPLETED)
 @pytest.mark.parametrize("exclusive", [False, True])
 def test_a_completion_that_proves_nothing_is_looked_after(name: str, exclusive: bool) -> None:
-    """As where the answer is lost: the object there is compared with what was sent."""
+    """After a completion whose answer proves nothing, the object that is there is compared with what was sent."""
 
     def twist(store: OddStore, request: Handler, operation: str, honest: Callable[[], Answer]) -> Answer | None:
         if operation == "CompleteMultipartUpload":

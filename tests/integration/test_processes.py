@@ -47,10 +47,11 @@ def python(code: str, options: dict[str, Any]) -> subprocess.CompletedProcess[st
     return python_alone(start + code, options)
 
 
+@pytest.mark.promise("Processes and threads")
 @FORKS
 @FORK_WARNING
 def test_a_forked_child_has_its_own_connections_and_threads(fs: RegistryS3FileSystem) -> None:
-    """Used before the fork, the filesystem works in the child and goes on in the parent."""
+    """A filesystem that was used before a fork works in the child and goes on in the parent."""
     fs.pipe({f"/f{n}": b"x" for n in range(8)})
     client = id(fs.bucket.client)
     child = os.fork()
@@ -116,10 +117,14 @@ def in_child(act: Callable[[], bool]) -> bool:
     return os.waitpid(child, 0)[1] == 0
 
 
+@pytest.mark.promise("Processes and threads")
 @FORKS
 @FORK_WARNING
 def test_a_forked_child_waits_for_no_lock_of_its_parent(fs: RegistryS3FileSystem) -> None:
-    """A thread that held one when the process forked is not there to let it go."""
+    """A forked child waits for no lock of its parent.
+
+    A thread that held one when the process forked is not there to let it go.
+    """
     fs.pipe({f"/f{n}": b"x" for n in range(8)})
     names = [f"/f{n}" for n in range(8)]
     few = fs.pool
@@ -136,10 +141,14 @@ def test_a_forked_child_waits_for_no_lock_of_its_parent(fs: RegistryS3FileSystem
     assert fs.info("/new")["size"] == 11 * MIB
 
 
+@pytest.mark.promise("Processes and threads")
 @FORKS
 @FORK_WARNING
 def test_a_forked_child_goes_on_reading(fs: RegistryS3FileSystem) -> None:
-    """What its parent's threads were fetching ahead never comes; it is fetched again."""
+    """A forked child goes on reading the files that its parent opened.
+
+    What its parent's threads were fetching ahead never comes; it is fetched again.
+    """
     data = random.Random(1).randbytes(8 * MIB)
     fs.pipe_file("/f", data)
     going_on = threading.Event()
@@ -223,8 +232,9 @@ def read_in_worker(fs: RegistryS3FileSystem, path: str) -> tuple[bytes, int]:
     return fs.cat_file(path), os.getpid()
 
 
+@pytest.mark.promise("Processes and threads")
 def test_spawned_workers_get_the_same_filesystem(fs: RegistryS3FileSystem) -> None:
-    """Pickled into a process that was started afresh."""
+    """A filesystem can be pickled, to spawned workers too."""
     fs.pipe_file("/f", b"x")
     with multiprocessing.get_context("spawn").Pool(1) as workers:
         data, pid = workers.apply(read_in_worker, (fs, "/f"))
@@ -232,16 +242,18 @@ def test_spawned_workers_get_the_same_filesystem(fs: RegistryS3FileSystem) -> No
     assert pid != os.getpid()
 
 
+@pytest.mark.promise("Processes and threads")
 def test_json_leads_to_an_equal_filesystem(fs: RegistryS3FileSystem) -> None:
-    """to_json and from_json, pickle, and fsspec's cache of instances."""
+    """`to_json` and `from_json`, and pickle, lead to an equal filesystem."""
     fs.pipe_file("/f", b"x")
     for again in (fsspec.AbstractFileSystem.from_json(fs.to_json()), pickle.loads(pickle.dumps(fs))):
         assert again == fs
         assert again.cat_file("/f") == b"x"
 
 
+@pytest.mark.promise("Processes and threads")
 def test_64_threads_share_one_instance_and_one_client(fs: RegistryS3FileSystem) -> None:
-    """Every byte its own."""
+    """Threads may share one filesystem."""
     clients: set[int] = set()
     wrong: list[object] = []
 
@@ -266,8 +278,11 @@ def test_64_threads_share_one_instance_and_one_client(fs: RegistryS3FileSystem) 
     assert len(clients) == 1
 
 
+@pytest.mark.promise("Files that nobody closed")
 def test_the_interpreters_end_discards_open_files(fs: RegistryS3FileSystem, options: dict[str, Any]) -> None:
-    """Neither an object nor an unfinished upload is left, and a warning says so."""
+    """A file that is open when the interpreter ends is discarded, with a warning. Neither an object nor an unfinished
+    upload is left.
+    """
     ended = python(f"file = fs.open('/f', 'wb', block_size={5 * MIB}); file.write(bytes({11 * MIB}))", options)
     assert ended.returncode == 0
     assert "ResourceWarning: /f was never closed" in ended.stderr
@@ -303,6 +318,7 @@ BLOCK = 5 << 20
 """
 
 
+@pytest.mark.promise("Files that nobody closed")
 @pytest.mark.parametrize(
     "writing",
     [
@@ -318,7 +334,10 @@ BLOCK = 5 << 20
 def test_a_file_closed_after_the_package_has_ended_is_published(
     fs: RegistryS3FileSystem, options: dict[str, Any], writing: str
 ) -> None:
-    """By a handler of the interpreter's end that was registered before the package was imported, and so runs last."""
+    """A file that is closed explicitly while the interpreter ends is published.
+
+    By a handler of the interpreter's end that was registered before the package was imported, and so runs last.
+    """
     ended = python_alone(AT_EXIT + f"{writing}; ACTS = {{'close': file.close}}", options)
     assert ended.stdout == "close returned\n"
     assert ended.stderr == ""
@@ -339,11 +358,16 @@ def test_a_file_that_outgrows_a_chunk_after_the_package_has_ended_is_published(
     assert "-" not in fs.info("/f")["ETag"]
 
 
+@pytest.mark.promise("Files that nobody closed")
 @pytest.mark.parametrize("layer", ["{}", "__import__('io').BufferedWriter({})", "__import__('gzip').open({}, 'wb')"])
 def test_a_file_whose_upload_had_to_be_discarded_says_so_when_it_is_closed(
     fs: RegistryS3FileSystem, options: dict[str, Any], layer: str
 ) -> None:
-    """Its parts would have been left behind, had nobody closed it. Nothing is lost in silence, below layers either."""
+    """A file whose upload the interpreter's end has already discarded raises when it is closed. No bytes are lost in
+    silence.
+
+    Its parts would have been left behind, had nobody closed it. Nothing is lost in silence, below layers either.
+    """
     opened = layer.format("fs.open('/f', 'wb', block_size=BLOCK)")
     code = f"import random; file = {opened}; file.write(random.randbytes(11 << 20))\n"
     code += "ACTS = {'write': lambda: (file.write(b'x' * (1 << 20)), file.flush()), 'close': file.close}"

@@ -83,13 +83,17 @@ def test_a_puts_bytes_count_when_the_server_has_them(
     assert seen.value == 25 * MIB
 
 
+@pytest.mark.promise("Writing")
 @on_both
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "UTF16", "utf-32", "utf-16-le", None])
 @pytest.mark.parametrize("before", ["", "grün\n"])
 def test_appended_text_is_a_local_files(
     fs: RegistryS3FileSystem, tmp_path: Path, encoding: str | None, before: str
 ) -> None:
-    """The same bytes, one byte order mark at most, and the same positions."""
+    """Appended text is the same as in a local file.
+
+    The same bytes, one byte order mark at most, and the same positions.
+    """
     told: list[list[int]] = []
     local: Callable[..., Any] = open
     for opened in (partial(local, tmp_path / "f", encoding=encoding), partial(fs.open, "/f", encoding=encoding)):
@@ -113,9 +117,13 @@ def test_compressed_text_is_appended_as_a_member_of_its_own(fs: RegistryS3FileSy
     assert gzip.decompress(fs.cat("/f.gz")) == b"a\nb\n"
 
 
+@pytest.mark.promise("Listing")
 @on_both
 def test_a_listings_cache_is_one_for_all_threads(options: dict[str, Any]) -> None:
-    """What one thread writes, another's listing shows; other settings have a cache of their own."""
+    """All threads share one cache of listings.
+
+    What one thread writes, another's listing shows; other settings have a cache of their own.
+    """
     cached = {**options, "use_listings_cache": True}
     fs, others = RegistryS3FileSystem(**cached), []
     thread = threading.Thread(target=lambda: others.append(RegistryS3FileSystem(**cached)))
@@ -131,8 +139,11 @@ def test_a_listings_cache_is_one_for_all_threads(options: dict[str, Any]) -> Non
     assert RegistryS3FileSystem(**cached, listings_expiry_time=5).dircache is not fs.dircache
 
 
+@pytest.mark.promise("Paths and names")
 def test_a_bucket_may_stand_in_the_url_and_beside_it(options: dict[str, Any]) -> None:
-    """Where both are the same; another one is refused with both names, before any request."""
+    """A bucket may be given in the URL and as an option where both are the same. Two different ones are a `ValueError`
+    with both names, before any request.
+    """
     fs = RegistryS3FileSystem(**options)
     fs.pipe("/x", b"1")
     url = fs.unstrip_protocol("/x")
@@ -157,9 +168,10 @@ def test_a_bucket_may_stand_in_the_url_and_beside_it(options: dict[str, Any]) ->
             each()
 
 
+@pytest.mark.promise("Paths and names")
 @pytest.mark.parametrize("url", ["s3://bucket/key", "file:///etc/passwd", "https://user:secret@host/x", "S3A://b/x"])
 def test_a_url_of_another_scheme_is_refused_by_name(options: dict[str, Any], url: str) -> None:
-    """In every place; what follows the scheme is not shown."""
+    """A URL of another scheme is refused, and the error names our scheme."""
     fs = RegistryS3FileSystem(**options)
     for call in (fs.ls, fs.cat, fs.open, lambda path: fs.cp("/a", path), lambda path: fs.pipe({path: b""})):
         with pytest.raises(InvalidPathError, match="registrys3://BUCKET") as caught:

@@ -41,9 +41,13 @@ def names(infos: list[dict[str, Any]]) -> list[tuple[str, str]]:
     return [(info["name"], info["type"]) for info in infos]
 
 
+@pytest.mark.promise("Listing")
 @on_both
 def test_ls_shows_files_and_directories_by_name(tree: RegistryS3FileSystem) -> None:
-    """An object `a` beside `a/b` shows as a file and as a directory."""
+    """Listings give names that begin with `/`, below `rootdirectory`.
+
+    An object `a` beside `a/b` shows as a file and as a directory.
+    """
     assert names(tree.ls("/docker")) == [
         ("/docker/a", "directory"),
         ("/docker/a", "file"),
@@ -57,9 +61,12 @@ def test_ls_shows_files_and_directories_by_name(tree: RegistryS3FileSystem) -> N
         tree.ls("/nothing")
 
 
+@pytest.mark.promise("Listing")
 @on_both
 def test_info_of_a_file_is_what_its_head_tells(tree: RegistryS3FileSystem) -> None:
-    """name, size, type, ETag, an aware LastModified, class, content type, metadata."""
+    """`info` of a file has `name`, `size`, `type`, `ETag`, `LastModified` (an aware `datetime`), `StorageClass`,
+    `ContentType` and `metadata`.
+    """
     info = tree.info("/docker/a")
     assert (info["name"], info["size"], info["type"]) == ("/docker/a", 1, "file")
     assert info["ETag"] == '"c4ca4238a0b923820dcc509a6f75849b"'
@@ -73,25 +80,28 @@ def test_info_of_a_file_is_what_its_head_tells(tree: RegistryS3FileSystem) -> No
         tree.info("/docker/a/nothing")
 
 
+@pytest.mark.promise("Listing")
 @on_both
 def test_listed_infos_are_those_of_info(tree: RegistryS3FileSystem) -> None:
-    """ls and find tell the same size, ETag and time."""
+    """`ls` and `find` give the same size, `ETag` and time as `info`."""
     for info in (*tree.ls("/docker/a"), *tree.find("/docker", detail=True).values()):
         assert info.items() <= tree.info(info["name"]).items()
 
 
+@pytest.mark.promise("Listing")
 @on_both
 def test_exists_isfile_isdir(tree: RegistryS3FileSystem) -> None:
-    """A file wins over a directory of its name."""
+    """An object `a` beside `a/b` is a file to `info`, `isfile` and `isdir`."""
     found = {
         path: (tree.exists(path), tree.isfile(path), tree.isdir(path)) for path in ("/docker/a", "/docker/z", "/n")
     }
     assert found == {"/docker/a": (True, True, False), "/docker/z": (True, False, True), "/n": (False, False, False)}
 
 
+@pytest.mark.promise("Listing")
 @on_both
 def test_find_walk_du_and_glob_agree(tree: RegistryS3FileSystem) -> None:
-    """All see the same files and bytes."""
+    """`find`, `walk`, `du` and `glob` see the same files and bytes."""
     assert tree.find("/") == sorted(TREE)
     assert tree.find("/docker/a") == ["/docker/a", "/docker/a/b", "/docker/a/c d+e%20?#[1]=é"]
     assert tree.find("/docker/z/y/x") == ["/docker/z/y/x"]
@@ -112,11 +122,12 @@ def test_find_walk_du_and_glob_agree(tree: RegistryS3FileSystem) -> None:
     assert tree.glob("/docker/year=*/month=1[0-2]/*.bin") == ["/docker/year=2026/month=11/p.bin"]
 
 
+@pytest.mark.promise("Paths and names")
 @pytest.mark.parametrize("key", ["bare//b", "bare/./c", "bare/../d", "/bare"])
 def test_keys_that_no_path_can_name_are_not_listed_but_removed(
     fs: RegistryS3FileSystem, key: str, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Other tools' keys with odd components: no listing shows them, a debug line does, a recursive rm takes them."""
+    """Keys that no path can name are not listed (a debug line says so), and a recursive `rm` deletes them."""
     caplog.set_level(logging.DEBUG, "registry_s3fs")
     client, bucket = fs.bucket.client, fs.parameters.bucket
     client.put_object(Bucket=bucket, Key="registry/dir/" + key, Body=b"")
@@ -131,8 +142,12 @@ def test_keys_that_no_path_can_name_are_not_listed_but_removed(
     assert client.list_objects_v2(Bucket=bucket)["KeyCount"] == 0
 
 
+@pytest.mark.promise("Paths and names")
 def test_a_marker_key_shows_as_a_directory(fs: RegistryS3FileSystem) -> None:
-    """Some tools write a key that ends in a slash."""
+    """A key that ends in `/` shows as a directory, and a recursive `rm` deletes it.
+
+    Some tools write a key that ends in a slash.
+    """
     fs.bucket.client.put_object(Bucket=fs.parameters.bucket, Key="registry/d/sub/", Body=b"")
     assert names(fs.ls("/d")) == [("/d/sub", "directory")]
     assert fs.ls("/d/sub") == []
@@ -145,17 +160,22 @@ def test_a_marker_key_shows_as_a_directory(fs: RegistryS3FileSystem) -> None:
     assert not fs.exists("/d")
 
 
+@pytest.mark.promise("Paths and names")
 def test_a_sibling_of_rootdirectory_is_never_listed(fs: RegistryS3FileSystem) -> None:
-    """/registry does not see /registry2."""
+    """A filesystem with `rootdirectory="/registry"` never sees `/registry2`."""
     fs.bucket.client.put_object(Bucket=fs.parameters.bucket, Key="registry2/secret", Body=b"")
     assert fs.find("/") == []
     assert fs.ls("/") == []
 
 
+@pytest.mark.promise("Reading")
 @on_both
 @pytest.mark.parametrize("size", [0, 1, 1000, 16 * MIB, 50 * MIB + 7])
 def test_any_slice_of_a_file_is_pythons(fs: RegistryS3FileSystem, size: int) -> None:
-    """Negative, open, reversed and past the end, whole and in parallel pieces."""
+    """`cat_file` with `start` and `end` gives what a slice of Python gives.
+
+    Negative, open, reversed and past the end, whole and in parallel pieces.
+    """
     data = random.Random(size).randbytes(size)
     fs.pipe_file("/f", data)
     cuts = [
@@ -177,9 +197,13 @@ def test_any_slice_of_a_file_is_pythons(fs: RegistryS3FileSystem, size: int) -> 
     assert fs.tail("/f", 0) == b""
 
 
+@pytest.mark.promise("Reading")
 @on_both
 def test_an_open_file_seeks_and_reads(fs: RegistryS3FileSystem) -> None:
-    """As a local file does; pickled, it goes on where it was."""
+    """A file that is open for reading seeks and reads as a local file does.
+
+    As a local file does; pickled, it goes on where it was.
+    """
     data = random.Random(3).randbytes(12 * MIB)
     fs.pipe_file("/f", data)
     with fs.open("/f", "rb") as file:
@@ -207,9 +231,12 @@ def test_reading_a_directory_or_nothing_is_an_error(tree: RegistryS3FileSystem) 
                 tree.cat_file(path, *cut)
 
 
+@pytest.mark.promise("Reading")
 @on_both
 def test_an_object_replaced_while_it_is_read_is_told(fs: RegistryS3FileSystem) -> None:
-    """FileExpired, never mixed bytes."""
+    """A file that is open for reading is one version of its object. Once that is replaced, reading raises
+    `FileExpired`; bytes of two versions are never mixed.
+    """
     fs.pipe_file("/f", b"a" * 12 * MIB)
     with fs.open("/f", "rb") as file:
         assert file.read(10) == b"a" * 10
@@ -220,9 +247,12 @@ def test_an_object_replaced_while_it_is_read_is_told(fs: RegistryS3FileSystem) -
     assert expired.value.filename == "/f"
 
 
+@pytest.mark.promise("Reading")
 @on_both
 def test_cat_of_many_is_a_mapping(tree: RegistryS3FileSystem) -> None:
-    """A list, a pattern and a directory; on_error omits or returns."""
+    """`cat` of a list, a pattern or a directory gives a mapping of paths to bytes. `on_error` may omit or return
+    failures.
+    """
     assert tree.cat("/docker/a/b") == b"22"
     assert tree.cat(["/docker/a/b"]) == {"/docker/a/b": b"22"}
     assert tree.cat("/docker/year=*/*/*") == {"/docker/year=2026/month=11/p.bin": b"55555"}
@@ -242,10 +272,11 @@ def test_cat_of_an_empty_directory_is_an_empty_mapping(fs: RegistryS3FileSystem)
         fs.cat("/no", recursive=True)
 
 
+@pytest.mark.promise("Reading")
 @on_both
 @pytest.mark.parametrize("max_gap", [None, 0, 100])
 def test_cat_ranges_gives_each_its_own_bytes(fs: RegistryS3FileSystem, max_gap: int | None) -> None:
-    """Merged or not; failures are returned in their place."""
+    """`cat_ranges` gives each range its own bytes, and returns each failure in its place."""
     data = random.Random(4).randbytes(1000)
     fs.pipe({"/a": data, "/b": data[::-1]})
     paths, starts, ends = ["/a", "/b", "/a", "/a", "/no"], [0, 5, 90, -10, 0], [10, 9, 120, None, 1]
@@ -256,9 +287,10 @@ def test_cat_ranges_gives_each_its_own_bytes(fs: RegistryS3FileSystem, max_gap: 
         fs.cat_ranges(paths, starts, ends, max_gap=max_gap, on_error="raise")
 
 
+@pytest.mark.promise("Listing")
 @on_both
 def test_times_and_checksums_follow_the_object(fs: RegistryS3FileSystem) -> None:
-    """created and modified are LastModified; checksum and ukey change with the bytes."""
+    """`created` and `modified` are `LastModified`. `checksum` and `ukey` change with the bytes."""
     fs.pipe_file("/f", b"1")
     assert fs.created("/f") == fs.modified("/f") == fs.info("/f")["LastModified"]
     before = fs.checksum("/f"), fs.ukey("/f")
@@ -268,8 +300,9 @@ def test_times_and_checksums_follow_the_object(fs: RegistryS3FileSystem) -> None
     assert fs.ukey("/f") != before[1]
 
 
+@pytest.mark.promise("Configuration")
 def test_a_presigned_url_is_read_by_plain_http(fs: RegistryS3FileSystem) -> None:
-    """Without any credentials."""
+    """A URL of `sign` is read by plain HTTP, without credentials."""
     import urllib3
 
     fs.pipe_file("/odd name+%", b"signed")
@@ -277,9 +310,13 @@ def test_a_presigned_url_is_read_by_plain_http(fs: RegistryS3FileSystem) -> None
         assert http.request("GET", fs.sign("/odd name+%")).data == b"signed"
 
 
+@pytest.mark.promise("Listing")
 @on_both
 def test_the_listings_cache_is_off_unless_asked_for(fs: RegistryS3FileSystem) -> None:
-    """Others write to the bucket; with use_listings_cache our own writes still show."""
+    """`use_listings_cache` is off by default. Where it is on, our own writes show at once.
+
+    Others write to the bucket; with use_listings_cache our own writes still show.
+    """
     cached = RegistryS3FileSystem(**fs.storage_options, use_listings_cache=True)
     fs = RegistryS3FileSystem(**fs.storage_options, useragent="another program")
     fs.pipe_file("/d/a", b"")
@@ -295,9 +332,10 @@ def test_the_listings_cache_is_off_unless_asked_for(fs: RegistryS3FileSystem) ->
         cached.ls("/d")
 
 
+@pytest.mark.promise("Listing")
 @on_both
 def test_cached_listings_expire_and_are_bounded(fs: RegistryS3FileSystem) -> None:
-    """listings_expiry_time in seconds, max_paths in directories; as numbers or, from variables, as text."""
+    """`listings_expiry_time` (in seconds) and `max_paths` (in directories) bound the cache of listings."""
     fs.pipe({f"/{name}/1": b"" for name in "abcd"})
     brief = RegistryS3FileSystem(**fs.storage_options, use_listings_cache="true", listings_expiry_time="0.01")
     few = RegistryS3FileSystem(**fs.storage_options, use_listings_cache=True, max_paths="2")
@@ -315,17 +353,19 @@ def test_cached_listings_expire_and_are_bounded(fs: RegistryS3FileSystem) -> Non
             RegistryS3FileSystem(**fs.storage_options, **wrong)
 
 
+@pytest.mark.promise("Reading")
 @on_both
 def test_a_block_of_lines_is_read(fs: RegistryS3FileSystem) -> None:
-    """read_block cuts at a delimiter, as dask needs it."""
+    """`read_block` cuts at a delimiter, as dask needs it."""
     fs.pipe_file("/f", b"one\ntwo\nthree\n")
     assert fs.read_block("/f", 2, 4, delimiter=b"\n") == b"two\n"
     assert fs.read_block("/f", 4, 3) == b"two"
 
 
+@pytest.mark.promise("Other libraries")
 @on_both
 def test_a_mapper_is_a_dictionary_of_bytes(fs: RegistryS3FileSystem) -> None:
-    """As zarr and others use it."""
+    """`get_mapper` gives a dictionary of bytes, as zarr and others use it."""
     mapper = fs.get_mapper("/m")
     mapper["a/b"] = b"1"
     assert dict(mapper) == {"a/b": b"1"}
@@ -344,8 +384,11 @@ def test_a_server_that_ignores_ranges_is_told() -> None:
         assert refused.value.filename == "/f"
 
 
+@pytest.mark.promise("Reading")
 def test_memory_stays_bounded_while_reading(fs: RegistryS3FileSystem, tmp_path: Path) -> None:
-    """As docs/performance.md says, for a stream, a local file, and all at once."""
+    """Memory stays within the bounds of docs/performance.md. A file that is read in order holds at most nine times its
+    `block_size`, which is 36 MiB.
+    """
     size = 64 * MIB
     fs.pipe_file("/f", bytes(size))
 

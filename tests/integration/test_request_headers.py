@@ -44,11 +44,15 @@ def append(fs: RegistryS3FileSystem) -> None:
         file.write(b"x")
 
 
+@pytest.mark.promise("Configuration")
 @pytest.mark.parametrize("create", [put, multipart, copy, multipart_copy, append])
 def test_objects_are_encrypted_however_they_are_made(
     fs: RegistryS3FileSystem, create: Callable[[RegistryS3FileSystem], None]
 ) -> None:
-    """With encrypt and keyid, plain boto3 sees aws:kms and the key; with encrypt alone, AES256; and the class."""
+    """`encrypt`, `keyid` and `storageclass` go with every object, however it is made.
+
+    With encrypt and keyid, plain boto3 sees aws:kms and the key; with encrypt alone, AES256; and the class.
+    """
     client = fs.bucket.client
     for options, algorithm, key in (
         ({"encrypt": True, "keyid": "key-1"}, "aws:kms", "key-1"),
@@ -96,6 +100,7 @@ def recorder() -> Iterator[Recorder]:
     found.close()
 
 
+@pytest.mark.promise("Configuration")
 @pytest.mark.parametrize(
     ("options", "authorization"),
     [
@@ -106,7 +111,9 @@ def recorder() -> Iterator[Recorder]:
 def test_the_server_sees_the_signature_and_plain_http(
     recorder: Recorder, options: dict[str, Any], authorization: str
 ) -> None:
-    """v4auth chooses the Authorization header; secure=False sends it over http."""
+    """`v4auth` chooses the version of the signature, `secure=False` sends requests over http, and `useragent` reaches
+    the server.
+    """
     fs = RegistryS3FileSystem(
         bucket="demo", region="eu-west-1", regionendpoint=recorder.endpoint, secure="false",
         accesskey="AKIDEXAMPLE", secretkey="secret", useragent="mirror/1.0", **options,
@@ -120,16 +127,18 @@ def test_the_server_sees_the_signature_and_plain_http(
         assert re.search("\r\nUser-Agent: .*registry-s3fs/.* mirror/1.0", request, re.IGNORECASE)
 
 
+@pytest.mark.promise("Secrets and credentials")
 def test_anonymous_requests_carry_no_signature(recorder: Recorder) -> None:
-    """anon=True."""
+    """Requests with `anon=True` carry no signature."""
     fs = RegistryS3FileSystem(bucket="demo", regionendpoint=recorder.endpoint, secure=False, anon=True)
     with pytest.raises(FileNotFoundError):
         fs.cat_file("/a")
     assert "Authorization" not in recorder.requests[0]
 
 
+@pytest.mark.promise("Errors")
 def test_a_missing_bucket_is_told_from_a_missing_key(fs: RegistryS3FileSystem) -> None:
-    """FileNotFoundError that says so, in every kind of call."""
+    """A missing bucket is a `FileNotFoundError` that says so, in every kind of call. It is never created."""
     nowhere = RegistryS3FileSystem(**{**fs.storage_options, "bucket": "no-such-bucket"})
     calls: list[Callable[[], Any]] = [
         lambda: nowhere.ls("/"),
@@ -148,8 +157,9 @@ def test_a_missing_bucket_is_told_from_a_missing_key(fs: RegistryS3FileSystem) -
         fs.cat_file("/a")
 
 
+@pytest.mark.promise("Errors")
 def test_a_dead_endpoint_answers_within_30_seconds() -> None:
-    """ConnectionError that names what to check, with the path and the cause."""
+    """An endpoint that cannot be reached is a `ConnectionError` that names what to check."""
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
     fs = RegistryS3FileSystem(
@@ -165,8 +175,9 @@ def test_a_dead_endpoint_answers_within_30_seconds() -> None:
         fs.exists("/a")
 
 
+@pytest.mark.promise("Errors")
 def test_a_silent_endpoint_is_a_timeout() -> None:
-    """It was reached and said nothing."""
+    """An endpoint that takes the connection and does not answer is a `TimeoutError`."""
     quick = {"read_timeout": 0.2, "retries": {"total_max_attempts": 1}}
     with socket.create_server(("127.0.0.1", 0)) as silent:
         fs = RegistryS3FileSystem(
@@ -177,8 +188,9 @@ def test_a_silent_endpoint_is_a_timeout() -> None:
             fs.cat_file("/a")
 
 
+@pytest.mark.promise("Listing")
 def test_wrong_credentials_are_a_permission_error(rclone_server: Server) -> None:
-    """Denied, never missing: exists, isfile and isdir raise."""
+    """`exists`, `isfile` and `isdir` raise where access is denied. They say False only for what is missing."""
     rclone_server.create_bucket("wrong-credentials")
     good = rclone_server.options("wrong-credentials")
     RegistryS3FileSystem(**good).pipe_file("/a", b"x")
@@ -192,10 +204,11 @@ def test_wrong_credentials_are_a_permission_error(rclone_server: Server) -> None
     assert RegistryS3FileSystem(**good).cat_file("/a") == b"x"
 
 
+@pytest.mark.promise("Errors")
 def test_no_credentials_at_all_are_a_permission_error(
     fs: RegistryS3FileSystem, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The message tells where credentials may come from."""
+    """Missing credentials are a `PermissionError` that names where they may come from."""
     bare = {name: value for name, value in fs.storage_options.items() if name not in ("accesskey", "secretkey")}
     with pytest.raises(PermissionError, match="accesskey and secretkey, a profile"):
         RegistryS3FileSystem(**bare).cat_file("/a")
@@ -227,9 +240,13 @@ def test_the_other_stores_ways_are_understood(rclone_server: Server) -> None:
     assert fs.find("/") == []
 
 
+@pytest.mark.promise("Writes whose answer is lost or odd")
 def test_a_server_that_copies_no_parts_is_told_before_anything_is_lost(rclone_server: Server) -> None:
-    """rclone says yes to UploadPartCopy and stores nothing: copy and move fail, and all stays as it was. An append
-    reads what is there, and sends it."""
+    """On a server that accepts copies of parts and stores nothing, `copy` and `mv` fail before anything is lost.
+
+    rclone says yes to UploadPartCopy and stores nothing: copy and move fail, and all stays as it was. An append
+    reads what is there, and sends it.
+    """
     rclone_server.create_bucket("no-copies")
     copying = {"multipartcopythresholdsize": 5 * MIB, "multipartcopychunksize": 5 * MIB}
     fs = RegistryS3FileSystem(**rclone_server.options("no-copies"), **copying)

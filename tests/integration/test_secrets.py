@@ -83,9 +83,13 @@ SPEAKING = {"urllib3.connectionpool", "botocore.endpoint", *([] if find_spec("aw
 """Loggers that must have spoken, so that there is something to mask; awscrt signs without a word."""
 
 
+@pytest.mark.promise("Secrets and credentials")
 @pytest.mark.parametrize("more", [{}, {"sessiontoken": TOKEN}, {"v4auth": False}], ids=["v4", "token", "v2"])
 def test_no_call_shows_a_secret(options: dict[str, Any], more: Any, caplog: pytest.LogCaptureFixture) -> None:
-    """By the fast path and boto3 alike; each kind of call, and errors of each kind."""
+    """No log line and no exception's text shows a secret or a signature, whatever is called.
+
+    By the fast path and boto3 alike; each kind of call, and errors of each kind.
+    """
     fs = RegistryS3FileSystem(**options, **more, useragent="secrets")
     text = shown(fs, FAILING, caplog)
     assert fs.bucket.fast_path.is_open("GetObject") == fs.parameters.v4auth
@@ -94,16 +98,24 @@ def test_no_call_shows_a_secret(options: dict[str, Any], more: Any, caplog: pyte
     check(text, fs)
 
 
+@pytest.mark.promise("Secrets and credentials")
 def test_no_denied_call_shows_a_secret(rclone_server: Server, caplog: pytest.LogCaptureFixture) -> None:
-    """The server's answer tells what it was asked to check."""
+    """No error of a denied request shows a secret or a signature.
+
+    The server's answer tells what it was asked to check.
+    """
     rclone_server.create_bucket("denied")
     fs = RegistryS3FileSystem(**{**rclone_server.options("denied"), "secretkey": "WrongSecretThatIsSecretToo"})
     failing = tuple(name for name in CALLS if name != "sign")
     check(shown(fs, failing, caplog), fs)
 
 
+@pytest.mark.promise("Secrets and credentials")
 def test_no_dead_endpoint_shows_a_secret(options: dict[str, Any], caplog: pytest.LogCaptureFixture) -> None:
-    """botocore names the whole URL that it cannot connect to, and logs the traceback."""
+    """No error of an endpoint that does not answer shows a secret or a signature.
+
+    botocore names the whole URL that it cannot connect to, and logs the traceback.
+    """
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
     dead = {"regionendpoint": f"http://127.0.0.1:{port}", "config_kwargs": {"retries": {"total_max_attempts": 1}}}
@@ -165,10 +177,13 @@ def no_secret_in(text: str, quoting: Quoting) -> None:
         assert secret not in text
 
 
+@pytest.mark.promise("Secrets and credentials")
 def test_no_error_code_of_s3_shows_a_secret(
     quoted: tuple[RegistryS3FileSystem, Quoting], caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Each of them, for a read, a write and a listing, though the server quotes the whole signed request."""
+    """No error of S3 shows a secret or a signature, whatever its code, though the server quotes the whole signed
+    request.
+    """
     fs, quoting = quoted
     texts = []
     for code in error_codes.S3_CODES:
@@ -206,11 +221,15 @@ def test_every_class_of_errors_is_provoked() -> None:
     assert found - SIGNALS == PROVOKED.keys()
 
 
+@pytest.mark.promise("Secrets and credentials")
 @pytest.mark.parametrize("name", PROVOKED)
 def test_no_class_of_errors_shows_a_secret(
     quoted: tuple[RegistryS3FileSystem, Quoting], name: str, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Its text, repr, args, causes, contexts and traceback; pickled, too; and the log meanwhile."""
+    """No class of errors shows a secret or a signature: not in its text, not in its causes, not when it is pickled.
+
+    Its text, repr, args, causes, contexts and traceback; pickled, too; and the log meanwhile.
+    """
     fs, quoting = quoted
     with pytest.raises(getattr(errors, name)) as failed:
         PROVOKED[name](fs)
@@ -223,8 +242,9 @@ def test_no_class_of_errors_shows_a_secret(
     no_secret_in("\n".join(texts), quoting)
 
 
+@pytest.mark.promise("Secrets and credentials")
 def test_no_object_shows_a_secret(quoted: tuple[RegistryS3FileSystem, Quoting]) -> None:
-    """Whatever has been made on the way, printed; nor a warning."""
+    """No `repr` of any object and no warning shows a secret or a signature."""
     fs, quoting = quoted
     fast_path = fs.bucket.fast_path
     with warnings.catch_warnings(record=True) as warned:
@@ -252,8 +272,9 @@ def test_no_object_shows_a_secret(quoted: tuple[RegistryS3FileSystem, Quoting]) 
     no_secret_in("\n".join(texts), quoting)
 
 
+@pytest.mark.promise("Secrets and credentials")
 def test_no_logger_that_logs_is_without_the_filter(options: dict[str, Any], caplog: pytest.LogCaptureFixture) -> None:
-    """Where users turn botocore's loggers on themselves, the records come to their handlers masked."""
+    """Records of botocore's loggers are masked too, where users turn these on themselves."""
     fs = RegistryS3FileSystem(**options, useragent="loggers")
     shown(fs, FAILING, caplog)
     ours = {name for each in caplog.records if (name := each.name).partition(".")[0] in redaction.LOGGERS}
@@ -271,6 +292,7 @@ def test_http_clients_debuglevel_prints_nothing_of_the_fast_path(
     assert capsys.readouterr().out == ""
 
 
+@pytest.mark.promise("Secrets and credentials")
 @pytest.mark.parametrize(
     "text",
     [
@@ -285,7 +307,10 @@ def test_http_clients_debuglevel_prints_nothing_of_the_fast_path(
     ],
 )
 def test_what_boto3_is_told_on_its_way_to_credentials_is_masked(text: str) -> None:
-    """The answers of STS, SSO and the metadata services are in botocore's log at DEBUG."""
+    """Answers of STS, SSO and the metadata services are masked in the log.
+
+    The answers of STS, SSO and the metadata services are in botocore's log at DEBUG.
+    """
     assert "XX/X+X=" not in redaction.redact(text)
 
 

@@ -43,8 +43,9 @@ def pending(fs: RegistryS3FileSystem) -> list[Any]:
     return fs.bucket.client.list_multipart_uploads(Bucket=fs.parameters.bucket).get("Uploads", [])
 
 
+@pytest.mark.promise("Writing")
 def test_a_file_of_100_mib_arrives_in_chunks_of_10_mib(fs: RegistryS3FileSystem) -> None:
-    """With the default chunksize, the server counts ten parts of 10 MiB, and the bytes read back identical."""
+    """`chunksize` (10 MiB by default) is the size of an upload's parts."""
     data = pattern(100 * MIB)
     with fs.open("/big", "wb") as file:
         assert file.blocksize == fs.parameters.chunksize == 10 * MIB
@@ -54,10 +55,11 @@ def test_a_file_of_100_mib_arrives_in_chunks_of_10_mib(fs: RegistryS3FileSystem)
     assert fs.cat_file("/big") == data
 
 
+@pytest.mark.promise("Writing")
 @on_both
 @pytest.mark.parametrize(("size", "parts"), [(0, 0), (1, 0), (5 * MIB, 0), (5 * MIB + 1, 2), (10 * MIB, 2)])
 def test_multipart_begins_with_the_second_chunk(fs: RegistryS3FileSystem, size: int, parts: int) -> None:
-    """Up to one chunk is one PutObject, whose ETag is no multipart one; block_size= stands in for chunksize."""
+    """A file of up to `chunksize` bytes is one PutObject. `block_size=` replaces `chunksize` for one file."""
     data = pattern(size)
     with fs.open("/f", "wb", block_size=5 * MIB) as file:
         assert file.blocksize == 5 * MIB
@@ -67,10 +69,14 @@ def test_multipart_begins_with_the_second_chunk(fs: RegistryS3FileSystem, size: 
     assert fs.cat_file("/f") == data
 
 
+@pytest.mark.promise("Writing")
 @on_both
 @pytest.mark.parametrize("block_size", [5 * MIB - 1, 5 * 1024 * MIB + 1, "big"])
 def test_a_block_size_has_the_bounds_of_chunksize(fs: RegistryS3FileSystem, block_size: Any) -> None:
-    """S3 would refuse such parts only at the end."""
+    """`block_size=` has the bounds of `chunksize`: 5 MiB to 5 GiB.
+
+    S3 would refuse such parts only at the end.
+    """
     with pytest.raises(ValueError, match="block_size"):
         fs.open("/f", "wb", block_size=block_size)
 
@@ -83,6 +89,7 @@ def through_fsspec_open(fs: RegistryS3FileSystem, mode: str, compression: str | 
     return fsspec.open(fs.unstrip_protocol("/f"), mode, compression=compression, **fs.storage_options)
 
 
+@pytest.mark.promise("Whole or not at all")
 @pytest.mark.parametrize("opened", [through_open, through_fsspec_open])
 @pytest.mark.parametrize("compression", [None, "gzip"])
 @pytest.mark.parametrize("mode", ["wb", "wt", "w"])
@@ -91,7 +98,9 @@ def through_fsspec_open(fs: RegistryS3FileSystem, mode: str, compression: str | 
 def test_a_block_left_by_an_exception_publishes_nothing(
     fs: RegistryS3FileSystem, opened: Any, compression: str | None, mode: str, size: int, before: bytes | None
 ) -> None:
-    """No object and no unfinished upload, or the old object untouched; binary, text and compressed."""
+    """A `with` block that an exception leaves publishes nothing, and leaves no unfinished upload. An object that was
+    there stays untouched. This holds for binary, text and compressed files, through `fs.open` and `fsspec.open`.
+    """
     if before:
         fs.pipe_file("/f", before)
     data = random.Random(1).randbytes(size // 2).hex()
@@ -103,20 +112,25 @@ def test_a_block_left_by_an_exception_publishes_nothing(
     assert pending(fs) == []
 
 
+@pytest.mark.promise("Writing")
 @on_both
 @pytest.mark.parametrize("opened", [through_open, through_fsspec_open])
 @pytest.mark.parametrize("compression", [None, "gzip", "bz2"])
 def test_text_and_compression_come_back(fs: RegistryS3FileSystem, opened: Any, compression: str | None) -> None:
-    """What is written through the layers reads back through them."""
+    """Text and compressed files read back as they were written."""
     with opened(fs, "wt", compression) as file:
         file.write("grüße\n" * 1000)
     with opened(fs, "rt", compression) as file:
         assert file.read() == "grüße\n" * 1000
 
 
+@pytest.mark.promise("Whole or not at all")
 @on_both
 def test_pandas_failing_half_way_publishes_nothing(fs: RegistryS3FileSystem) -> None:
-    """pandas only calls close(), in success and failure alike."""
+    """A table that pandas fails to write half-way is not published.
+
+    pandas only calls close(), in success and failure alike.
+    """
 
     class Unprintable:
         def __str__(self) -> str:
@@ -129,8 +143,12 @@ def test_pandas_failing_half_way_publishes_nothing(fs: RegistryS3FileSystem) -> 
     assert not fs.exists("/half.csv")
 
 
+@pytest.mark.promise("Files that nobody closed")
 def test_a_file_never_closed_is_discarded_with_a_warning(fs: RegistryS3FileSystem) -> None:
-    """Nobody said that it was whole."""
+    """A file that nobody closed is discarded when it is collected, with a `ResourceWarning`.
+
+    Nobody said that it was whole.
+    """
     file = fs.open("/f", "wb", block_size=5 * MIB)
     file.write(pattern(11 * MIB))
     with pytest.warns(ResourceWarning, match="never closed"):
@@ -141,9 +159,13 @@ def test_a_file_never_closed_is_discarded_with_a_warning(fs: RegistryS3FileSyste
     assert pending(fs) == []
 
 
+@pytest.mark.promise("Whole or not at all")
 @on_both
 def test_a_file_written_inside_an_except_block_is_published(fs: RegistryS3FileSystem) -> None:
-    """An error report is a file like any other."""
+    """A file that is written inside an `except` block is published.
+
+    An error report is a file like any other.
+    """
     try:
         raise KeyError
     except KeyError:
@@ -164,9 +186,13 @@ def test_an_exclusive_file_loses_to_one_that_was_quicker(fs: RegistryS3FileSyste
     assert pending(fs) == []
 
 
+@pytest.mark.promise("Writing")
 @on_both
 def test_exclusive_creation_looks_at_files_alone(fs: RegistryS3FileSystem) -> None:
-    """A directory's name is free for a file, for open, pipe_file and put_file alike, in a transaction too."""
+    """Mode `x` and `mode="create"` look at files alone, not at directories.
+
+    A directory's name is free for a file, for open, pipe_file and put_file alike, in a transaction too.
+    """
     fs.pipe({f"/d{n}/x": b"" for n in range(4)})
     with fs.open("/d0", "xb") as file:
         file.write(b"1")
@@ -182,10 +208,11 @@ def test_exclusive_creation_looks_at_files_alone(fs: RegistryS3FileSystem) -> No
             assert there.value.filename == f"/d{n}"
 
 
+@pytest.mark.promise("Writing")
 @pytest.mark.parametrize("committed", [None, 0, 10, 5 * MIB - 1, 5 * MIB, 12 * MIB])
 @pytest.mark.parametrize("added", [0, 1, 11 * MIB])
 def test_append_adds_to_the_committed_object(fs: RegistryS3FileSystem, committed: int | None, added: int) -> None:
-    """Whatever its size; a missing one is made."""
+    """Mode `a` adds to the object that is there, whatever its size, and makes a missing one."""
     before = pattern(committed or 0)
     if committed is not None:
         fs.pipe_file("/a", before)
@@ -214,9 +241,10 @@ def test_a_file_that_could_not_be_opened_leaves_nothing_to_close(
     assert all(each.closed for each in gc.get_objects() if type(each) is WriteFile)
 
 
+@pytest.mark.promise("Writing")
 @on_both
 def test_autocommit_false_waits_for_commit_or_discard(fs: RegistryS3FileSystem) -> None:
-    """As transactions need it."""
+    """A file opened with `autocommit=False` waits for `commit()` or `discard()`."""
     files = {}
     for name in ("/kept", "/dropped"):
         with fs.open(name, "wb", autocommit=False) as files[name]:
@@ -229,9 +257,10 @@ def test_autocommit_false_waits_for_commit_or_discard(fs: RegistryS3FileSystem) 
     assert not fs.exists("/dropped")
 
 
+@pytest.mark.promise("Writing")
 @on_both
 def test_a_transaction_publishes_all_or_none(fs: RegistryS3FileSystem) -> None:
-    """Files appear when it ends, and not at all when it fails."""
+    """The files of a transaction appear when it ends. None appears when its block fails."""
     with fs.transaction:
         fs.open("/t1", "wb").close()
         with fs.open("/t2", "w") as file:
@@ -256,10 +285,13 @@ def test_a_transaction_takes_pipe_and_put_too(fs: RegistryS3FileSystem, tmp_path
     assert fs.info("/large")["size"] == 11 * MIB
 
 
+@pytest.mark.promise("Writing")
 def test_a_transaction_in_which_one_file_fails_discards_the_rest(
     fs: RegistryS3FileSystem, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """What came before it is published; the error is raised; the filesystem is out of the transaction."""
+    """Where one file cannot be published at the end of a transaction, the files before it stay, the files after it are
+    discarded, and the error is raised.
+    """
     complete = fs.bucket.complete_upload
 
     def failing(key: str, *args: Any, **kwargs: Any) -> None:
@@ -292,9 +324,13 @@ def test_a_store_that_ignores_if_none_match_is_looked_at_once_more(rclone_server
     assert fs.cat_file("/x") == b"quicker"
 
 
+@pytest.mark.promise("Writing")
 @pytest.mark.parametrize("size", [10, 6 * MIB])
 def test_of_writers_that_race_for_an_exclusive_file_one_wins(size: int) -> None:
-    """8 threads, in one request and in parts; the winner's bytes are there, whole."""
+    """Mode `x` is atomic: of writers that race for one file one wins, and the others get a `FileExistsError`.
+
+    8 threads, in one request and in parts; the winner's bytes are there, whole.
+    """
     with servers.moto(serial=True) as server:
         server.create_bucket("race")
         race(RegistryS3FileSystem(**server.options("race")), size)
@@ -324,10 +360,11 @@ def race(fs: RegistryS3FileSystem, size: int) -> None:
     assert pending(fs) == []
 
 
+@pytest.mark.promise("Whole or not at all")
 def test_a_failed_part_fails_the_write_and_leaves_nothing(
     fs: RegistryS3FileSystem, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The error of a background upload reaches the writer, and the upload is aborted."""
+    """A part that fails in the background fails the write, and the upload is aborted."""
 
     def fail(*args: Any) -> None:
         raise OSError(5, "the network is gone", "/f")
@@ -343,9 +380,12 @@ def test_a_failed_part_fails_the_write_and_leaves_nothing(
     assert pending(fs) == []
 
 
+@pytest.mark.promise("Writing")
 @on_both
 def test_memory_stays_bounded_while_writing(fs: RegistryS3FileSystem, monkeypatch: pytest.MonkeyPatch) -> None:
-    """However slow the server, at most so many chunks are in memory as fit into the bound."""
+    """Parts go up in the background while the caller writes. However slow the server is, the memory for chunks stays
+    bounded.
+    """
     held: set[int] = set()
     most = 0
     send = fs.bucket.upload_part
@@ -388,8 +428,9 @@ def test_every_bytes_like_object_can_be_written(fs: RegistryS3FileSystem) -> Non
         assert fs.cat_file("/w") == b"ab"
 
 
+@pytest.mark.promise("Copying, moving and deleting")
 def test_a_local_file_goes_up_and_comes_down(fs: RegistryS3FileSystem, tmp_path: Any) -> None:
-    """put_file and get_file, in parts, with the bytes reported."""
+    """Callbacks count bytes on `get_file` and `put_file`."""
     data = pattern(37 * MIB + 1)
     (tmp_path / "up").write_bytes(data)
     up, down = fsspec.callbacks.Callback(), fsspec.callbacks.Callback()

@@ -108,8 +108,12 @@ def test_what_the_registry_pushed_is_listed_told_and_verified(pushed: Running) -
 # We write, the registry reads
 
 
+@pytest.mark.promise("The storage driver")
 def test_an_image_that_the_driver_wrote_is_pulled(beside: Running, driver: StorageDriver, tmp_path: Path) -> None:
-    """Blobs through uploads, as the registry writes them, then the links; skopeo checks every digest."""
+    """An image that the driver wrote can be pulled from the real registry.
+
+    Blobs through uploads, as the registry writes them, then the links; skopeo checks every digest.
+    """
     image = images.image([images.layer({"driver": images.noise("driver", 12 * MIB)})])
     for blob in (image.manifest, *image.blobs):
         upload_id = str(uuid.uuid4())
@@ -132,8 +136,9 @@ def test_an_image_that_the_driver_wrote_is_pulled(beside: Running, driver: Stora
 # The registry begins, we go on
 
 
+@pytest.mark.promise("The storage driver")
 def test_an_upload_that_the_registry_left_is_gone_on_with(beside: Running, driver: StorageDriver) -> None:
-    """After small chunks, and after a large and a small one, whose registry has ended since."""
+    """An upload that the real registry began can be continued here."""
     for sizes in ((1000, 2000), (6 * MIB, 2000), (7 * MIB,), (12 * MIB, 6 * MIB)):
         data = random.Random(len(sizes)).randbytes(sum(sizes) + 3000)
         with servers.docker_registry(beside.server, "beside", rootdirectory=ROOT) as registry:
@@ -192,11 +197,14 @@ def state(upload_id: str, offset: int) -> str:
     return base64.urlsafe_b64encode(signature + message).decode()
 
 
+@pytest.mark.promise("The storage driver")
 @pytest.mark.parametrize("sizes", [(3000, 2000, 0), (6 * MIB, 2000, 1000), (12 * MIB, 6 * MIB, 5), (0, 500, 500)])
 def test_an_upload_that_the_driver_left_is_gone_on_with_by_the_api(
     beside: Running, driver: StorageDriver, sizes: tuple[int, int, int]
 ) -> None:
-    """The driver closes `data` and writes `startedat`; the API tells its size, takes more, and checks the digest.
+    """An upload that the driver began can be continued by the real registry.
+
+    The driver closes `data` and writes `startedat`; the API tells its size, takes more, and checks the digest.
 
     It takes a token for its place and size; without one, only the registry that began an upload knows of it.
     """

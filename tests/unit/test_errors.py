@@ -37,9 +37,12 @@ def client_error(code: str, status: int = 400, message: str = "why") -> ClientEr
     return ClientError(response, "GetObject")
 
 
+@pytest.mark.promise("Errors")
 @pytest.mark.parametrize("kind", SDK_CLASSES, ids=lambda kind: kind.__name__)
 def test_every_exception_of_the_sdk_becomes_an_os_error(kind: type[Exception]) -> None:
-    """Whatever botocore can raise reaches callers as an OSError with errno, path and cause."""
+    """Each exception of the SDK becomes an `OSError` with the path in `filename` and the SDK's exception in
+    `__cause__`.
+    """
     error = kind.__new__(kind)
     Exception.__init__(error, "why")
     with pytest.raises(OSError, match="why") as raised, translated("/a"):
@@ -68,6 +71,7 @@ def test_a_code_that_is_asked_for_has_a_row(codes: str | frozenset[str]) -> None
     assert ({codes} if isinstance(codes, str) else codes) <= error_codes.S3_CODES.keys()
 
 
+@pytest.mark.promise("Errors")
 @pytest.mark.parametrize(
     ("code", "kind", "number"),
     [
@@ -88,7 +92,7 @@ def test_a_code_that_is_asked_for_has_a_row(codes: str | frozenset[str]) -> None
     ],
 )
 def test_a_code_of_s3_gives_the_built_in_class(code: str, kind: type[Exception], number: int) -> None:
-    """Callers catch Python's own classes."""
+    """Each error of S3 is Python's own class, with an `errno`."""
     found = translate(client_error(code), "/a")
     assert isinstance(found, kind)
     assert isinstance(found, OSError)

@@ -60,8 +60,9 @@ def finish(driver: StorageDriver) -> bytes:
     return driver.get_content("/data")
 
 
+@pytest.mark.promise("The storage driver")
 def test_an_upload_is_there_before_the_first_byte_and_no_file_before_the_commit(driver: StorageDriver) -> None:
-    """As the registry sees it: it looks for the upload of a path that it has begun."""
+    """An upload is there before its first byte, and no file is there before the commit."""
     writer = driver.writer("/data")
     assert pending(driver.fs) == [[]]
     writer.write(b"a")
@@ -73,8 +74,9 @@ def test_an_upload_is_there_before_the_first_byte_and_no_file_before_the_commit(
     assert pending(driver.fs) == []
 
 
+@pytest.mark.promise("The storage driver")
 def test_what_was_there_stays_until_the_commit(driver: StorageDriver) -> None:
-    """Also where the upload is cancelled."""
+    """The file that was there stays until the commit, and where the upload is cancelled."""
     driver.put_content("/data", b"old")
     writer = driver.writer("/data")
     writer.write(DATA[: 11 * MIB])
@@ -85,8 +87,9 @@ def test_what_was_there_stays_until_the_commit(driver: StorageDriver) -> None:
     assert pending(driver.fs) == []
 
 
+@pytest.mark.promise("The storage driver")
 def test_another_process_goes_on(place: Place, driver: StorageDriver) -> None:
-    """It needs to know nothing but the path."""
+    """Another process can continue an upload. It needs nothing but the path."""
     steps(driver, 7 * MIB)
     code = """if True:
         import json, os, sys
@@ -151,8 +154,11 @@ def test_nothing_written_changes_nothing(driver: StorageDriver) -> None:
         driver.stat("/data")
 
 
+@pytest.mark.promise("The storage driver")
 def test_encryption_key_class_and_acl_go_with_an_upload_that_is_begun_again(place: Place) -> None:
-    """All four are asked for again; the Go driver loses the key here."""
+    """Encryption, key, storage class and ACL go with an upload that has to be begun again. The Go driver loses the
+    key.
+    """
     asked = {
         "encrypt": True,
         "keyid": "alias/mine",
@@ -206,10 +212,13 @@ def test_parts_of_all_pages_are_counted(driver: StorageDriver) -> None:
     assert pending(driver.fs) == []
 
 
+@pytest.mark.promise("The storage driver")
 def test_an_upload_that_has_used_up_half_its_part_numbers_gets_new_ones(
     place: Place, driver: StorageDriver, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """It is completed, and another one goes on with what it holds: no writer runs out of S3's 10,000 parts."""
+    """No writer runs out of S3's 10,000 parts: an upload that has used up half of them is completed, and another one
+    takes over its bytes.
+    """
     needs(place, probes.part_copies)
     steps(driver, 15 * MIB)
     (before,) = driver.fs.list_multipart_uploads()
@@ -273,8 +282,9 @@ def test_a_writer_that_has_ended_takes_nothing_more(driver: StorageDriver, end: 
     assert writer.size == 1
 
 
+@pytest.mark.promise("The storage driver")
 def test_a_failed_write_loses_nothing_that_was_stored(driver: StorageDriver, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The writer is at its end; the next one goes on from the parts that the server has."""
+    """A write that fails loses no part that was stored. The next writer continues from there."""
     upload_part = driver.fs.bucket.upload_part
 
     def fail_at_third(key: str, upload_id: str, number: int, body: Any) -> Any:

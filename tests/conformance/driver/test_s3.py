@@ -158,8 +158,9 @@ def test_move_with_multipart_copy(place: Place) -> None:
     assert driver.list("/") == ["/dest"]
 
 
+@pytest.mark.promise("The storage driver")
 def test_move_takes_one_key(place: Place, driver: StorageDriver) -> None:
-    """What lies below the path of the file stays; the Go driver deletes it."""
+    """`move` takes one key. Files below the path of that key stay; the Go driver deletes them."""
     needs(place, probes.file_beside_directory)
     driver.fs.pipe({"/a": b"1", "/a/b": b"2"})
     driver.move("/a", "/c")
@@ -179,8 +180,9 @@ def test_moves_are_seen_where_listings_are_cached(place: Place) -> None:
     assert (driver.fs.ls("/from", detail=False), driver.fs.ls("/to", detail=False)) == (["/from/b"], ["/to/a", "/to/c"])
 
 
+@pytest.mark.promise("The storage driver")
 def test_move_onto_itself_changes_nothing(driver: StorageDriver) -> None:
-    """The Go driver would delete the file; one that is missing is told."""
+    """`move` of a file onto itself changes nothing. The Go driver would delete it."""
     driver.put_content("/a", b"1")
     driver.move("/a", "/a")
     assert driver.get_content("/a") == b"1"

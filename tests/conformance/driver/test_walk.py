@@ -48,6 +48,7 @@ def walked(driver: StorageDriver, path: str, hint: str = "", **signals: type[Exc
     return found
 
 
+@pytest.mark.promise("The storage driver")
 @pytest.mark.parametrize(
     ("path", "hint", "expected"),
     [
@@ -63,7 +64,7 @@ def walked(driver: StorageDriver, path: str, hint: str = "", **signals: type[Exc
     ],
 )
 def test_walk(driver: StorageDriver, path: str, hint: str, expected: list[str]) -> None:
-    """All of it, from a folder, and from late on: in the order of keys, each directory before what it holds."""
+    """`walk` goes in the order of keys, each directory before its contents."""
     assert walked(driver, path, hint) == expected
 
 

@@ -35,8 +35,12 @@ def test_the_region_is_the_environments(profiles: None, monkeypatch: pytest.Monk
     assert fs.parameters.region == "eu-west-1"
 
 
+@pytest.mark.promise("Configuration")
 def test_a_region_that_was_found_goes_along(monkeypatch: pytest.MonkeyPatch) -> None:
-    """In pickles, JSON and the cache of instances: elsewhere the environment is another one."""
+    """A region that was found in the environment goes along with pickles and JSON.
+
+    In pickles, JSON and the cache of instances: elsewhere the environment is another one.
+    """
     monkeypatch.setenv("AWS_REGION", "eu-west-3")
     fs = RegistryS3FileSystem(bucket="demo", **KEYS)
     pickled, text = pickle.dumps(fs), fs.to_json()
@@ -77,6 +81,7 @@ def test_what_botocore_does_not_know_is_refused_at_once(given: dict[str, Any], t
         RegistryS3FileSystem(bucket="demo", region="us-east-1", config_kwargs=given)
 
 
+@pytest.mark.promise("Configuration")
 @pytest.mark.parametrize(
     ("more", "place"),
     [
@@ -87,7 +92,7 @@ def test_what_botocore_does_not_know_is_refused_at_once(given: dict[str, Any], t
     ],
 )
 def test_redirectendpoint_takes_the_place_of_scheme_and_host(more: dict[str, Any], place: str) -> None:
-    """And of nothing else: the bucket is in the path where it would be there without it. It is signed."""
+    """`redirectendpoint` takes the place of scheme and host of a presigned URL, and of nothing else. It is signed."""
     options = {"bucket": "demo", "region": "eu-central-1", **KEYS, **more}
     url = urlsplit(RegistryS3FileSystem(**options, redirectendpoint="https://cdn.example.com:8443").sign("/a"))
     assert (url.scheme, url.netloc, url.path) == ("https", "cdn.example.com:8443", place)

@@ -88,17 +88,19 @@ BAD = [
 ]
 
 
+@pytest.mark.promise("Configuration")
 @pytest.mark.parametrize(("name", "value", "expected"), GOOD, ids=repr)
 def test_a_good_value_is_taken_and_typed(name: str, value: object, expected: object) -> None:
-    """Strings, as from YAML and environment variables, become the parameter's own type."""
+    """Values may be strings, as from YAML and environment variables. Booleans are Go's."""
     parsed = getattr(DriverParameters.from_mapping({**LEAST, name: value}), name)
     assert parsed == expected
     assert type(parsed) is type(expected)
 
 
+@pytest.mark.promise("Configuration")
 @pytest.mark.parametrize(("name", "value"), BAD, ids=repr)
 def test_a_bad_value_is_refused_by_name(name: str, value: object) -> None:
-    """A value that cannot be meant is a ValueError that begins with the parameter's name."""
+    """A bad value is a `ValueError` that begins with the parameter's name."""
     with pytest.raises(ValueError, match=f"^{name}: "):
         DriverParameters.from_mapping({**LEAST, "secretkey": "s" if name == "accesskey" else "", name: value})
 
@@ -108,6 +110,7 @@ def test_the_tables_are_as_long_as_promised() -> None:
     assert len(GOOD) + len(BAD) >= 60
 
 
+@pytest.mark.promise("Configuration")
 @pytest.mark.parametrize(
     ("options", "message"),
     [
@@ -125,7 +128,9 @@ def test_the_tables_are_as_long_as_promised() -> None:
     ],
 )
 def test_values_that_do_not_go_together_are_refused(options: dict[str, Any], message: str) -> None:
-    """Two values that contradict each other are a ValueError that names one of them."""
+    """Two values that contradict each other are a `ValueError`: half a key pair, for instance, or `v4auth=false` where
+    the region takes only version 4.
+    """
     with pytest.raises(ValueError, match=message):
         DriverParameters.from_mapping(options)
 
@@ -152,9 +157,13 @@ FOREIGN = {
 }  # fmt: skip
 
 
+@pytest.mark.promise("Configuration")
 @pytest.mark.parametrize("name", FOREIGN)
 def test_a_name_of_another_package_is_told_its_counterpart(name: str) -> None:
-    """Never by likeness: `key` is no `keyid`."""
+    """A name that users of s3fs or boto3 bring is refused with its counterpart.
+
+    Never by likeness: `key` is no `keyid`.
+    """
     with pytest.raises(TypeError, match=f"{name}.*{FOREIGN[name]}") as caught:
         DriverParameters.from_mapping({**LEAST, name: "x"})
     assert "did you mean" not in str(caught.value)
@@ -182,8 +191,9 @@ def test_an_unknown_name_is_a_type_error_with_the_closest_one() -> None:
         DriverParameters.from_mapping({**LEAST, "chunk_size": 1})
 
 
+@pytest.mark.promise("Configuration")
 def test_another_stores_region_may_be_anything_or_missing() -> None:
-    """With regionendpoint the region is only a word to sign with; it defaults to us-east-1."""
+    """With `regionendpoint`, `region` may be any word. It defaults to `us-east-1`."""
     assert DriverParameters.from_mapping(STORE).region == "us-east-1"
     assert DriverParameters.from_mapping({**STORE, "region": "garage", "v4auth": False}).region == "garage"
     for word in ("auto", "default", "zg_x", "eu.dc1", "a:b", "-x", "123", "é"):
@@ -208,8 +218,9 @@ def test_secure_decides_where_the_endpoint_has_no_scheme(options: dict[str, Any]
     assert DriverParameters(bucket="demo", **options).endpoint_url == endpoint
 
 
+@pytest.mark.promise("Configuration")
 def test_path_style_is_the_default_of_other_stores_only() -> None:
-    """forcepathstyle is true with regionendpoint, else false, unless it is given."""
+    """`forcepathstyle` is true with `regionendpoint`, else false, unless it is given."""
     assert DriverParameters.from_mapping(STORE).forcepathstyle is True
     assert DriverParameters.from_mapping({**STORE, "forcepathstyle": "false"}).forcepathstyle is False
     assert DriverParameters.from_mapping(LEAST).forcepathstyle is False
@@ -237,8 +248,12 @@ def test_parameters_are_frozen_hashable_equal_and_pickle() -> None:
         one.bucket = "other"  # type: ignore[misc]
 
 
+@pytest.mark.promise("Configuration")
 def test_the_docs_page_has_a_row_for_each_parameter_with_its_default() -> None:
-    """docs/parameters.md and the dataclass name the same parameters, in the same order, with the same defaults."""
+    """docs/parameters.md has every parameter and its default.
+
+    docs/parameters.md and the dataclass name the same parameters, in the same order, with the same defaults.
+    """
     page = (HERE.parents[2] / "docs" / "parameters.md").read_text()
     rows = re.findall(r"^\| `(\w+)` \| (.+?) \|", page, re.MULTILINE)
     expected = [(row.name, _documented_default(row.name, row.default)) for row in fields(DriverParameters)]

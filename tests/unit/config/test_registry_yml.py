@@ -48,8 +48,11 @@ def test_what_registry_3_has_beside_the_block_is_no_driver_either(config: Path) 
     assert DriverParameters.from_config(config, environ={}).bucket == "images"
 
 
+@pytest.mark.promise("Configuration")
 def test_variables_override_the_file(config: Path) -> None:
-    """As in the registry; a variable that names no parameter is ignored."""
+    """The registry's environment variables override its file, as in the registry. A variable that names no parameter
+    is ignored.
+    """
     environ = {
         "REGISTRY_STORAGE_S3_BUCKET": "other",
         "REGISTRY_STORAGE_S3_ENCRYPT": "off",
@@ -150,8 +153,12 @@ def test_fsspecs_own_variable_names_a_configuration(config: Path) -> None:
     assert done.stdout.strip() == "images"
 
 
+@pytest.mark.promise("Configuration")
 def test_the_filesystem_takes_a_configuration(config: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """config= and from_config; options beside it win."""
+    """A registry's `config.yml` is all the configuration that is needed.
+
+    config= and from_config; options beside it win.
+    """
     monkeypatch.delenv("REGISTRY_STORAGE_S3_BUCKET", raising=False)
     assert RegistryS3FileSystem(config=str(config)).parameters.bucket == "images"
     assert RegistryS3FileSystem.from_config(config, bucket="mine").parameters.bucket == "mine"

@@ -6,6 +6,8 @@ import inspect
 from dataclasses import fields
 from pathlib import Path
 
+import pytest
+
 import registry_s3fs
 from registry_s3fs import DriverParameters, RegistryS3FileSystem, errors
 from registry_s3fs.config.storage_options import BESIDE_THE_TABLE, FSSPEC_OPTIONS, StorageOptions, rows
@@ -13,8 +15,12 @@ from registry_s3fs.config.storage_options import BESIDE_THE_TABLE, FSSPEC_OPTION
 TABLE = [row.name for row in fields(DriverParameters)]
 
 
+@pytest.mark.promise("Configuration")
 def test_the_types_name_every_option() -> None:
-    """So editors complete each, and none that is gone."""
+    """The signature and the types of the storage options name every option.
+
+    So editors complete each, and none that is gone.
+    """
     assert list(StorageOptions.__annotations__) == list(rows())[: len(TABLE)] + [
         name for name in StorageOptions.__annotations__ if name in BESIDE_THE_TABLE
     ]

@@ -20,6 +20,7 @@ from tests import calls
 DRIVER = StorageDriver.from_parameters({"bucket": "demo", "region": "us-east-1", "accesskey": "A", "secretkey": "very"})
 
 
+@pytest.mark.promise("The storage driver")
 @pytest.mark.parametrize("call", calls.DRIVER)
 @pytest.mark.parametrize(
     "path",
@@ -29,7 +30,9 @@ DRIVER = StorageDriver.from_parameters({"bucket": "demo", "region": "us-east-1",
     ],
 )
 def test_a_bad_path_is_refused_before_any_request(call: str, path: str) -> None:
-    """By every method; also those that Go's expression lets pass, and HTTP clients would resolve."""
+    """Every method refuses the paths that the Go driver refuses, and those that HTTP clients would resolve, before any
+    request.
+    """
     with pytest.raises(errors.InvalidPathError, match="s3aws"):
         calls.DRIVER[call](DRIVER, path)
 

@@ -120,13 +120,16 @@ def collecting() -> Iterator[list[str]]:
     texts += [str(each.message) for each in caught if issubclass(each.category, ResourceWarning)]
 
 
+@pytest.mark.promise("Files that nobody closed")
 @pytest.mark.filterwarnings("ignore:.*ZipFile.__del__:pytest.PytestUnraisableExceptionWarning")  # fsspec's is left open
 @pytest.mark.parametrize("in_a_cycle", [False, True])
 @pytest.mark.parametrize("name", LAYERS)
 def test_a_file_that_is_collected_is_discarded(
     fs: RegistryS3FileSystem, caplog: pytest.LogCaptureFixture, name: str, in_a_cycle: bool
 ) -> None:
-    """Whatever layer is above it, with one warning and one line in the log; the old file stays."""
+    """A file that is collected below another layer (text, buffer, compression, the user's own) is discarded too, with
+    one warning and one line in the log. The old file stays.
+    """
     fs.pipe_file("/f", b"old")
     with collecting() as texts:
         file = written(LAYERS[name](fs))
@@ -141,9 +144,10 @@ def test_a_file_that_is_collected_is_discarded(
     assert [(each.levelname, each.getMessage()) for each in caplog.records] == [("WARNING", text)]
 
 
+@pytest.mark.promise("Files that nobody closed")
 @pytest.mark.parametrize("name", ["none", "io's text", "io's buffer", "io in Python", "gzip's", "gzip"])
 def test_a_collected_file_leaves_no_upload(fs: RegistryS3FileSystem, name: str) -> None:
-    """Its parts are thrown away."""
+    """The unfinished upload of a file that is collected is aborted."""
     with collecting() as texts:
         written(LAYERS[name](fs), 11 * MIB)
     assert len(texts) == 1
@@ -190,10 +194,13 @@ def by_generator(file: Any) -> None:
     next(holding())
 
 
+@pytest.mark.promise("Files that nobody closed")
 @pytest.mark.parametrize("closed", [by_finalize, by_exit_stack, by_generator, lambda file: file.close()])
 @pytest.mark.parametrize("name", ["none", "text", "io's text", "io's buffer", "gzip", "io in Python"])
 def test_an_explicit_close_publishes(fs: RegistryS3FileSystem, name: str, closed: Callable[[Any], None]) -> None:
-    """Also by `weakref.finalize`, an `ExitStack` and a generator's ``finally``: somebody said so."""
+    """A close by `weakref.finalize`, an `ExitStack` or a generator's `finally` is an explicit one, and publishes the
+    file.
+    """
     closed(written(LAYERS[name](fs)))
     gc.collect()
     assert fs.exists("/f")
@@ -238,12 +245,16 @@ def goes_in_time(held: list[Any]) -> bool:
     return not thread.is_alive()
 
 
+@pytest.mark.promise("Files that nobody closed")
 @pytest.mark.filterwarnings("ignore::ResourceWarning")
 @pytest.mark.parametrize("name", ["none", "text", "io's buffer", "gzip"])
 def test_a_collected_file_waits_for_no_server_and_no_log(
     fs: RegistryS3FileSystem, caplog: pytest.LogCaptureFixture, name: str
 ) -> None:
-    """Garbage is collected at any point of any thread, also while that holds a lock."""
+    """The collection of a file waits for no server and takes no lock.
+
+    Garbage is collected at any point of any thread, also while that holds a lock.
+    """
     files = [written(LAYERS[name](fs), 11 * MIB)]
     caplog.handler.acquire()
     try:

@@ -35,8 +35,12 @@ def test_fsspec_finds_the_protocol_by_its_entry_point() -> None:
     ]
 
 
+@pytest.mark.promise("Configuration")
 def test_variables_of_fsspec_are_storage_options() -> None:
-    """FSSPEC_REGISTRYS3_REGION and its kin, strings as they are."""
+    """Variables named `FSSPEC_REGISTRYS3_*` are storage options.
+
+    FSSPEC_REGISTRYS3_REGION and its kin, strings as they are.
+    """
     code = "import fsspec; print(fsspec.url_to_fs('registrys3://demo/a')[0].parameters)"
     told = {"FSSPEC_REGISTRYS3_REGION": "eu-west-1", "FSSPEC_REGISTRYS3_ENCRYPT": "true"}
     done = subprocess.run(
@@ -83,14 +87,22 @@ with moto.mock_aws():
 """
 
 
+@pytest.mark.promise("boto3")
 def test_motos_mock_hears_of_every_call() -> None:
-    """mock_aws in the process itself: no server, and no request leaves it."""
+    """moto's `mock_aws` works for every call.
+
+    mock_aws in the process itself: no server, and no request leaves it.
+    """
     done = subprocess.run([sys.executable, "-c", OFFLINE + MOCKED], check=False, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
 
 
+@pytest.mark.promise("Configuration")
 def test_making_an_instance_imports_no_boto3() -> None:
-    """Start-up is light: boto3 comes with the first request."""
+    """A filesystem is made without a request.
+
+    Start-up is light: boto3 comes with the first request.
+    """
     code = (
         "import registry_s3fs, sys; registry_s3fs.RegistryS3FileSystem(bucket='demo', region='us-east-1');"
         "sys.exit('boto3' in sys.modules)"
@@ -115,53 +127,73 @@ def test_it_pickles_and_goes_through_json() -> None:
     assert fsspec.AbstractFileSystem.from_json(fs.to_json()).parameters == fs.parameters
 
 
+@pytest.mark.promise("Secrets and credentials")
 def test_json_without_passwords_has_no_secret() -> None:
-    """No credential of any name, nor a proxy's password."""
+    """`to_json(include_password=False)` has no secret.
+
+    No credential of any name, nor a proxy's password.
+    """
     text = RegistryS3FileSystem(**OPTIONS).to_json(include_password=False)
     assert not any(secret in text for secret in SECRETS)
     assert json.loads(text)["bucket"] == "demo"
 
 
+@pytest.mark.promise("Secrets and credentials")
 def test_repr_and_str_have_no_secret() -> None:
-    """They tell the place, not the key."""
+    """`repr` and `str` of a filesystem show no secret."""
     fs = RegistryS3FileSystem(**OPTIONS)
     assert "demo" in repr(fs)
     assert not any(secret in repr(fs) + str(fs) for secret in SECRETS)
 
 
+@pytest.mark.promise("Configuration")
 def test_an_unknown_option_is_a_type_error_with_the_closest_name() -> None:
-    """Also for fsspec's own options."""
+    """An unknown option is a `TypeError` that names the closest one.
+
+    Also for fsspec's own options.
+    """
     with pytest.raises(TypeError, match="did you mean 'use_listings_cache'"):
         RegistryS3FileSystem(bucket="demo", region="us-east-1", use_listing_cache=True)
 
 
+@pytest.mark.promise("Configuration")
 def test_zarrs_options_are_accepted() -> None:
-    """zarr hands asynchronous and loop to every filesystem."""
+    """`asynchronous` and `loop` are accepted and ignored.
+
+    zarr hands asynchronous and loop to every filesystem.
+    """
     RegistryS3FileSystem(bucket="demo", region="us-east-1", asynchronous=True, loop=None)
 
 
+@pytest.mark.promise("Paths and names")
 def test_a_url_comes_back_with_its_bucket() -> None:
-    """unstrip_protocol gives what fsspec.open takes."""
+    """`unstrip_protocol` gives the full URL, which `fsspec.open` takes."""
     fs = RegistryS3FileSystem(bucket="demo", region="us-east-1")
     assert fs.unstrip_protocol("a/b") == fs.unstrip_protocol("registrys3://demo/a/b") == "registrys3://demo/a/b"
 
 
+@pytest.mark.promise("Paths and names")
 def test_without_a_bucket_in_the_url_it_is_the_options() -> None:
-    """registrys3:///path with bucket=; without one, the message says where it may come from."""
+    """Where the URL has no bucket, the option's bucket is taken."""
     fs, path = fsspec.url_to_fs("registrys3:///a/b", bucket="demo", region="us-east-1")
     assert (fs.unstrip_protocol(path), path) == ("registrys3://demo/a/b", "/a/b")
     with pytest.raises(ValueError, match="bucket: required"):
         fsspec.url_to_fs("registrys3:///a/b", region="us-east-1")
 
 
+@pytest.mark.promise("Paths and names")
 def test_another_bucket_beside_the_urls_is_refused() -> None:
-    """fsspec.open(url, bucket=other) does not pick one of the two."""
+    """`fsspec.open(url, bucket=other)` is refused."""
     with pytest.raises((ValueError, TypeError), match="bucket"):
         fsspec.open("registrys3://demo/a", bucket="other", region="us-east-1").open()
 
 
+@pytest.mark.promise("Paths and names")
 def test_a_list_of_urls_of_two_buckets_is_refused() -> None:
-    """The filesystem of the first must not read the second bucket's keys in its own."""
+    """A foreign bucket is refused in the lists and write masks of `fsspec.open_files` too.
+
+    The filesystem of the first must not read the second bucket's keys in its own.
+    """
     files = fsspec.open_files(["registrys3://demo/a", "registrys3://other/b"], region="us-east-1")
     with pytest.raises(ValueError, match="'other'"):
         files[1].open()
@@ -170,8 +202,9 @@ def test_a_list_of_urls_of_two_buckets_is_refused() -> None:
         files[1].open()
 
 
+@pytest.mark.promise("Configuration")
 def test_a_presigned_url_needs_no_request() -> None:
-    """redirectendpoint is its host."""
+    """`sign` needs no request."""
     fs = RegistryS3FileSystem(**{**OPTIONS, "redirectendpoint": "https://cdn.example.com", "forcepathstyle": True})
     url = fs.sign("/a b", expiration=1200)
     assert url.startswith("https://cdn.example.com/demo/a%20b?")

@@ -40,8 +40,11 @@ def paths(fs: RegistryS3FileSystem) -> list[str]:
     return made
 
 
+@pytest.mark.promise("Listing")
 def test_find_lists_100_000_keys_by_name_from_few_requests(fs: RegistryS3FileSystem, paths: list[str]) -> None:
-    """Complete, sorted as str, at most 1.3 times the fewest pages; with all infos, under 2 KiB of memory a key."""
+    """`find` is complete and sorted. It takes at most 1.3 times the fewest pages, and under 2 KiB of memory a key with
+    `detail=True`.
+    """
     assert fs.find("/docker") == sorted(paths)
     requests = fs.bucket.store.requests
     assert KEYS / 1000 <= requests["ListObjectsV2"] <= 1.3 * KEYS / 1000

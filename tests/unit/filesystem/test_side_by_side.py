@@ -43,11 +43,12 @@ def tree(fs: RegistryS3FileSystem, tmp_path: Path) -> RegistryS3FileSystem:
     return fs
 
 
+@pytest.mark.promise("Copying, moving and deleting")
 @pytest.mark.parametrize("name", CALLS)
 def test_requests_are_side_by_side(
     tree: RegistryS3FileSystem, tmp_path: Path, name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Every recursive and many-path call, and the parts of one large file."""
+    """Every recursive or many-path call sends its requests side by side, and so do the parts of one large file."""
     operation, call = CALLS[name]
     request, met = getattr(tree.bucket, operation), threading.Event()
     waiting: list[None] = []
@@ -70,10 +71,11 @@ def is_first_bytes(operation: str, args: Any) -> bool:
     return operation == "get" and args[0].endswith("large") and args[1] == 0
 
 
+@pytest.mark.promise("Configuration")
 def test_a_copy_has_no_more_parts_in_flight_than_asked(
     options: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """multipartcopymaxconcurrency bounds the parts of one copy."""
+    """`multipartcopymaxconcurrency` bounds the parts of one copy that are in flight."""
     copying = {"multipartcopymaxconcurrency": 2, "multipartcopychunksize": 5 * MIB, "multipartcopythresholdsize": 0}
     fs = RegistryS3FileSystem(**options, **copying)
     fs.pipe_file("/f", bytes(50 * MIB))
@@ -93,9 +95,13 @@ def test_a_copy_has_no_more_parts_in_flight_than_asked(
     assert most[0] == 2
 
 
+@pytest.mark.promise("Writing")
 @pytest.mark.parametrize("chunk", [5 * MIB, 10 * MIB, 32 * MIB, 64 * MIB, 100 * MIB, MAX_PART_BYTES])
 def test_chunks_in_memory_are_bounded_or_two(chunk: int) -> None:
-    """Those on their way and the one being filled."""
+    """A file that is open for writing holds at most 112 MiB of chunks in memory, but never fewer than two chunks.
+
+    Those on their way and the one being filled.
+    """
     chunks = most_in_flight(chunk) + 1
     assert chunks >= 2
     assert chunks == 2 or chunks * chunk <= MAX_BYTES_IN_MEMORY

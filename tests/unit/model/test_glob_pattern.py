@@ -31,6 +31,7 @@ def fsspecs(pattern: str) -> Callable[[str], bool]:
     return lambda name: matching(name) is not None
 
 
+@pytest.mark.promise("Listing")
 @settings(max_examples=1000)
 @given(patterns, st.lists(names, min_size=1, max_size=20))
 @example("[z-a!-~]", list("az!-~"))
@@ -40,7 +41,10 @@ def fsspecs(pattern: str) -> Callable[[str], bool]:
 @example("*/", ["a/", "/", "a", "a//"])
 @example("[--0]", list("-./0a"))
 def test_a_pattern_means_what_it_means_to_fsspec(pattern: str, some: list[str]) -> None:
-    """Whatever stands in it: either both refuse it, or both say the same of each name, whichever way is taken."""
+    """A pattern means what it means to fsspec.
+
+    Whatever stands in it: either both refuse it, or both say the same of each name, whichever way is taken.
+    """
     try:
         expected = fsspecs(pattern)
     except ValueError:
@@ -107,6 +111,7 @@ def nothing_matches(call: Callable[..., Any], *arguments: Any, **options: Any) -
     return []
 
 
+@pytest.mark.promise("Listing")
 @pytest.mark.parametrize(
     "call",
     [
@@ -123,7 +128,10 @@ def nothing_matches(call: Callable[..., Any], *arguments: Any, **options: Any) -
 def test_every_call_that_takes_a_pattern_matches_without_trying_all_ways(
     fs: RegistryS3FileSystem, call: Callable[[Any, str], list[str]]
 ) -> None:
-    """`glob`, with a depth too, and the calls on many paths."""
+    """A pattern such as `*a*a*a*b` is matched quickly, however long a name is.
+
+    `glob`, with a depth too, and the calls on many paths.
+    """
     fs.pipe({f"/{LONG}": b"", f"/d/{LONG}": b"", "/d/x": b""})
     with within_a_minute():
         assert call(fs, HARD[0][0]) == []

@@ -25,16 +25,21 @@ def filesystem(**options: object) -> RegistryS3FileSystem:
     return RegistryS3FileSystem(**{"bucket": "demo", "region": "us-east-1", **options})
 
 
+@pytest.mark.promise("Paths and names")
 @given(ROOT, PATH)
 def test_a_key_leads_back_to_its_path(root: str, path: str) -> None:
-    """Translation through rootdirectory is one to one, whatever characters a component has."""
+    """Each key leads back to its path.
+
+    Translation through rootdirectory is one to one, whatever characters a component has.
+    """
     space = KeySpace(root)
     assert space.path(space.key(parse(path))) == path
 
 
+@pytest.mark.promise("Paths and names")
 @given(ROOT, PATH)
 def test_a_key_is_the_go_drivers(root: str, path: str) -> None:
-    """Key = (rootdirectory.rstrip("/") + path).lstrip("/"), as in the Go driver."""
+    """Keys are the Go driver's: `(rootdirectory.rstrip("/") + path).lstrip("/")`."""
     assert KeySpace(root).key(path) == (root.rstrip("/") + path).lstrip("/")
 
 
@@ -46,9 +51,10 @@ def test_a_sibling_of_rootdirectory_is_never_seen(root: str) -> None:
     assert KeySpace(root).path("reg") is None
 
 
+@pytest.mark.promise("Paths and names")
 @pytest.mark.parametrize("path", ["/a/../b", "/..", "..", "/a/.", ".", "a//b", "/a/./b", "registrys3://demo/a/../../b"])
 def test_a_path_that_http_would_normalise_is_refused(path: str) -> None:
-    """`.`, `..` and empty components raise before any request could leave rootdirectory."""
+    """A path with `.`, `..` or an empty component is refused before any request."""
     with pytest.raises(InvalidPathError):
         parse(path)
 
@@ -62,6 +68,7 @@ def test_what_no_key_can_hold_is_refused() -> None:
         KeySpace("/reg").key("/" + "é" * 511)
 
 
+@pytest.mark.promise("Paths and names")
 @pytest.mark.parametrize(
     ("url", "path", "bucket"),
     [
@@ -76,7 +83,7 @@ def test_what_no_key_can_hold_is_refused() -> None:
     ],
 )
 def test_urls_and_paths_mean_the_same(url: str, path: str, bucket: str) -> None:
-    """All forms of a path lead to one, and the bucket of a URL is remembered, even pickled."""
+    """`registrys3://BUCKET/path`, `/path` and `path` mean the same file."""
     found = RegistryS3FileSystem._strip_protocol(url)
     assert (found, found.bucket) == (path, bucket)
     assert pickle.loads(pickle.dumps(found)).bucket == bucket
@@ -92,6 +99,7 @@ NO_PATHS = {"from_config"}
 """Methods with an argument of such a name that is no path in the bucket."""
 
 
+@pytest.mark.promise("Paths and names")
 @pytest.mark.parametrize("call", calls.FILESYSTEM.values(), ids=calls.FILESYSTEM)
 @pytest.mark.parametrize(
     ("url", "error"),
@@ -99,7 +107,7 @@ NO_PATHS = {"from_config"}
     ids=["foreign bucket", "dots"],
 )
 def test_every_method_refuses_without_a_request(call: object, url: str, error: type[Exception]) -> None:
-    """A foreign bucket or a path with dots is a ValueError in every method; no socket is opened."""
+    """The URL of another bucket, or a path with dots, is a `ValueError` in every method, before any request."""
     with pytest.raises(error):
         call(filesystem(), url)  # type: ignore[operator]
 
@@ -122,14 +130,16 @@ def parameters(method: object) -> set[str]:
         return set()
 
 
+@pytest.mark.promise("Paths and names")
 def test_a_foreign_bucket_is_named_beside_our_own() -> None:
-    """The message names both buckets."""
+    """The error about a foreign bucket names both buckets."""
     with pytest.raises(ForeignBucketError, match="'other'.*'demo'"):
         filesystem().info("registrys3://other/a")
 
 
+@pytest.mark.promise("Copying, moving and deleting")
 def test_the_root_of_a_bucket_is_never_removed_whole() -> None:
-    """rm("/", recursive=True) is refused where rootdirectory is empty."""
+    """`rm("/", recursive=True)` is refused where `rootdirectory` is empty."""
     with pytest.raises(ValueError, match="whole bucket"):
         filesystem().rm("/", recursive=True)
     with pytest.raises(ValueError, match="whole bucket"):
@@ -149,9 +159,13 @@ def test_what_fills_a_write_mask_is_checked(filled: str) -> None:
         parse("registrys3://demo/parts/*").replace("*", filled)
 
 
+@pytest.mark.promise("Paths and names")
 @pytest.mark.parametrize("field", ["Bucket", "Key", "CopySource"])
 def test_a_callers_fields_name_no_other_object(field: str) -> None:
-    """Not where a URL is signed, nor where an object is copied onto itself; no request is sent."""
+    """The fields `Bucket`, `Key` and `CopySource` are refused, as they would name another object.
+
+    Not where a URL is signed, nor where an object is copied onto itself; no request is sent.
+    """
     with pytest.raises(ValueError, match=f"{field}: is no field to give"):
         filesystem(accesskey="A", secretkey="S").sign("/a", **{field: "other/secret"})
     with pytest.raises(ValueError, match=f"{field}: is no field to give"):

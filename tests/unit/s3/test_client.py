@@ -28,6 +28,7 @@ def parameters(**options: Any) -> DriverParameters:
     return DriverParameters.from_mapping({"bucket": "demo", "region": "eu-west-1", **KEYS, **options})
 
 
+@pytest.mark.promise("Configuration")
 @pytest.mark.parametrize(
     ("options", "url"),
     [
@@ -44,7 +45,7 @@ def parameters(**options: Any) -> DriverParameters:
     ],
 )
 def test_requests_go_where_the_parameters_say(options: dict[str, Any], url: str) -> None:
-    """Scheme, host and addressing style come from the parameters."""
+    """`regionendpoint`, `forcepathstyle`, `usedualstack`, `accelerate` and `usefipsendpoint` say where requests go."""
     signed = s3_client(parameters(**options)).generate_presigned_url("get_object", {"Bucket": "demo", "Key": "k"})
     assert signed.split("?")[0] == url
 
@@ -68,15 +69,23 @@ def test_version_2_urls_carry_a_version_2_signature() -> None:
     )
 
 
+@pytest.mark.promise("Configuration")
 def test_certificates_are_checked_unless_skipverify_says_not_to() -> None:
-    """The fast path, which has connections of its own, trusts whom the client trusts."""
+    """Certificates are checked unless `skipverify` is set.
+
+    The fast path, which has connections of its own, trusts whom the client trusts.
+    """
     for skip, mode in ((False, ssl.CERT_REQUIRED), ("true", ssl.CERT_NONE)):
         client = s3_client(parameters(skipverify=skip))
         assert botocore_private.tls_context(client).verify_mode == mode
 
 
+@pytest.mark.promise("Secrets and credentials")
 def test_without_keys_the_credentials_are_boto3s_own(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """From its environment variables, or of a profile in its files."""
+    """Without keys, the credentials come from boto3's own chain.
+
+    From its environment variables, or of a profile in its files.
+    """
     files = tmp_path / "credentials"
     files.write_text("[work]\naws_access_key_id = AKIDOFPROFILE\naws_secret_access_key = s\n")
     monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(files))
@@ -88,9 +97,13 @@ def test_without_keys_the_credentials_are_boto3s_own(monkeypatch: pytest.MonkeyP
         assert f"Credential={key}%2F" in client.generate_presigned_url("get_object", {"Bucket": "demo", "Key": "k"})
 
 
+@pytest.mark.promise("Configuration")
 @pytest.mark.parametrize(("level", "expected"), [("off", logging.NOTSET), ("debugwithsigning", logging.DEBUG)])
 def test_a_loglevel_sets_the_loggers(level: str, expected: int) -> None:
-    """This package's and botocore's; off leaves them as they are."""
+    """`loglevel` sets the levels of the loggers.
+
+    This package's and botocore's; off leaves them as they are.
+    """
     try:
         s3_client(parameters(loglevel=level, useragent="loglevel"))
         assert [logging.getLogger(name).level for name in ("registry_s3fs", "botocore")] == [expected, expected]
@@ -99,8 +112,9 @@ def test_a_loglevel_sets_the_loggers(level: str, expected: int) -> None:
             logging.getLogger(name).setLevel(logging.NOTSET)
 
 
+@pytest.mark.promise("boto3")
 def test_one_client_serves_all_equal_parameters_and_threads() -> None:
-    """A process has one client, and one connection pool, for each set of parameters."""
+    """Filesystems with equal parameters share one client, and one connection pool, in a process."""
     clients, found = Clients(), list[Any]()
     buckets = [Bucket(parameters(useragent="x")) for _ in range(8)]
     threads = [
@@ -161,8 +175,12 @@ def test_checksums_are_the_sdks_own_on_aws_and_gentle_elsewhere() -> None:
     assert options["response_checksum_validation"] == "when_required"
 
 
+@pytest.mark.promise("Configuration")
 def test_config_kwargs_have_the_last_word() -> None:
-    """They override ours, and their s3 options join ours."""
+    """`config_kwargs` have the last word.
+
+    They override ours, and their s3 options join ours.
+    """
     extra = {
         "read_timeout": 7,
         "s3": {"payload_signing_enabled": True},
@@ -180,8 +198,12 @@ def test_a_dead_endpoint_is_given_up_within_30_seconds() -> None:
     assert TOTAL_MAX_ATTEMPTS * CONNECT_TIMEOUT_S + sum(2**retry for retry in range(TOTAL_MAX_ATTEMPTS - 1)) < 30
 
 
+@pytest.mark.promise("Configuration")
 def test_the_connection_pool_is_as_wide_as_the_concurrency() -> None:
-    """No request waits for a connection, no connection is thrown away."""
+    """The connection pool is as wide as `max_concurrency`.
+
+    No request waits for a connection, no connection is thrown away.
+    """
     assert s3_client(parameters(max_concurrency=17)).meta.config.max_pool_connections == 17
 
 
@@ -192,6 +214,7 @@ def test_the_user_agent_names_us_and_what_was_given() -> None:
     assert agent.endswith(" mirror/1.0")
 
 
+@pytest.mark.promise("Configuration")
 @pytest.mark.parametrize(
     ("options", "fields"),
     [
@@ -210,7 +233,7 @@ def test_the_user_agent_names_us_and_what_was_given() -> None:
     ],
 )
 def test_new_objects_get_encryption_class_and_acl(options: dict[str, Any], fields: dict[str, str]) -> None:
-    """encrypt, keyid, storageclass and objectacl as request fields."""
+    """Every new object gets the class of `storageclass` and the canned ACL of `objectacl`."""
     assert object_fields(parameters(**options)) == fields
 
 

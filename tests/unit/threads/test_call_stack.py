@@ -34,9 +34,12 @@ class Layer:
         self.file.close()
 
 
+@pytest.mark.promise("Whole or not at all")
 @pytest.mark.parametrize("layer", [Layer, contextlib.closing])
 def test_a_block_left_by_an_exception_is_abandoned(layer: type) -> None:
-    """Through any layer whose __exit__ got the exception."""
+    """`close()` discards the file where the nearest `__exit__` on the call stack was handed the exception, through
+    whatever layers.
+    """
     file = Closes()
     with contextlib.suppress(KeyError), layer(file):
         raise KeyError
@@ -88,8 +91,12 @@ def test_an_explicit_close_inside_an_except_block_is_published() -> None:
     assert file.left == [False]
 
 
+@pytest.mark.promise("Whole or not at all")
 def test_an_exit_that_got_no_exception_publishes_inside_an_except_block() -> None:
-    """What counts is what the nearest __exit__ was handed."""
+    """An `__exit__` that was handed no exception publishes the file, inside an `except` block too.
+
+    What counts is what the nearest __exit__ was handed.
+    """
     file = Closes()
     try:
         raise KeyError

@@ -87,12 +87,12 @@ def soon(condition: Callable[[], bool]) -> bool:
     return condition()
 
 
+@pytest.mark.promise("Processes and threads")
 @pytest.mark.parametrize("act", [write, write_in_vain, append, put, put_many, copy])
 def test_ctrl_c_at_any_point_leaves_no_upload(
     fs: RegistryS3FileSystem, tmp_path: Path, act: Callable[[Any, str], None]
 ) -> None:
-    """Neither where the upload is only about to be known, nor where it is just being thrown away; and what is there is
-    whole."""
+    """Ctrl-C leaves no unfinished upload, at whatever point it comes, and every object that is there is whole."""
     few = RegistryS3FileSystem(
         **{**fs.storage_options, "max_concurrency": 2, "multipartcopythresholdsize": MIB}, skip_instance_cache=True
     )

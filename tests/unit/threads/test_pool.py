@@ -29,8 +29,9 @@ def test_results_come_in_the_items_order() -> None:
     assert Pool(4).map(lambda n: (time.sleep(0.01 * (5 - n)), n)[1], range(5)) == list(range(5))
 
 
+@pytest.mark.promise("Configuration")
 def test_no_more_run_at_once_than_threads() -> None:
-    """The bound holds."""
+    """`max_concurrency` bounds the requests in flight."""
     running, most, lock = 0, 0, threading.Lock()
 
     def work(_: int) -> None:
@@ -149,11 +150,12 @@ CALLS: dict[str, Callable[[Pool, Call], Any]] = {
 }
 
 
+@pytest.mark.promise("Errors")
 @pytest.mark.parametrize("name", CALLS)
 def test_where_no_thread_can_be_started_the_error_says_so(
     limit: Callable[[int], None], monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
-    """And what to raise. Nothing stays behind, and once there is room, the same pool works."""
+    """Where no thread can be started, the error says so and says what to raise. Later calls work."""
     limit(0)
     few, call = Pool(4), Call()
     for _ in range(10):
@@ -169,10 +171,11 @@ def test_where_no_thread_can_be_started_the_error_says_so(
     assert few.submit(threading.current_thread).result(WAIT_S) is not threading.current_thread()
 
 
+@pytest.mark.promise("Errors")
 @pytest.mark.parametrize("name", CALLS)
 @pytest.mark.parametrize("room", [1, 2])
 def test_the_threads_that_could_be_started_do_all_the_work(limit: Callable[[int], None], name: str, room: int) -> None:
-    """However few they are."""
+    """Where only some threads can be started, they do all the work."""
     limit(room)
     assert CALLS[name](Pool(4), Call()) == [1, 2, 3, 4, 5]
 

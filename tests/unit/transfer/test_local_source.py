@@ -85,13 +85,17 @@ def assert_nothing_left(fs: RegistryS3FileSystem) -> None:
     assert fs.list_multipart_uploads() == []
 
 
+@pytest.mark.promise("Local files")
 @BY_EACH
 @PIPES
 @pytest.mark.parametrize("size", [0, 10, 70_000, 5 * MIB, 5 * MIB + 1, len(LARGE)])
 def test_a_pipe_is_read_to_its_end(
     fs: RegistryS3FileSystem, tmp_path: Path, pipe: Any, size: int, store: Store
 ) -> None:
-    """In one request up to a chunk, in parts above it."""
+    """`put` reads a pipe to its end.
+
+    In one request up to a chunk, in parts above it.
+    """
     with pipe(tmp_path, LARGE[:size]) as path:
         store(fs, path, "/f")
     assert fs.cat_file("/f") == LARGE[:size]
@@ -99,6 +103,7 @@ def test_a_pipe_is_read_to_its_end(
     assert_nothing_left(fs)
 
 
+@pytest.mark.promise("Local files")
 @BY_EACH
 @pytest.mark.parametrize(
     "name", ["/proc/version", "/proc/cpuinfo", "/proc/self/cmdline", "/sys/kernel/mm/transparent_hugepage/enabled"]
@@ -106,7 +111,10 @@ def test_a_pipe_is_read_to_its_end(
 def test_a_file_of_the_kernel_is_read_to_its_end(
     fs: RegistryS3FileSystem, tmp_path: Path, name: str, store: Store
 ) -> None:
-    """/proc says that the size is 0, /sys that it is 4,096; through a link, too."""
+    """`put` reads a file of `/proc` or `/sys` to its end.
+
+    /proc says that the size is 0, /sys that it is 4,096; through a link, too.
+    """
     if not os.path.exists(name):
         pytest.skip(f"no {name} on this system")
     (tmp_path / "link").symlink_to(name)
@@ -115,10 +123,14 @@ def test_a_file_of_the_kernel_is_read_to_its_end(
         assert fs.cat_file("/f").split()[:3] == Path(name).read_bytes().split()[:3] != []
 
 
+@pytest.mark.promise("Local files")
 def test_a_regular_file_that_says_size_0_is_read_to_its_end(
     fs: RegistryS3FileSystem, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Some file systems do not know how large a file will be when it is read."""
+    """`put` reads any file that says its size is 0 to its end.
+
+    Some file systems do not know how large a file will be when it is read.
+    """
     (tmp_path / "f").write_bytes(LARGE)
 
     def sizeless(look: Any) -> Any:
@@ -152,13 +164,14 @@ def test_a_device_at_its_end_and_an_empty_file_are_empty_objects(fs: RegistryS3F
         assert fs.info("/f")["size"] == 0
 
 
+@pytest.mark.promise("Local files")
 @BY_EACH
 @PIPES
 @pytest.mark.parametrize("size", [10, len(LARGE)])
 def test_what_is_said_of_a_file_is_said_of_a_stream(
     fs: RegistryS3FileSystem, tmp_path: Path, pipe: Any, size: int, store: Store
 ) -> None:
-    """Content type and metadata; ``mode="create"`` refuses an existing one, which stays; unknown words are refused."""
+    """`put` of a stream takes the content type, metadata and `mode="create"` that `put` of a file takes."""
     said = {"content_type": "text/csv", "metadata": {"who": "me"}}
     with pipe(tmp_path, LARGE[:size]) as path:
         store(fs, path, "/f", mode="create", **said)
@@ -221,8 +234,9 @@ def test_a_stream_whose_upload_fails_leaves_nothing(
     assert_nothing_left(fs)
 
 
+@pytest.mark.promise("Local files")
 def test_memory_of_an_endless_stream_is_bounded(fs: RegistryS3FileSystem, monkeypatch: pytest.MonkeyPatch) -> None:
-    """However slow the server is, no more than 224 MiB are read ahead of it."""
+    """`put` of a stream reads at most 224 MiB ahead of the server, however slow that is."""
     sent, read, most = [0], [0], [0]
     send, fill = fs.bucket.upload_part, local_source.fill
 
@@ -245,11 +259,12 @@ def test_memory_of_an_endless_stream_is_bounded(fs: RegistryS3FileSystem, monkey
     assert most[0] <= 224 * MIB
 
 
+@pytest.mark.promise("Copying, moving and deleting")
 @pytest.mark.parametrize("size", [10, len(LARGE)])
 def test_bytes_count_once_the_server_has_them(
     fs: RegistryS3FileSystem, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, size: int
 ) -> None:
-    """Not when they are read: a progress bar does not run ahead, and one of a failed upload does not end."""
+    """Bytes of a `put` count once the server has them, not when they are read."""
     told, unacknowledged = [], []
 
     class Watching(Callback):
@@ -288,11 +303,13 @@ def test_a_path_that_cannot_be_opened_is_named(fs: RegistryS3FileSystem, tmp_pat
     assert fs.cat_file("/f") == b"old"
 
 
+@pytest.mark.promise("Local files")
 def test_special_files_that_are_found_are_left_out(
     fs: RegistryS3FileSystem, tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: Any
 ) -> None:
-    """Of a directory or a pattern: a FIFO that nobody writes into would never end, nor would /dev/zero. The log names
-    them; links to files are stored."""
+    """`put` of a directory or pattern leaves out FIFOs, sockets and devices, and the log names them. It stores what
+    links to files lead to.
+    """
     monkeypatch.chdir(tmp_path)
     (tmp_path / "t" / "d").mkdir(parents=True)
     (tmp_path / "t" / "d" / "file").write_bytes(b"1")
@@ -385,6 +402,7 @@ def old_file(path: Path, data: bytes) -> Path:
     return path
 
 
+@pytest.mark.promise("Local files")
 @BY_EACH
 @CHANGES
 @pytest.mark.parametrize("before", [None, b"old"])
@@ -393,7 +411,9 @@ def test_a_file_that_changes_while_its_parts_are_sent_is_not_stored(
     fs: RegistryS3FileSystem, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
     change: Any, before: bytes | None, number: int, store: Store,
 ) -> None:  # fmt: skip
-    """During the first part or the last: an error that names it, no object and no upload; the old object stays."""
+    """A local file that changes while it is stored is an `OSError` that names it. Nothing is published, and the old
+    object stays.
+    """
     path = old_file(tmp_path / "f", LARGE)
     send, turns = fs.bucket.upload_part, iter([number])
 

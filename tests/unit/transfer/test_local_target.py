@@ -103,21 +103,26 @@ def partial_files(folder: Path) -> list[str]:
     return [name for name in os.listdir(folder) if name.endswith(".part")]
 
 
+@pytest.mark.promise("Local files")
 @BY_EACH
 def test_a_new_file_has_the_mode_that_the_umask_leaves(
     fs: RegistryS3FileSystem, tmp_path: Path, umask: int, fetch: Fetch
 ) -> None:
-    """As any program's."""
+    """A new local file has the mode that the umask leaves."""
     fetch(fs, tmp_path / "new")
     assert mode(tmp_path / "new") == 0o666 & ~umask
 
 
+@pytest.mark.promise("Local files")
 @BY_EACH
 @pytest.mark.parametrize("before", [0o600, 0o640, 0o444, 0o755, 0o666, 0o060])
 def test_a_file_that_is_replaced_keeps_its_mode(
     fs: RegistryS3FileSystem, tmp_path: Path, before: int, fetch: Fetch
 ) -> None:
-    """A secret stays one, a program can still be run, and what is read-only stays so."""
+    """A local file that is replaced keeps its mode.
+
+    A secret stays one, a program can still be run, and what is read-only stays so.
+    """
     path = tmp_path / "old"
     path.write_bytes(b"old")
     path.chmod(before)
@@ -127,11 +132,15 @@ def test_a_file_that_is_replaced_keeps_its_mode(
     assert path.read_bytes() == DATA
 
 
+@pytest.mark.promise("Local files")
 @pytest.mark.parametrize("before", [None, 0o600, 0o640, 0o044])
 def test_a_partial_file_never_shows_more_than_the_final_one(
     fs: RegistryS3FileSystem, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, before: int | None
 ) -> None:
-    """Neither when it is made, whatever the umask, nor while it is written."""
+    """The partial file is never readable by more users than the final one.
+
+    Neither when it is made, whatever the umask, nor while it is written.
+    """
     path, seen = tmp_path / "f", []
     made, os_open = [], os.open
 
@@ -151,9 +160,10 @@ def test_a_partial_file_never_shows_more_than_the_final_one(
     assert all(each & ~mode(path) == 0 for each in made + seen)
 
 
+@pytest.mark.promise("Local files")
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root gives files away")
 def test_owner_and_group_are_kept_where_the_system_allows_it(fs: RegistryS3FileSystem, tmp_path: Path) -> None:
-    """As if the file had been written into."""
+    """A local file that is replaced keeps its owner and group, where the system allows it."""
     path = tmp_path / "f"
     path.write_bytes(b"old")
     os.chown(path, 1234, 2345)
@@ -161,11 +171,14 @@ def test_owner_and_group_are_kept_where_the_system_allows_it(fs: RegistryS3FileS
     assert (path.stat().st_uid, path.stat().st_gid) == (1234, 2345)
 
 
+@pytest.mark.promise("Local files")
 @BY_EACH
 def test_a_file_that_cannot_be_fetched_stays_as_it_was(
     failing: RegistryS3FileSystem, tmp_path: Path, fetch: Fetch
 ) -> None:
-    """A new one does not appear, an old one keeps its bytes and mode, and no partial file is left."""
+    """A local file that `get` cannot fetch stays as it was: a new one does not appear, an old one keeps its bytes and
+    mode, and no partial file is left.
+    """
     (tmp_path / "old").write_bytes(b"old")
     (tmp_path / "old").chmod(0o640)
     (tmp_path / "link").symlink_to("old")
@@ -176,9 +189,13 @@ def test_a_file_that_cannot_be_fetched_stays_as_it_was(
     assert ((tmp_path / "old").read_bytes(), mode(tmp_path / "old")) == (b"old", 0o640)
 
 
+@pytest.mark.promise("Local files")
 @BY_EACH
 def test_what_a_link_leads_to_is_replaced(fs: RegistryS3FileSystem, tmp_path: Path, fetch: Fetch) -> None:
-    """Through several links, relative ones too, in other folders; the links stay, and so does the target's mode."""
+    """`get` follows symbolic links, and the links stay.
+
+    Through several links, relative ones too, in other folders; the links stay, and so does the target's mode.
+    """
     (tmp_path / "there" / "deeper").mkdir(parents=True)
     target = tmp_path / "there" / "target"
     target.write_bytes(b"old")
@@ -195,9 +212,13 @@ def test_what_a_link_leads_to_is_replaced(fs: RegistryS3FileSystem, tmp_path: Pa
     assert partial_files(tmp_path) == partial_files(target.parent) == []
 
 
+@pytest.mark.promise("Local files")
 @BY_EACH
 def test_a_dangling_link_creates_its_target(fs: RegistryS3FileSystem, tmp_path: Path, fetch: Fetch) -> None:
-    """As writing through it would; folders that are missing are made, as for any target of `get`."""
+    """A dangling link creates its target.
+
+    As writing through it would; folders that are missing are made, as for any target of `get`.
+    """
     (tmp_path / "near").symlink_to("target")
     (tmp_path / "far").symlink_to(tmp_path / "new" / "folder" / "target")
     for name in ("near", "far"):
@@ -206,9 +227,10 @@ def test_a_dangling_link_creates_its_target(fs: RegistryS3FileSystem, tmp_path: 
     assert (tmp_path / "target").read_bytes() == (tmp_path / "new" / "folder" / "target").read_bytes() == DATA
 
 
+@pytest.mark.promise("Local files")
 @BY_EACH
 def test_a_loop_of_links_is_an_error(fs: RegistryS3FileSystem, tmp_path: Path, fetch: Fetch) -> None:
-    """With the path, and the links stay."""
+    """A loop of links is an `OSError` with the path, and the links stay."""
     (tmp_path / "a").symlink_to("b")
     (tmp_path / "b").symlink_to("a")
     with pytest.raises(OSError, match="symbolic links") as refused:
@@ -217,18 +239,23 @@ def test_a_loop_of_links_is_an_error(fs: RegistryS3FileSystem, tmp_path: Path, f
     assert (tmp_path / "a").is_symlink()
 
 
+@pytest.mark.promise("Local files")
 def test_other_hard_links_keep_the_old_bytes(fs: RegistryS3FileSystem, tmp_path: Path) -> None:
-    """The name is replaced, not the file that other names share."""
+    """Other hard links of a replaced file keep the old bytes.
+
+    The name is replaced, not the file that other names share.
+    """
     (tmp_path / "a").write_bytes(b"old")
     (tmp_path / "b").hardlink_to(tmp_path / "a")
     fs.get_file("/f", tmp_path / "a")
     assert ((tmp_path / "a").read_bytes(), (tmp_path / "b").read_bytes()) == (DATA, b"old")
 
 
+@pytest.mark.promise("Local files")
 @BY_EACH
 @pytest.mark.parametrize("device", ["null"], indirect=True)
 def test_a_device_is_written_into(fs: RegistryS3FileSystem, tmp_path: Path, device: Path, fetch: Fetch) -> None:
-    """/dev/null stays what it is, also through a link."""
+    """`get` writes into a device, which stays what it is."""
     (tmp_path / "link").symlink_to(device)
     before = device.stat()
     for path in (device, tmp_path / "link"):
@@ -247,9 +274,13 @@ def test_a_write_that_fails_names_the_file(fs: RegistryS3FileSystem, device: Pat
     assert (failed.value.errno, failed.value.filename) == (errno.ENOSPC, str(device))
 
 
+@pytest.mark.promise("Local files")
 @BY_EACH
 def test_a_fifo_is_written_into_in_order(fs: RegistryS3FileSystem, tmp_path: Path, fetch: Fetch) -> None:
-    """Its reader gets the bytes, and it stays a FIFO; an empty file ends it at once."""
+    """`get` writes into a FIFO, in order.
+
+    Its reader gets the bytes, and it stays a FIFO; an empty file ends it at once.
+    """
     fifo = tmp_path / "fifo"
     os.mkfifo(fifo)
     for expected in (DATA, b""):
@@ -261,10 +292,14 @@ def test_a_fifo_is_written_into_in_order(fs: RegistryS3FileSystem, tmp_path: Pat
         assert stat.S_ISFIFO(fifo.stat().st_mode)
 
 
+@pytest.mark.promise("Local files")
 @BY_EACH
 @pytest.mark.parametrize("place", ["/dev/fd/{}", "/proc/self/fd/{}"])
 def test_an_open_descriptor_is_written_into(fs: RegistryS3FileSystem, place: str, fetch: Fetch) -> None:
-    """A pipe's, as /dev/stdout and ``>(command)`` are, and a socket's, which could not be opened anew."""
+    """`get` writes into `/dev/stdout` and other open descriptors.
+
+    A pipe's, as /dev/stdout and ``>(command)`` are, and a socket's, which could not be opened anew.
+    """
     readable, writable = os.pipe()
     ours, theirs = socket.socketpair()
     for descriptor, read in ((writable, lambda size: os.read(readable, size)), (ours.fileno(), theirs.recv)):
@@ -306,10 +341,14 @@ def test_a_terminal_is_written_into(fs: RegistryS3FileSystem) -> None:
     os.close(slave)
 
 
+@pytest.mark.promise("Local files")
 @BY_EACH
 @pytest.mark.skipif(not os.path.exists("/proc/self/comm"), reason="no /proc on this system")
 def test_a_file_of_proc_is_written_into(fs: RegistryS3FileSystem, tmp_path: Path, fetch: Fetch) -> None:
-    """The kernel takes what is written; no file can be made beside it."""
+    """`get` writes into a file of `/proc`.
+
+    The kernel takes what is written; no file can be made beside it.
+    """
     comm = Path("/proc/self/comm")
     before = comm.read_bytes()
     (tmp_path / "comm").symlink_to(comm)
@@ -345,11 +384,15 @@ def test_a_directory_is_an_error_before_anything_is_fetched(
     assert refused.value.filename == str(tmp_path)
 
 
+@pytest.mark.promise("Local files")
 @pytest.mark.parametrize("name", ["x" * 255, "猫" * 85, "é" * 127, "x" + "🐈" * 63, "n\udcff" * 20])
 def test_any_name_that_the_file_system_takes_can_be_fetched(
     fs: RegistryS3FileSystem, tmp_path: Path, name: str
 ) -> None:
-    """255 bytes of it, whatever characters they make, if any; the partial file has a name of its own, as documented."""
+    """A local file may have any name that its file system takes.
+
+    255 bytes of it, whatever characters they make, if any; the partial file has a name of its own, as documented.
+    """
     fs.get_file("/f", tmp_path / name)
     assert (tmp_path / name).read_bytes() == DATA
     partial = local_target.partial_name(name)
@@ -358,8 +401,9 @@ def test_any_name_that_the_file_system_takes_can_be_fetched(
     partial.encode()  # without half a character, which some file systems refuse
 
 
+@pytest.mark.promise("Local files")
 def test_the_partial_file_is_found_by_its_documented_name(fs: RegistryS3FileSystem, tmp_path: Path) -> None:
-    """``.NAME.HEX.part``, beside the file."""
+    """The partial file is named `.NAME.HEX.part`, and lies beside the final one."""
     with local_target.opened(tmp_path / "data.bin"):
         (name,) = os.listdir(tmp_path)
     assert re.fullmatch(r"\.data\.bin\.[0-9a-f]{32}\.part", name)

@@ -166,10 +166,11 @@ def test_an_objects_content_coding_is_its_own_affair() -> None:
     assert data == b"abcde"
 
 
+@pytest.mark.promise("Odd stores and odd answers")
 @pytest.mark.parametrize("status", [200, 500])
 @pytest.mark.parametrize("chunked", [True, False])
 def test_a_document_has_a_bound(status: int, chunked: bool, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Before memory is taken: a server may go on for ever."""
+    """Bodies of errors and listings are bounded before memory is taken."""
     monkeypatch.setattr(response, "MAX_ERROR_BYTES", 1000)
     monkeypatch.setattr(response, "MAX_DOCUMENT_BYTES", 2000)
     framing = b"Transfer-Encoding: chunked\r\n\r\n" if chunked else b"Content-Length: 2001\r\n\r\n"
