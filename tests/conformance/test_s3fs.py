@@ -72,20 +72,26 @@ CALLS: list[Call] = [
     *(("cat", path, {"recursive": True}) for path in ("/a", "/hive", "/odd")),
 ]
 
-ITSELF = "`find` and `du` of a file `a` beside `a/b` count the file too; s3fs counts what is below it alone."
+ITSELF = "`find` and `du` of a file `a` beside `a/b` count the file too. s3fs counts only the files below it."
 FILE_WINS = (
-    "Where a file and a directory have one name, `isdir`, `find` and `glob` take it for the file, as `info` does; "
-    "in s3fs `isdir` is true of it, and `find` gives it twice."
+    "Where a file and a directory have one name, `isdir`, `find` and `glob` take it for the file, as `info` does. "
+    "In s3fs `isdir` is true for it, and `find` gives it twice."
 )
-LISTED_TWICE = "Where a file and a directory have one name, `ls` shows both, the directory first; s3fs the file first."
+LISTED_TWICE = (
+    "Where a file and a directory have one name, `ls` shows the directory first, then the file. "
+    "s3fs shows the file first."
+)
 MARKERS = (
-    "A key that ends in a slash, which some tools write, is a directory and no file; s3fs shows it as an empty file "
+    "A key that ends in a slash, which some tools write, is a directory. s3fs shows it as an empty file "
     "whose name ends in a slash."
 )
-CAT = "`cat` with `recursive=True` reads the files below a directory; s3fs fails at the first directory between them."
-KEEPS_TYPE = "`setxattr` keeps the content type; in s3fs it is lost unless `copy_kwargs` has it."
-EMPTY = "An empty file has the content type and metadata that it was opened with; a file that s3fs opened has neither."
-NOTHING = "`walk` of what does not exist gives nothing, as in fsspec; s3fs gives an empty directory."
+CAT = "`cat` with `recursive=True` reads the files below a directory. s3fs fails at the first directory between them."
+KEEPS_TYPE = "`setxattr` keeps the content type. s3fs loses it unless `copy_kwargs` has it."
+EMPTY = (
+    "An empty file has the content type and metadata that it was opened with. "
+    "An empty file that s3fs opened has neither."
+)
+NOTHING = "`walk` of a missing path gives nothing, as in fsspec. s3fs gives an empty directory."
 
 DIFFERENCES: dict[str, str] = {
     "ls('/marked/sub', detail=False)": MARKERS,
