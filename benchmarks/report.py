@@ -13,6 +13,15 @@ from benchmarks.results import Record, Results, Summary, summarise
 BEGIN = "<!-- results: written by `python -m benchmarks` -->"
 END = "<!-- end of results -->"
 PROGRESS = "ours / baseline"
+_WALL = (
+    "The number in brackets is the peer's time divided by ours: above 1, ours is faster. "
+    "The last column has that of the fastest other peer."
+)
+_PROGRESS = f" `{PROGRESS}` is our time divided by the earlier commit's: below 1, ours is faster."
+_PEAK = (
+    "This is the most memory that was resident, less what was resident when the clock started. "
+    "Results that the caller gets are part of it."
+)
 MET = {True: "met", False: "**missed**", None: "not known"}
 
 Cell = Callable[[Record, "Record | None"], str]
@@ -42,16 +51,15 @@ def report(results: Results, plot: str = "") -> str:
         "\n".join(f"- {name}: {value}" for name, value in results.about.items()),
         *([f"![Seconds of each peer, profile {results.profile}]({plot})"] if plot else []),
         "### Wall seconds",
-        "In brackets how many times the time of ours: above 1, ours is faster. The last column is the fastest peer's."
-        + (f" `{PROGRESS}`: below 1, ours takes less than the earlier commit." if _has_baseline(summary) else ""),
+        _WALL + (_PROGRESS if _has_baseline(summary) else ""),
         _times(results, summary, lambda record: record.seconds),
         "### Targets",
         target_table(targets.judged(results.profile, summary)),
         "### CPU seconds",
-        "User and system time of the client's process; brackets and last column as above.",
+        "These are user and system time of the client's process. Brackets and last column are as above.",
         _times(results, summary, lambda record: record.cpu_seconds),
         "### Peak memory, MiB",
-        "The most that was resident beyond what was when the clock started; results that the caller gets are in it.",
+        _PEAK,
         _table(results, summary, _memory),
         "### Requests",
         _table(results, summary, _requests),
