@@ -55,13 +55,13 @@ def _for_everyone_first(path: Path) -> tuple[bool, Path]:
 
 
 def _promises(path: Path) -> Iterator[tuple[str, str]]:
-    for node in ast.walk(ast.parse(path.read_text())):
-        if isinstance(node, ast.FunctionDef) and (heading := _heading(node)):
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)) and (heading := _heading(node)):
             paragraph = (ast.get_docstring(node) or "").partition("\n\n")[0]
             yield heading, " ".join(paragraph.split())
 
 
-def _heading(test: ast.FunctionDef) -> str:
+def _heading(test: ast.FunctionDef | ast.AsyncFunctionDef) -> str:
     """Return what the test's mark says, or nothing where it has none."""
     for decorator in test.decorator_list:
         if isinstance(decorator, ast.Call) and ast.unparse(decorator.func) == "pytest.mark.promise":
@@ -70,4 +70,4 @@ def _heading(test: ast.FunctionDef) -> str:
 
 
 if __name__ == "__main__":
-    PAGE.write_text(page())
+    PAGE.write_text(page(), encoding="utf-8")
