@@ -43,7 +43,7 @@ PHRASES = {
         rf"is one of the {ATTEMPTS}\.",
         rf"after {ATTEMPTS} read timeouts",
         rf"{stall_watch.LEAST_BYTES_PER_S} bytes a second",
-        rf"up to {strict_http.MOST_WAITS} read timeouts",
+        rf"| for up to {strict_http.MOST_WAITS} read timeouts |",
         rf"idle .*\b{sockets.MAX_IDLE_S:g} s",
         rf"keepalive .*\b{GONE_S} s",
         rf"up to {retry.DAMAGED_ATTEMPTS} times",
