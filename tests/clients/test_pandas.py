@@ -24,7 +24,7 @@ FORMATS: dict[str, tuple[Callable[..., Any], Callable[..., Any], dict[str, Any]]
 def test_a_table_comes_back_as_it_was_written(fs: RegistryS3FileSystem, frame: pandas.DataFrame, ending: str) -> None:
     """pandas reads a table back as it was written, by URL and `storage_options`.
 
-    In each format, compressed or not, and under the key that the URL names.
+    Each format is tried, compressed or not. The key is the one that the URL names.
     """
     write, read, how = FORMATS[ending]
     url = fs.unstrip_protocol(f"/frame.{ending}")

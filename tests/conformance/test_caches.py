@@ -52,7 +52,7 @@ def steps(file: Any) -> list[Any]:
 def test_a_file_reads_as_bytesio(fs: RegistryS3FileSystem, cache_type: str, size: int) -> None:
     """A file reads as `io.BytesIO` does with every `cache_type` of fsspec, past its end too.
 
-    In blocks that end within, at and past its end.
+    Blocks end before the end of the file, at it and past it.
     """
     fs.pipe("/f", DATA[:size])
     with fs.open("/f", cache_type=cache_type, block_size=5000) as file:

@@ -66,7 +66,7 @@ def write(fs: RegistryS3FileSystem, number: int) -> tuple[str, bytes | None]:
 def test_of_1000_writes_exactly_the_finished_ones_exist(fs: RegistryS3FileSystem) -> None:
     """A file appears when it is closed, whole. Of writes that end or fail at random, exactly the finished ones exist.
 
-    Binary, text and gzip, through fs.open and fsspec.open, from several threads; no upload is left behind.
+    Files are binary, text and gzip, from fs.open and fsspec.open, in several threads. No upload is left behind.
     """
     with ThreadPoolExecutor(THREADS) as threads:
         results = dict(threads.map(lambda number: write(fs, number), random.Random(1).sample(range(WRITES), WRITES)))

@@ -200,7 +200,7 @@ SIZES = [0, 10, 12 * MIB]
 def test_s3fs_reads_what_is_written_here(fs: RegistryS3FileSystem, peer: Any, size: int, piped: bool) -> None:
     """s3fs reads what is written here.
 
-    Bytes, content type and metadata; in one request and in parts.
+    It reads bytes, content type and metadata of files that were stored in one request and in parts.
     """
     said = {"content_type": "text/csv", "metadata": {"who": "me", "long-name": "x y"}}
     if piped:

@@ -342,8 +342,8 @@ class Machine(RuleBasedStateMachine):
 def test_random_steps_do_to_the_bucket_what_they_do_to_a_dictionary(options: dict[str, Any]) -> None:
     """Random steps do to the bucket what they do to a dictionary.
 
-    Every write, copy, deletion and look, in any order, on names of all kinds: over 2,000 steps, the same in every
-    run.
+    There are over 2,000 steps, the same in every run. They are writes, copies, deletions and looks, in any order, on
+    names of all kinds.
     """
     roots = (f"/registry{number}" for number in itertools.count())
 

@@ -135,7 +135,7 @@ def test_nothing_is_reported_deleted_that_is_there(
 ) -> None:
     """No file is reported deleted that is still there, even where answers are lost.
 
-    With answers that are lost to the end, a file that is reported failed may be gone; every other one is gone.
+    Where answers are lost to the end, a file that is reported failed may be gone. Every other file is gone.
     """
     monkeypatch.setattr("registry_s3fs.filesystem.delete_many.MAX_DELETE_KEYS", 5)
     proxy.faults = [Fault("DeleteObjects", kind, nth=2, times=ALWAYS)]

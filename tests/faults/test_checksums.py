@@ -48,7 +48,7 @@ def test_one_flipped_bit_is_told(
     """Bytes of an object that is read whole are compared with the checksum that S3 keeps, where the SDK asks for
     checksums.
 
-    By each way to read a whole object.
+    Each way to read a whole object is tried.
     """
     proxy.faults = [FLIP]
     with pytest.raises(OSError, match="the bytes changed on their way; try again") as wrong:

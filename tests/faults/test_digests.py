@@ -63,7 +63,7 @@ def test_one_flipped_bit_of_a_blob_is_told(through: Through, proxy: Proxy, read:
     """With `verify_digests=True` or `verify=True`, a blob whose bytes do not fit its digest is a
     `DigestMismatchError`.
 
-    By each way to read a whole blob, with verify_digests and with verify, and with neither it is not.
+    Each way to read a whole blob is tried. With neither option, the bytes are not compared.
     """
     proxy.faults = [FLIP]
     with pytest.raises(DigestMismatch) as wrong:
@@ -113,7 +113,7 @@ def test_a_local_file_with_wrong_bytes_does_not_appear(through: Through, proxy: 
 def test_a_file_is_verified_when_it_is_read_in_order(through: Through, proxy: Proxy) -> None:
     """An open file is compared with its digest when it is read in order to its end.
 
-    A read that skips bytes ends the check; a read from the first byte begins it again, pickled too.
+    A read that skips bytes ends the check. A read from the first byte begins it again, in a pickled file too.
     """
     fs = through(verify_digests=True)
     proxy.faults = [FLIP]

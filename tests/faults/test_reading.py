@@ -122,7 +122,7 @@ def test_a_connection_that_breaks_again_and_again_is_enough_while_it_brings_byte
 ) -> None:
     """A read goes on as long as its connections bring bytes, however often they break.
 
-    The budget of attempts grows with progress: 300 KB at a time, a piece of 4 MiB takes 14.
+    The budget of attempts grows with progress. At 300 KB a connection, a piece of 4 MiB takes 14 attempts.
     """
     proxy.faults = [Fault("GetObject", "truncate", times=ALWAYS, sent=300_000)]
     assert shaky.cat_file("/f", 0, PIECE) == DATA[:PIECE]
@@ -152,7 +152,7 @@ def test_fruitless_attempts_are_further_and_further_apart(
 ) -> None:
     """The pauses between attempts grow, and chance is in them.
 
-    With chance in it, so that many readers do not come back at one moment.
+    Chance keeps many readers from coming back at one moment.
     """
     asked: list[tuple[float, float]] = []
     monkeypatch.setattr("random.uniform", lambda least, most: asked.append((least, most)) or 0.0)
@@ -167,7 +167,7 @@ def test_an_object_replaced_while_the_connection_broke_is_told(
 ) -> None:
     """An object that is replaced while the connection is broken is noticed too.
 
-    What is asked for after the break is of the version before it, or FileExpired.
+    After the break, the version before it is asked for. The result is that version, or `FileExpired`.
     """
 
     def replace() -> None:

@@ -114,7 +114,7 @@ def test_a_completion_whose_answer_was_lost_is_one(
 ) -> None:
     """A completed upload whose answer was lost is found to be a success.
 
-    The next try is told NoSuchUpload, or with `x` that a file is there: it is ours, by its ETag.
+    The next try is told NoSuchUpload or, in mode `x`, that a file is there. The ETag shows that the file is ours.
     """
     proxy.faults = lost(answer)
     in_parts(shaky, mode)
@@ -149,7 +149,7 @@ def test_an_upload_that_somebody_aborted_is_no_success(
 ) -> None:
     """Another writer's file is never taken for one's own.
 
-    Whether nothing is at the path or a file of the same size that somebody else wrote.
+    Nothing is at the path, or a file of the same size that somebody else wrote.
     """
 
     def abort() -> None:
@@ -197,7 +197,8 @@ def test_where_nothing_tells_an_error_says_so(
 ) -> None:
     """Where nobody can tell whether a write was done, an error says so.
 
-    An exclusive write, in one request and in parts, without MD5s: neither success nor FileExistsError.
+    The write is exclusive, in one request and in parts, and ETags are no MD5s. So it is neither a success nor a
+    `FileExistsError`.
     """
     without_md5s(monkeypatch)
     proxy.faults = [Fault("PutObject", "applied"), *lost(error("PreconditionFailed", 412))]
@@ -221,7 +222,7 @@ def test_an_exclusive_write_whose_answer_was_lost_is_one(
 ) -> None:
     """An exclusive write whose answer was lost is found to be a success.
 
-    PutObject with If-None-Match: the next try is told that a file is there, which is ours, by its MD5.
+    The next try of the PutObject with If-None-Match is told that a file is there. The MD5 shows that the file is ours.
     """
     proxy.faults = [Fault("PutObject", "applied")]
     shaky.pipe_file("/f", SMALL, mode="create")
@@ -284,7 +285,7 @@ def test_an_upload_that_could_not_be_aborted_is_named(
 ) -> None:
     """An unfinished upload that could not be aborted is named in the log, with its key and upload id.
 
-    The write's own error is raised; the log has key and upload id, by which it can be found and cleared.
+    The call raises the write's own error.
     """
     proxy.faults = [
         Fault("UploadPart", "500", nth=2, times=ALWAYS),

@@ -57,8 +57,7 @@ def token(request: Handler) -> str:
 def test_credentials_that_expire_are_renewed_in_a_long_run(profile: Callable[..., str], tmp_path: Path) -> None:
     """Credentials that expire are renewed in a long run. No signature that was made with older ones is sent again.
 
-    Each request of a filesystem works though none of its credentials lives long: boto3 renews them, and no
-    signature that was made with older ones is sent again.
+    None of the filesystem's credentials lives long. boto3 renews them, and each request works.
     """
     count = tmp_path / "count"
     count.write_text("0")
@@ -114,7 +113,7 @@ def test_renewed_credentials_that_have_expired_are_told(profile: Callable[..., s
 def test_an_expired_session_is_a_permission_error(call: str) -> None:
     """An expired session is a `PermissionError`.
 
-    Also where S3 answers a HEAD, which has no body, with just a 400.
+    S3 answers a HEAD, whose response has no body, with just a 400. That is a `PermissionError` too.
     """
     expired = refusal(400, "ExpiredToken", "The provided token has expired.", "<Token-0>TheWholeToken</Token-0>")
     with scripted(lambda request, body: expired) as server:
@@ -140,7 +139,7 @@ def test_a_refusal_without_a_reason_names_the_usual_ones() -> None:
 def test_a_clock_that_is_off_is_told(call: str) -> None:
     """An error that comes of a clock that is off says so, and says to set it.
 
-    What to do is to set it; also where S3 answers a HEAD, whose 403 has no body, but a date.
+    S3 answers a HEAD with a 403 that has no body. There the date of the answer shows that the clock is off.
     """
     date = format_datetime(datetime.now(timezone.utc) - timedelta(hours=1), usegmt=True)
     skewed = refusal(403, "RequestTimeTooSkewed", "The difference ... is too large.", Date=date)
@@ -184,7 +183,7 @@ QUOTING = {
 def test_a_wrong_key_is_named_by_its_last_four_characters_at_most(code: str, caplog: pytest.LogCaptureFixture) -> None:
     """A wrong access key is named by its last four characters at most.
 
-    However much the server quotes, in the error, in what led to it and in the log at DEBUG.
+    The server may quote all of the key. The error, what led to it and the log at DEBUG do not.
     """
     caplog.set_level("DEBUG")
     with scripted(lambda request, body: QUOTING[code]) as server:

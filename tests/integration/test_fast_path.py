@@ -63,7 +63,7 @@ def by_boto3(request: Request) -> bool:
 def test_the_plain_answer_takes_one_request(store: ScriptedStore, operation: str) -> None:
     """With `fast_path=False`, boto3 sends every request.
 
-    Which boto3 does not see; with ``fast_path=False`` it is boto3's.
+    Without that option, a request with a plain answer is sent once, and boto3 does not see it.
     """
     CALLS[operation](filesystem(store))
     assert [by_boto3(request) for request in store.of(operation)] == [False]
@@ -80,7 +80,7 @@ def odd(_: Request, answer: Answer) -> Any:
 def test_a_kind_of_request_is_boto3s_after_so_many_odd_answers(store: ScriptedStore, operation: str) -> None:
     """After five odd answers to one kind of request, boto3 sends the requests of that kind.
 
-    Whatever succeeded between; other kinds go on.
+    Answers that were taken between them do not count. Other kinds of requests stay on the fast path.
     """
     fs = filesystem(store)
     for _ in range(MOST_REFUSALS):
@@ -169,7 +169,7 @@ def test_no_request_gets_the_answer_to_another(store: ScriptedStore, fast: bool,
 def test_a_head_that_breaks_off_within_a_number_is_not_taken(store: ScriptedStore, fast: bool) -> None:
     """An answer whose header block breaks off is not taken.
 
-    http.client would take ``Content-Length: 10`` of 10240 for a file of 10 bytes.
+    http.client would take ``Content-Length: 10``, the beginning of 10240, for a file of 10 bytes.
     """
     fs = filesystem(store, fast_path=fast)
     head = b'HTTP/1.1 200 OK\r\nETag: "e"\r\nLast-Modified: Tue, 24 Nov 2026 07:57:54 GMT\r\nContent-Length: 10'
@@ -202,7 +202,7 @@ def test_a_connection_that_was_idle_for_long_is_not_used_again(
 ) -> None:
     """A connection that was idle for 20 s is not used again.
 
-    What stands between may have dropped it, which would cost a whole read timeout.
+    A proxy or firewall may have dropped it. That would cost a whole read timeout.
     """
     fs = filesystem(store, fast_path=fast)
     assert fs.cat_file("/f") == DATA
@@ -251,7 +251,7 @@ def test_who_wraps_botocores_calls_sees_each(store: ScriptedStore, monkeypatch: 
 def test_each_request_and_each_handing_over_is_told(store: ScriptedStore, caplog: pytest.LogCaptureFixture) -> None:
     """`loglevel="debug"` shows each request, and why a request was left to boto3.
 
-    At DEBUG: what was asked for, the status, the time; and why it was left to boto3.
+    The line of a request has what was asked for, the status and the time.
     """
     caplog.set_level(logging.DEBUG, "registry_s3fs")
     fs = filesystem(store)
@@ -309,7 +309,7 @@ FAILURES: dict[str, Any] = {
 def test_no_frame_of_an_exception_holds_a_signature(store: ScriptedStore, failure: str, fast: bool) -> None:
     """No traceback's locals hold a signature that still works.
 
-    Whoever records the locals of tracebacks, as Sentry does, records none that still works.
+    Tools such as Sentry record the locals of tracebacks.
     """
     config = {"read_timeout": 0.3, "retries": {"total_max_attempts": 2}}
     fs = filesystem(store, fast_path=fast, sessiontoken="TOKENOFTHISTEST", config_kwargs=config)
@@ -376,7 +376,7 @@ def descriptors_left(count: int) -> Iterator[Callable[[], None]]:
 def test_a_lack_of_descriptors_is_told_and_harms_no_later_call(store: ScriptedStore) -> None:
     """A lack of descriptors is an error that says so, and harms no later call.
 
-    Not as missing credentials, nor as an endpoint that cannot be reached.
+    It is not told as missing credentials, nor as an endpoint that cannot be reached.
     """
     fs = filesystem(store)
     with descriptors_left(0) as take_the_rest:

@@ -33,7 +33,7 @@ def test_every_kind_of_path_goes_through_every_call_on_many(
 ) -> None:
     """A path may be text or any `os.PathLike`, alone or in a list, local or remote.
 
-    pathlib's, alone and in lists, remote and local; a tree keeps its shape.
+    pathlib's paths are tried. A tree keeps its shape.
     """
     fs.put(tree, PurePosixPath("/p"), recursive=True)
     assert fs.cat("/p", recursive=True) == {"/p/x": b"1", "/p/u/x": b"2"}

@@ -34,7 +34,7 @@ def test_rm_takes_the_file_of_that_very_name(fs: RegistryS3FileSystem, name: str
     """In calls on many paths, a name with `*`, `?` or `[` means the file or directory of that very name where there is
     one.
 
-    Alone, in a list, and by its URL.
+    The name is given alone, in a list and by its URL.
     """
     fs.rm(name)
     assert left(fs) == {name}
@@ -63,7 +63,7 @@ def test_a_name_that_does_not_exist_is_a_pattern(fs: RegistryS3FileSystem) -> No
     """A name with `*`, `?` or `[` that does not exist is a pattern. So it is through pyarrow, zarr and
     `fsspec.get_mapper`.
 
-    In each call on many paths, also once the literal one is gone.
+    Each call on many paths is tried, also once the literal name is gone.
     """
     fs.rm("/z[1]")
     assert fs.cat("/z[1]") == {"/z1": b"/z1"}
@@ -114,7 +114,7 @@ def test_a_name_of_a_bracket_alone_is_a_name(fs: RegistryS3FileSystem) -> None:
 def test_a_mapper_of_ours_takes_keys_as_they_are(fs: RegistryS3FileSystem) -> None:
     """`fs.get_mapper` and our UPath class never take a name for a pattern.
 
-    To read, delete and clear; a missing key is a KeyError, whatever it would match.
+    They read, delete and clear by exact names. A missing key is a `KeyError`, whatever it would match.
     """
     mapper = fs.get_mapper("/")
     assert isinstance(mapper, Mapper)

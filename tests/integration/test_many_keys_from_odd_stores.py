@@ -157,7 +157,7 @@ def test_an_errors_unknown_encoding_is_no_error_of_ours(store: ScriptedStore, de
 def test_metadata_that_no_header_holds_is_refused_before_anything_is_sent(store: ScriptedStore, metadata: Any) -> None:
     """Metadata that no header can hold is a `ValueError`, and nothing is sent.
 
-    Of one file and of many, whole and opened.
+    One file and many are written, whole and through `open`.
     """
     fs = filesystem(store)
     with pytest.raises(ValueError, match="metadata"):

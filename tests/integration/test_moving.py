@@ -82,7 +82,7 @@ def test_mv_of_a_tree_takes_all_of_it(fs: RegistryS3FileSystem) -> None:
 def test_mv_takes_the_keys_that_stand_for_directories_along(fs: RegistryS3FileSystem) -> None:
     """`mv` of a tree takes its directory markers along.
 
-    Nothing is left at the source; an empty directory moves too, alone or in a tree; copies need no such keys.
+    Nothing is left at the source. An empty directory moves too, alone or in a tree. Copies need no markers.
     """
     for key in ("tree/", "tree/empty/", "tree/full/", "alone/", "sibling/"):
         fs.bucket.put("registry/" + key, b"")
@@ -126,7 +126,7 @@ def test_sources_and_targets_pair_in_the_order_given(fs: RegistryS3FileSystem, t
 def test_mv_onto_itself_changes_nothing(fs: RegistryS3FileSystem) -> None:
     """`mv` of a file onto itself changes nothing.
 
-    In any spelling of the path.
+    Each spelling of the path is tried.
     """
     fs.pipe_file("/a", b"1")
     fs.mv("/a", "a")
@@ -232,7 +232,7 @@ def test_keys_for_which_s3_was_busy_are_deleted_after_all(
 ) -> None:
     """`rm` asks again for keys with which S3 was busy or failed.
 
-    boto3 repeats requests that fail, but not the keys of one; a key that is busy each time is named.
+    boto3 repeats requests that fail, but not single keys of a request. A key that is busy each time is named.
     """
     fs.pipe({f"/m/{n}": b"" for n in range(5)})
     delete, asked = fs.bucket.delete_many, list[list[str]]()
@@ -277,7 +277,7 @@ def test_directories_are_prefixes(fs: RegistryS3FileSystem) -> None:
 def test_rmdir_refuses_what_any_key_lies_below(fs: RegistryS3FileSystem, key: str) -> None:
     """`rmdir` of a directory that is not empty is `OSError(ENOTEMPTY)`.
 
-    Also one that no path can name, and beside the directory's own marker, which stays.
+    A key below it that no path can name counts too. The directory's own marker stays.
     """
     fs.bucket.put("registry/d/" + key, b"")
     for _ in range(2):

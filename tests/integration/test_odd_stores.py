@@ -375,7 +375,7 @@ def test_parts_of_one_upload_have_one_size_but_the_last(name: str) -> None:
     """All parts of one upload have one size but the last, which is no larger. Only a stream that outgrows 5,000 parts
     gets larger ones.
 
-    However a file of 32 MiB is written.
+    A file of 32 MiB is written in each way.
     """
     write, sizes = PARTS[name]
     with odd_store(one_size) as (store, fs):

@@ -123,7 +123,7 @@ def in_child(act: Callable[[], bool]) -> bool:
 def test_a_forked_child_waits_for_no_lock_of_its_parent(fs: RegistryS3FileSystem) -> None:
     """A forked child waits for no lock of its parent.
 
-    A thread that held one when the process forked is not there to let it go.
+    A thread that held one when the process forked does not exist in the child, and never releases it.
     """
     fs.pipe({f"/f{n}": b"x" for n in range(8)})
     names = [f"/f{n}" for n in range(8)]
@@ -147,7 +147,7 @@ def test_a_forked_child_waits_for_no_lock_of_its_parent(fs: RegistryS3FileSystem
 def test_a_forked_child_goes_on_reading(fs: RegistryS3FileSystem) -> None:
     """A forked child goes on reading the files that its parent opened.
 
-    What its parent's threads were fetching ahead never comes; it is fetched again.
+    The bytes that its parent's threads were fetching ahead never come. The child fetches them again.
     """
     data = random.Random(1).randbytes(8 * MIB)
     fs.pipe_file("/f", data)
@@ -336,7 +336,7 @@ def test_a_file_closed_after_the_package_has_ended_is_published(
 ) -> None:
     """A file that is closed explicitly while the interpreter ends is published.
 
-    By a handler of the interpreter's end that was registered before the package was imported, and so runs last.
+    The handler that closes it was registered before the package was imported, and so runs last.
     """
     ended = python_alone(AT_EXIT + f"{writing}; ACTS = {{'close': file.close}}", options)
     assert ended.stdout == "close returned\n"
@@ -366,7 +366,7 @@ def test_a_file_whose_upload_had_to_be_discarded_says_so_when_it_is_closed(
     """A file whose upload the interpreter's end has already discarded raises when it is closed. No bytes are lost in
     silence.
 
-    Its parts would have been left behind, had nobody closed it. Nothing is lost in silence, below layers either.
+    Its parts would have been left behind, had nobody closed it. The same holds below other layers.
     """
     opened = layer.format("fs.open('/f', 'wb', block_size=BLOCK)")
     code = f"import random; file = {opened}; file.write(random.randbytes(11 << 20))\n"

@@ -92,7 +92,7 @@ def test_appended_text_is_a_local_files(
 ) -> None:
     """Appended text is the same as in a local file.
 
-    The same bytes, one byte order mark at most, and the same positions.
+    It has the same bytes, at most one byte order mark, and the same positions.
     """
     told: list[list[int]] = []
     local: Callable[..., Any] = open
@@ -122,7 +122,7 @@ def test_compressed_text_is_appended_as_a_member_of_its_own(fs: RegistryS3FileSy
 def test_a_listings_cache_is_one_for_all_threads(options: dict[str, Any]) -> None:
     """All threads share one cache of listings.
 
-    What one thread writes, another's listing shows; other settings have a cache of their own.
+    What one thread writes is in another's listing. Filesystems with other settings have a cache of their own.
     """
     cached = {**options, "use_listings_cache": True}
     fs, others = RegistryS3FileSystem(**cached), []

@@ -174,7 +174,7 @@ def test_a_sibling_of_rootdirectory_is_never_listed(fs: RegistryS3FileSystem) ->
 def test_any_slice_of_a_file_is_pythons(fs: RegistryS3FileSystem, size: int) -> None:
     """`cat_file` with `start` and `end` gives what a slice of Python gives.
 
-    Negative, open, reversed and past the end, whole and in parallel pieces.
+    Numbers are negative, open, reversed and past the end. Files are read whole and in parallel pieces.
     """
     data = random.Random(size).randbytes(size)
     fs.pipe_file("/f", data)
@@ -202,7 +202,7 @@ def test_any_slice_of_a_file_is_pythons(fs: RegistryS3FileSystem, size: int) -> 
 def test_an_open_file_seeks_and_reads(fs: RegistryS3FileSystem) -> None:
     """A file that is open for reading seeks and reads as a local file does.
 
-    As a local file does; pickled, it goes on where it was.
+    A pickled copy goes on where the file was.
     """
     data = random.Random(3).randbytes(12 * MIB)
     fs.pipe_file("/f", data)
@@ -315,7 +315,7 @@ def test_a_presigned_url_is_read_by_plain_http(fs: RegistryS3FileSystem) -> None
 def test_the_listings_cache_is_off_unless_asked_for(fs: RegistryS3FileSystem) -> None:
     """`use_listings_cache` is off by default. Where it is on, our own writes show at once.
 
-    Others write to the bucket; with use_listings_cache our own writes still show.
+    It is off because others write to the bucket.
     """
     cached = RegistryS3FileSystem(**fs.storage_options, use_listings_cache=True)
     fs = RegistryS3FileSystem(**fs.storage_options, useragent="another program")

@@ -51,7 +51,7 @@ def test_objects_are_encrypted_however_they_are_made(
 ) -> None:
     """`encrypt`, `keyid` and `storageclass` go with every object, however it is made.
 
-    With encrypt and keyid, plain boto3 sees aws:kms and the key; with encrypt alone, AES256; and the class.
+    Plain boto3 sees the storage class, and `aws:kms` with the key. With `encrypt` alone, it sees AES256.
     """
     client = fs.bucket.client
     for options, algorithm, key in (
@@ -244,8 +244,7 @@ def test_the_other_stores_ways_are_understood(rclone_server: Server) -> None:
 def test_a_server_that_copies_no_parts_is_told_before_anything_is_lost(rclone_server: Server) -> None:
     """On a server that accepts copies of parts and stores nothing, `copy` and `mv` fail before anything is lost.
 
-    rclone says yes to UploadPartCopy and stores nothing: copy and move fail, and all stays as it was. An append
-    reads what is there, and sends it.
+    rclone's server is one: it accepts UploadPartCopy and stores nothing. An append reads what is there and sends it.
     """
     rclone_server.create_bucket("no-copies")
     copying = {"multipartcopythresholdsize": 5 * MIB, "multipartcopychunksize": 5 * MIB}

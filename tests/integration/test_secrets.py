@@ -88,7 +88,7 @@ SPEAKING = {"urllib3.connectionpool", "botocore.endpoint", *([] if find_spec("aw
 def test_no_call_shows_a_secret(options: dict[str, Any], more: Any, caplog: pytest.LogCaptureFixture) -> None:
     """No log line and no exception's text shows a secret or a signature, whatever is called.
 
-    By the fast path and boto3 alike; each kind of call, and errors of each kind.
+    Each kind of call and each kind of error is tried, by the fast path and by boto3.
     """
     fs = RegistryS3FileSystem(**options, **more, useragent="secrets")
     text = shown(fs, FAILING, caplog)
@@ -102,7 +102,7 @@ def test_no_call_shows_a_secret(options: dict[str, Any], more: Any, caplog: pyte
 def test_no_denied_call_shows_a_secret(rclone_server: Server, caplog: pytest.LogCaptureFixture) -> None:
     """No error of a denied request shows a secret or a signature.
 
-    The server's answer tells what it was asked to check.
+    The server's answer repeats what it was asked to check.
     """
     rclone_server.create_bucket("denied")
     fs = RegistryS3FileSystem(**{**rclone_server.options("denied"), "secretkey": "WrongSecretThatIsSecretToo"})
@@ -228,7 +228,7 @@ def test_no_class_of_errors_shows_a_secret(
 ) -> None:
     """No class of errors shows a secret or a signature: not in its text, not in its causes, not when it is pickled.
 
-    Its text, repr, args, causes, contexts and traceback; pickled, too; and the log meanwhile.
+    Text, repr, args, causes, contexts, traceback and the log are searched.
     """
     fs, quoting = quoted
     with pytest.raises(getattr(errors, name)) as failed:
@@ -309,7 +309,7 @@ def test_http_clients_debuglevel_prints_nothing_of_the_fast_path(
 def test_what_boto3_is_told_on_its_way_to_credentials_is_masked(text: str) -> None:
     """Answers of STS, SSO and the metadata services are masked in the log.
 
-    The answers of STS, SSO and the metadata services are in botocore's log at DEBUG.
+    botocore logs these answers at DEBUG.
     """
     assert "XX/X+X=" not in redaction.redact(text)
 

@@ -191,7 +191,7 @@ def test_an_exclusive_file_loses_to_one_that_was_quicker(fs: RegistryS3FileSyste
 def test_exclusive_creation_looks_at_files_alone(fs: RegistryS3FileSystem) -> None:
     """Mode `x` and `mode="create"` look at files alone, not at directories.
 
-    A directory's name is free for a file, for open, pipe_file and put_file alike, in a transaction too.
+    The name of a directory is free for a file. `open`, `pipe_file` and `put_file` agree, in a transaction too.
     """
     fs.pipe({f"/d{n}/x": b"" for n in range(4)})
     with fs.open("/d0", "xb") as file:
@@ -329,7 +329,7 @@ def test_a_store_that_ignores_if_none_match_is_looked_at_once_more(rclone_server
 def test_of_writers_that_race_for_an_exclusive_file_one_wins(size: int) -> None:
     """Mode `x` is atomic: of writers that race for one file one wins, and the others get a `FileExistsError`.
 
-    8 threads, in one request and in parts; the winner's bytes are there, whole.
+    8 threads race, in one request and in parts. The winner's bytes are there, whole.
     """
     with servers.moto(serial=True) as server:
         server.create_bucket("race")

@@ -112,7 +112,7 @@ def test_what_the_registry_pushed_is_listed_told_and_verified(pushed: Running) -
 def test_an_image_that_the_driver_wrote_is_pulled(beside: Running, driver: StorageDriver, tmp_path: Path) -> None:
     """An image that the driver wrote can be pulled from the real registry.
 
-    Blobs through uploads, as the registry writes them, then the links; skopeo checks every digest.
+    The driver writes blobs by uploads, as the registry does, and then the links. skopeo checks every digest.
     """
     image = images.image([images.layer({"driver": images.noise("driver", 12 * MIB)})])
     for blob in (image.manifest, *image.blobs):

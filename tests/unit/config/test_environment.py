@@ -39,7 +39,7 @@ def test_the_region_is_the_environments(profiles: None, monkeypatch: pytest.Monk
 def test_a_region_that_was_found_goes_along(monkeypatch: pytest.MonkeyPatch) -> None:
     """A region that was found in the environment goes along with pickles and JSON.
 
-    In pickles, JSON and the cache of instances: elsewhere the environment is another one.
+    The cache of instances knows it too. In another process the environment may name another region.
     """
     monkeypatch.setenv("AWS_REGION", "eu-west-3")
     fs = RegistryS3FileSystem(bucket="demo", **KEYS)

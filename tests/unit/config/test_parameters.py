@@ -162,7 +162,7 @@ FOREIGN = {
 def test_a_name_of_another_package_is_told_its_counterpart(name: str) -> None:
     """A name that users of s3fs or boto3 bring is refused with its counterpart.
 
-    Never by likeness: `key` is no `keyid`.
+    A table names it, never likeness: `key` is not `keyid`.
     """
     with pytest.raises(TypeError, match=f"{name}.*{FOREIGN[name]}") as caught:
         DriverParameters.from_mapping({**LEAST, name: "x"})
@@ -252,7 +252,7 @@ def test_parameters_are_frozen_hashable_equal_and_pickle() -> None:
 def test_the_docs_page_has_a_row_for_each_parameter_with_its_default() -> None:
     """docs/parameters.md has every parameter and its default.
 
-    docs/parameters.md and the dataclass name the same parameters, in the same order, with the same defaults.
+    It has them in the order of the dataclass.
     """
     page = (HERE.parents[2] / "docs" / "parameters.md").read_text()
     rows = re.findall(r"^\| `(\w+)` \| (.+?) \|", page, re.MULTILINE)

@@ -157,7 +157,7 @@ def test_fsspecs_own_variable_names_a_configuration(config: Path) -> None:
 def test_the_filesystem_takes_a_configuration(config: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A registry's `config.yml` is all the configuration that is needed.
 
-    config= and from_config; options beside it win.
+    `config=` and `from_config` read it. Options that are given beside it override it.
     """
     monkeypatch.delenv("REGISTRY_STORAGE_S3_BUCKET", raising=False)
     assert RegistryS3FileSystem(config=str(config)).parameters.bucket == "images"

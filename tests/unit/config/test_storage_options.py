@@ -19,7 +19,7 @@ TABLE = [row.name for row in fields(DriverParameters)]
 def test_the_types_name_every_option() -> None:
     """The signature and the types of the storage options name every option.
 
-    So editors complete each, and none that is gone.
+    So editors complete each option, and none that no longer exists.
     """
     assert list(StorageOptions.__annotations__) == list(rows())[: len(TABLE)] + [
         name for name in StorageOptions.__annotations__ if name in BESIDE_THE_TABLE

@@ -253,7 +253,7 @@ def test_a_collected_file_waits_for_no_server_and_no_log(
 ) -> None:
     """The collection of a file waits for no server and takes no lock.
 
-    Garbage is collected at any point of any thread, also while that holds a lock.
+    Python collects garbage at any point of any thread, also while that thread holds a lock.
     """
     files = [written(LAYERS[name](fs), 11 * MIB)]
     caplog.handler.acquire()

@@ -39,7 +39,7 @@ def test_fsspec_finds_the_protocol_by_its_entry_point() -> None:
 def test_variables_of_fsspec_are_storage_options() -> None:
     """Variables named `FSSPEC_REGISTRYS3_*` are storage options.
 
-    FSSPEC_REGISTRYS3_REGION and its kin, strings as they are.
+    Their values are text, which is parsed as that of any option.
     """
     code = "import fsspec; print(fsspec.url_to_fs('registrys3://demo/a')[0].parameters)"
     told = {"FSSPEC_REGISTRYS3_REGION": "eu-west-1", "FSSPEC_REGISTRYS3_ENCRYPT": "true"}
@@ -91,7 +91,7 @@ with moto.mock_aws():
 def test_motos_mock_hears_of_every_call() -> None:
     """moto's `mock_aws` works for every call.
 
-    mock_aws in the process itself: no server, and no request leaves it.
+    It works in the process itself. There is no server, and no request leaves the process.
     """
     done = subprocess.run([sys.executable, "-c", OFFLINE + MOCKED], check=False, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
@@ -101,7 +101,7 @@ def test_motos_mock_hears_of_every_call() -> None:
 def test_making_an_instance_imports_no_boto3() -> None:
     """A filesystem is made without a request.
 
-    Start-up is light: boto3 comes with the first request.
+    boto3 is imported only for the first request.
     """
     code = (
         "import registry_s3fs, sys; registry_s3fs.RegistryS3FileSystem(bucket='demo', region='us-east-1');"
@@ -131,7 +131,7 @@ def test_it_pickles_and_goes_through_json() -> None:
 def test_json_without_passwords_has_no_secret() -> None:
     """`to_json(include_password=False)` has no secret.
 
-    No credential of any name, nor a proxy's password.
+    It has no credential of any name, and no proxy's password.
     """
     text = RegistryS3FileSystem(**OPTIONS).to_json(include_password=False)
     assert not any(secret in text for secret in SECRETS)
@@ -150,7 +150,7 @@ def test_repr_and_str_have_no_secret() -> None:
 def test_an_unknown_option_is_a_type_error_with_the_closest_name() -> None:
     """An unknown option is a `TypeError` that names the closest one.
 
-    Also for fsspec's own options.
+    fsspec's own options are among those that are named.
     """
     with pytest.raises(TypeError, match="did you mean 'use_listings_cache'"):
         RegistryS3FileSystem(bucket="demo", region="us-east-1", use_listing_cache=True)
@@ -160,7 +160,7 @@ def test_an_unknown_option_is_a_type_error_with_the_closest_name() -> None:
 def test_zarrs_options_are_accepted() -> None:
     """`asynchronous` and `loop` are accepted and ignored.
 
-    zarr hands asynchronous and loop to every filesystem.
+    zarr hands them to every filesystem.
     """
     RegistryS3FileSystem(bucket="demo", region="us-east-1", asynchronous=True, loop=None)
 

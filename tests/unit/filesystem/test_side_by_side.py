@@ -100,7 +100,7 @@ def test_a_copy_has_no_more_parts_in_flight_than_asked(
 def test_chunks_in_memory_are_bounded_or_two(chunk: int) -> None:
     """A file that is open for writing holds at most 112 MiB of chunks in memory, but never fewer than two chunks.
 
-    Those on their way and the one being filled.
+    These are the chunks that are being sent and the one that is being filled.
     """
     chunks = most_in_flight(chunk) + 1
     assert chunks >= 2

@@ -43,7 +43,7 @@ def fsspecs(pattern: str) -> Callable[[str], bool]:
 def test_a_pattern_means_what_it_means_to_fsspec(pattern: str, some: list[str]) -> None:
     """A pattern means what it means to fsspec.
 
-    Whatever stands in it: either both refuse it, or both say the same of each name, whichever way is taken.
+    Either both refuse a pattern, or both say the same of each name, by each way of matching.
     """
     try:
         expected = fsspecs(pattern)
@@ -130,7 +130,7 @@ def test_every_call_that_takes_a_pattern_matches_without_trying_all_ways(
 ) -> None:
     """A pattern such as `*a*a*a*b` is matched quickly, however long a name is.
 
-    `glob`, with a depth too, and the calls on many paths.
+    `glob`, also with a depth, and the calls on many paths are tried.
     """
     fs.pipe({f"/{LONG}": b"", f"/d/{LONG}": b"", "/d/x": b""})
     with within_a_minute():

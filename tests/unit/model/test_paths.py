@@ -30,7 +30,7 @@ def filesystem(**options: object) -> RegistryS3FileSystem:
 def test_a_key_leads_back_to_its_path(root: str, path: str) -> None:
     """Each key leads back to its path.
 
-    Translation through rootdirectory is one to one, whatever characters a component has.
+    Paths and keys below `rootdirectory` are one to one, whatever characters a component has.
     """
     space = KeySpace(root)
     assert space.path(space.key(parse(path))) == path
@@ -164,7 +164,7 @@ def test_what_fills_a_write_mask_is_checked(filled: str) -> None:
 def test_a_callers_fields_name_no_other_object(field: str) -> None:
     """The fields `Bucket`, `Key` and `CopySource` are refused, as they would name another object.
 
-    Not where a URL is signed, nor where an object is copied onto itself; no request is sent.
+    They are refused where a URL is signed and where an object is copied onto itself, too. No request is sent.
     """
     with pytest.raises(ValueError, match=f"{field}: is no field to give"):
         filesystem(accesskey="A", secretkey="S").sign("/a", **{field: "other/secret"})

@@ -73,7 +73,7 @@ def test_version_2_urls_carry_a_version_2_signature() -> None:
 def test_certificates_are_checked_unless_skipverify_says_not_to() -> None:
     """Certificates are checked unless `skipverify` is set.
 
-    The fast path, which has connections of its own, trusts whom the client trusts.
+    The fast path has connections of its own. It trusts whom the client trusts.
     """
     for skip, mode in ((False, ssl.CERT_REQUIRED), ("true", ssl.CERT_NONE)):
         client = s3_client(parameters(skipverify=skip))
@@ -84,7 +84,7 @@ def test_certificates_are_checked_unless_skipverify_says_not_to() -> None:
 def test_without_keys_the_credentials_are_boto3s_own(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """Without keys, the credentials come from boto3's own chain.
 
-    From its environment variables, or of a profile in its files.
+    They come from its environment variables, or from a profile in its files.
     """
     files = tmp_path / "credentials"
     files.write_text("[work]\naws_access_key_id = AKIDOFPROFILE\naws_secret_access_key = s\n")
@@ -102,7 +102,7 @@ def test_without_keys_the_credentials_are_boto3s_own(monkeypatch: pytest.MonkeyP
 def test_a_loglevel_sets_the_loggers(level: str, expected: int) -> None:
     """`loglevel` sets the levels of the loggers.
 
-    This package's and botocore's; off leaves them as they are.
+    They are this package's logger and botocore's. `off` leaves both as they are.
     """
     try:
         s3_client(parameters(loglevel=level, useragent="loglevel"))
@@ -179,7 +179,7 @@ def test_checksums_are_the_sdks_own_on_aws_and_gentle_elsewhere() -> None:
 def test_config_kwargs_have_the_last_word() -> None:
     """`config_kwargs` have the last word.
 
-    They override ours, and their s3 options join ours.
+    They override our settings. Their `s3` options join ours.
     """
     extra = {
         "read_timeout": 7,
@@ -202,7 +202,7 @@ def test_a_dead_endpoint_is_given_up_within_30_seconds() -> None:
 def test_the_connection_pool_is_as_wide_as_the_concurrency() -> None:
     """The connection pool is as wide as `max_concurrency`.
 
-    No request waits for a connection, no connection is thrown away.
+    No request waits for a connection, and no connection is thrown away.
     """
     assert s3_client(parameters(max_concurrency=17)).meta.config.max_pool_connections == 17
 

@@ -95,7 +95,7 @@ def test_an_explicit_close_inside_an_except_block_is_published() -> None:
 def test_an_exit_that_got_no_exception_publishes_inside_an_except_block() -> None:
     """An `__exit__` that was handed no exception publishes the file, inside an `except` block too.
 
-    What counts is what the nearest __exit__ was handed.
+    What the nearest `__exit__` was handed counts.
     """
     file = Closes()
     try:

@@ -94,7 +94,7 @@ def test_a_pipe_is_read_to_its_end(
 ) -> None:
     """`put` reads a pipe to its end.
 
-    In one request up to a chunk, in parts above it.
+    Up to a chunk, the bytes go in one request. More go in parts.
     """
     with pipe(tmp_path, LARGE[:size]) as path:
         store(fs, path, "/f")
@@ -113,7 +113,7 @@ def test_a_file_of_the_kernel_is_read_to_its_end(
 ) -> None:
     """`put` reads a file of `/proc` or `/sys` to its end.
 
-    /proc says that the size is 0, /sys that it is 4,096; through a link, too.
+    /proc says that the size is 0, and /sys that it is 4,096. A link to such a file is read to its end too.
     """
     if not os.path.exists(name):
         pytest.skip(f"no {name} on this system")

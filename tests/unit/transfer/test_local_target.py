@@ -121,7 +121,7 @@ def test_a_file_that_is_replaced_keeps_its_mode(
 ) -> None:
     """A local file that is replaced keeps its mode.
 
-    A secret stays one, a program can still be run, and what is read-only stays so.
+    A secret stays secret, a program can still be run, and a read-only file stays read-only.
     """
     path = tmp_path / "old"
     path.write_bytes(b"old")
@@ -139,7 +139,7 @@ def test_a_partial_file_never_shows_more_than_the_final_one(
 ) -> None:
     """The partial file is never readable by more users than the final one.
 
-    Neither when it is made, whatever the umask, nor while it is written.
+    That holds when it is made, whatever the umask, and while it is written.
     """
     path, seen = tmp_path / "f", []
     made, os_open = [], os.open
@@ -194,7 +194,7 @@ def test_a_file_that_cannot_be_fetched_stays_as_it_was(
 def test_what_a_link_leads_to_is_replaced(fs: RegistryS3FileSystem, tmp_path: Path, fetch: Fetch) -> None:
     """`get` follows symbolic links, and the links stay.
 
-    Through several links, relative ones too, in other folders; the links stay, and so does the target's mode.
+    There may be several links, also relative ones, in other folders. The target's mode stays, too.
     """
     (tmp_path / "there" / "deeper").mkdir(parents=True)
     target = tmp_path / "there" / "target"
@@ -217,7 +217,7 @@ def test_what_a_link_leads_to_is_replaced(fs: RegistryS3FileSystem, tmp_path: Pa
 def test_a_dangling_link_creates_its_target(fs: RegistryS3FileSystem, tmp_path: Path, fetch: Fetch) -> None:
     """A dangling link creates its target.
 
-    As writing through it would; folders that are missing are made, as for any target of `get`.
+    An ordinary write through the link would do the same. Missing folders are made, as for any target of `get`.
     """
     (tmp_path / "near").symlink_to("target")
     (tmp_path / "far").symlink_to(tmp_path / "new" / "folder" / "target")
@@ -279,7 +279,7 @@ def test_a_write_that_fails_names_the_file(fs: RegistryS3FileSystem, device: Pat
 def test_a_fifo_is_written_into_in_order(fs: RegistryS3FileSystem, tmp_path: Path, fetch: Fetch) -> None:
     """`get` writes into a FIFO, in order.
 
-    Its reader gets the bytes, and it stays a FIFO; an empty file ends it at once.
+    Its reader gets the bytes, and it stays a FIFO. An empty file ends it at once.
     """
     fifo = tmp_path / "fifo"
     os.mkfifo(fifo)
@@ -298,7 +298,7 @@ def test_a_fifo_is_written_into_in_order(fs: RegistryS3FileSystem, tmp_path: Pat
 def test_an_open_descriptor_is_written_into(fs: RegistryS3FileSystem, place: str, fetch: Fetch) -> None:
     """`get` writes into `/dev/stdout` and other open descriptors.
 
-    A pipe's, as /dev/stdout and ``>(command)`` are, and a socket's, which could not be opened anew.
+    They are those of a pipe, as /dev/stdout and ``>(command)`` are, and of a socket, which could not be opened anew.
     """
     readable, writable = os.pipe()
     ours, theirs = socket.socketpair()
@@ -347,7 +347,7 @@ def test_a_terminal_is_written_into(fs: RegistryS3FileSystem) -> None:
 def test_a_file_of_proc_is_written_into(fs: RegistryS3FileSystem, tmp_path: Path, fetch: Fetch) -> None:
     """`get` writes into a file of `/proc`.
 
-    The kernel takes what is written; no file can be made beside it.
+    The kernel takes what is written. No file can be made beside it.
     """
     comm = Path("/proc/self/comm")
     before = comm.read_bytes()
@@ -391,7 +391,7 @@ def test_any_name_that_the_file_system_takes_can_be_fetched(
 ) -> None:
     """A local file may have any name that its file system takes.
 
-    255 bytes of it, whatever characters they make, if any; the partial file has a name of its own, as documented.
+    A name may have 255 bytes, which need not be text. The partial file has a name of its own, as documented.
     """
     fs.get_file("/f", tmp_path / name)
     assert (tmp_path / name).read_bytes() == DATA
