@@ -16,10 +16,6 @@ class Stream:
         self._connection = connection
         self._ahead = bytearray()
 
-    def send(self, data: bytes) -> None:
-        """Send something in between."""
-        self._connection.sendall(data)
-
     def until(self, end: bytes) -> bytes:
         """What comes up to `end`, which is left out; nothing where the connection ends before the first byte."""
         while (at := self._ahead.find(end)) < 0:
@@ -48,24 +44,19 @@ class Stream:
         return len(data)
 
 
-def read_request(stream: Stream, connection: int, continues: bytes) -> Request | None:
-    """The next request; None where the client has left.
-
-    `continues` is sent before a body for which the client waits to be asked.
-    """
+def read_head(stream: Stream, connection: int) -> Request | None:
+    """The next request, without its body; None where the client has left."""
     head = stream.until(b"\r\n\r\n")
     if not head:
         return None
     first, *lines = head.decode("latin-1").split("\r\n")
     method, target, _ = first.split(" ", 2)
     headers = tuple((name, value.strip()) for name, _, value in (line.partition(":") for line in lines))
-    asked = Request(method, target, headers)
-    if asked.header("Expect").lower() == "100-continue":
-        stream.send(continues)
-    return Request(method, target, headers, _body(stream, asked), connection)
+    return Request(method, target, headers, connection=connection)
 
 
-def _body(stream: Stream, request: Request) -> bytes:
+def read_body(stream: Stream, request: Request) -> bytes:
+    """The body that follows this head."""
     if request.header("Transfer-Encoding").lower() == "chunked":
         body = _dechunked(stream)
     else:

@@ -16,22 +16,28 @@ import threading
 from collections import Counter, deque
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import replace
 from typing import Any, TypeVar
 
 from testbed.certificates import certificate, server_context
 from testbed.messages import Close, Pause, Reply, Request, Reset, Silence, Step, steps
-from testbed.reading import Stream, read_request
+from testbed.reading import Stream, read_body, read_head
 
 BUCKET = "demo"
 _Server = TypeVar("_Server", bound="ScriptedServer")
 CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 
 
+def ask_for_body(request: Request) -> Reply:
+    """What HTTP has a server send before it reads a body: 100 Continue, where the client waits for it."""
+    return [CONTINUE] if request.header("Expect").lower() == "100-continue" else ()
+
+
 class ScriptedServer:
     """Answers each request with what `answer(request)` gives, from ``with`` to its end.
 
-    `continues` is sent before the body of a request that waits for it (``Expect: 100-continue``) is read. The last
-    `log_limit` requests are kept, all of them by default.
+    What `early(request)` gives is sent before the request's body is read; where that ends the connection, the body is
+    not read. The last `log_limit` requests that were read whole are kept, all of them by default.
     """
 
     def __init__(
@@ -39,7 +45,7 @@ class ScriptedServer:
         answer: Callable[[Request], Reply],
         *,
         tls: bool = False,
-        continues: bytes = CONTINUE,
+        early: Callable[[Request], Reply] = ask_for_body,
         log_limit: int | None = None,
     ) -> None:
         self.answer = answer
@@ -51,7 +57,7 @@ class ScriptedServer:
         self.sent_bytes = 0
         """What was handed to the kernel, in all."""
         self._tls = server_context() if tls else None
-        self._continues = continues
+        self._early = early
         self._lock = threading.Lock()
         self._ended = threading.Event()
         self._open: dict[socket.socket, threading.Thread] = {}
@@ -122,7 +128,7 @@ class ScriptedServer:
             if isinstance(connection, ssl.SSLSocket):
                 connection.do_handshake()
             stream = Stream(connection)
-            while (request := read_request(stream, number, self._continues)) and self._reply(connection, request):
+            while (head := read_head(stream, number)) and self._exchange(connection, stream, head):
                 pass
         except OSError:  # the client or the server has ended it
             pass
@@ -144,12 +150,19 @@ class ScriptedServer:
                 secured.shutdown(socket.SHUT_RDWR)
         return secured
 
-    def _reply(self, connection: socket.socket, request: Request) -> bool:
-        """Send what is to be sent; whether the connection goes on."""
+    def _exchange(self, connection: socket.socket, stream: Stream, head: Request) -> bool:
+        """Read the rest of a request and answer it; whether the connection goes on."""
+        if not self._send(connection, self._early(head)):
+            return False
+        request = replace(head, body=read_body(stream, head))
         with self._lock:
             self.requests.append(request)
             self.counts[request.operation] += 1
-        return all(self._take(step, connection) for step in steps(self.answer(request)))
+        return self._send(connection, self.answer(request))
+
+    def _send(self, connection: socket.socket, reply: Reply) -> bool:
+        """Send what is to be sent; whether the connection goes on."""
+        return all(self._take(step, connection) for step in steps(reply))
 
     def _take(self, step: Step, connection: socket.socket) -> bool:
         if isinstance(step, bytes):

@@ -16,7 +16,7 @@ from botocore.exceptions import ClientError
 
 from registry_s3fs import RegistryS3FileSystem
 from testbed import certificates
-from testbed.messages import Answer, Close, Pause, Reset, Silence
+from testbed.messages import Answer, Close, Pause, Reply, Reset, Silence
 from testbed.scripted_server import ScriptedServer
 from testbed.scripted_store import ScriptedStore
 from testbed.servers import Server
@@ -90,10 +90,22 @@ def test_requests_are_read_as_clients_send_them() -> None:
 
 
 def test_a_body_is_asked_for_where_the_client_waits() -> None:
-    """`Expect: 100-continue` is answered before the body is read, with the bytes that the test chose."""
-    with ScriptedServer(lambda request: Answer(204, "No Content"), continues=b"HTTP/1.1 100 Go\r\n\r\n") as server:
-        got = talk(server, b"PUT /b/k HTTP/1.1\r\nExpect: 100-continue\r\nContent-Length: 1\r\n\r\nx")
-    assert got == b"HTTP/1.1 100 Go\r\n\r\nHTTP/1.1 204 No Content\r\n\r\n"
+    """`Expect: 100-continue` is answered before the body is read, and no other request is."""
+    with ScriptedServer(lambda request: Answer(204, "No Content")) as server:
+        waiting = talk(server, b"PUT /b/k HTTP/1.1\r\nExpect: 100-continue\r\nContent-Length: 1\r\n\r\nx")
+        other = talk(server, b"PUT /b/k HTTP/1.1\r\nContent-Length: 1\r\n\r\nx")
+    assert waiting == b"HTTP/1.1 100 Continue\r\n\r\n" + other
+    assert other == b"HTTP/1.1 204 No Content\r\n\r\n"
+
+
+def test_what_comes_before_a_body_is_as_the_test_chose() -> None:
+    """It may end the connection; then the body is not read, and the answer is not sent."""
+    early: list[Reply] = [[b"HTTP/1.1 100 Go\r\n\r\n"], [b"no", Close()]]
+    put = b"PUT /b/k HTTP/1.1\r\nContent-Length: 1\r\n\r\n"
+    with ScriptedServer(lambda request: Answer(204, "No Content"), early=lambda request: early.pop(0)) as server:
+        assert talk(server, put, b"x") == b"HTTP/1.1 100 Go\r\n\r\nHTTP/1.1 204 No Content\r\n\r\n"
+        assert talk(server, put) == b"no"
+        assert [request.body for request in server.requests] == [b"x"]
 
 
 @pytest.mark.parametrize("tls", [False, True])

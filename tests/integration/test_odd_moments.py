@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import os
 import re
-import socket
-import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager, suppress
+from collections.abc import Callable, Iterable
+from contextlib import suppress
 from dataclasses import replace
 from functools import partial
+from itertools import chain, cycle, repeat
 from pathlib import Path
 from typing import Any
 
@@ -19,8 +18,9 @@ from fsspec.callbacks import Callback
 
 from registry_s3fs import RegistryS3FileSystem
 from registry_s3fs.errors import BulkError, FileExpired, InvalidResponseError
-from testbed.messages import Answer, Request, Silence
+from testbed.messages import Answer, Close, Pause, Reply, Request, Silence, Step
 from testbed.s3_answers import S3Error, of_error
+from testbed.scripted_server import ScriptedServer
 from testbed.scripted_store import ScriptedStore
 
 MIB = 1024 * 1024
@@ -103,62 +103,44 @@ def test_a_write_is_not_done_by_another_success(fast_path: bool, status: int, bo
             call(filesystem(store, fast_path=fast_path))
 
 
-@contextmanager
-def says_to_puts(first: bytes, more: Callable[[socket.socket], Any] = lambda sock: None) -> Iterator[str]:
-    """A server that answers the head of a PUT before its body has come. Gives its endpoint."""
-
-    def serve(sock: socket.socket) -> None:
-        with closing(sock), suppress(OSError):
-            head = b""
-            while b"\r\n\r\n" not in head:
-                head += sock.recv(65536)
-            sock.sendall(first if head.startswith(b"PUT") else b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n")
-            more(sock)
-
-    def accept() -> None:
-        with suppress(OSError):
-            while True:
-                threading.Thread(target=serve, args=(listening.accept()[0],), daemon=True).start()
-
-    with closing(socket.create_server(("127.0.0.1", 0))) as listening:
-        threading.Thread(target=accept, daemon=True).start()
-        yield f"http://127.0.0.1:{listening.getsockname()[1]}"
-        listening.shutdown(socket.SHUT_RDWR)
+ENDS = (Close(),)
 
 
-def endless(sock: socket.socket) -> None:
-    while True:
-        sock.sendall(b"X-More: 1\r\n" * 1000)
+def says_to_puts(first: bytes, more: Iterable[Step] = ENDS) -> ScriptedServer:
+    """A server that answers the head of a PUT before its body has come."""
+
+    def early(request: Request) -> Reply:
+        return chain((first,), more) if request.method == "PUT" else ()
+
+    return ScriptedServer(lambda request: Answer(404, "Not Found", EMPTY), early=early)
 
 
-def trickle(sock: socket.socket) -> None:
-    while True:  # until the client leaves
-        sock.sendall(b"x")
-        time.sleep(0.1)
+def uploading_to(server: ScriptedServer, **config: Any) -> RegistryS3FileSystem:
+    options = {"bucket": "demo", "regionendpoint": server.endpoint, "accesskey": "a", "secretkey": "s"}
+    return RegistryS3FileSystem(**options, skip_instance_cache=True, config_kwargs=config)
 
 
-EARLY: dict[str, tuple[bytes, Callable[[socket.socket], Any]]] = {
-    "the end within 100 Continue": (b"HTTP/1.1 100 Continue\r\n", lambda sock: None),
-    "the end within its headers": (b"HTTP/1.1 100 Continue\r\nA: b\r\n", lambda sock: None),
-    "headers without end": (b"HTTP/1.1 100 Continue\r\n", endless),
-    "a line that trickles": (b"HTTP/1.1 ", trickle),
-    "an error without end": (b"HTTP/1.1 500 No\r\nContent-Length: 999999999\r\n\r\n", endless),
-    "a success": (b'HTTP/1.1 200 OK\r\nETag: "e"\r\nContent-Length: 0\r\n\r\n', lambda sock: None),
+ONCE = {"total_max_attempts": 1}
+ENDLESS = repeat(b"X-More: 1\r\n" * 1000)
+EARLY: dict[str, tuple[bytes, Iterable[Step]]] = {
+    "the end within 100 Continue": (b"HTTP/1.1 100 Continue\r\n", ENDS),
+    "the end within its headers": (b"HTTP/1.1 100 Continue\r\nA: b\r\n", ENDS),
+    "headers without end": (b"HTTP/1.1 100 Continue\r\n", ENDLESS),
+    "a line that trickles": (b"HTTP/1.1 ", cycle((b"x", Pause(0.1)))),
+    "an error without end": (b"HTTP/1.1 500 No\r\nContent-Length: 999999999\r\n\r\n", ENDLESS),
+    "a success": (b'HTTP/1.1 200 OK\r\nETag: "e"\r\nContent-Length: 0\r\n\r\n', ENDS),
     "100 and a success": (
-        b'HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\nETag: "e"\r\nContent-Length: 0\r\n\r\n', lambda sock: None
+        b'HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\nETag: "e"\r\nContent-Length: 0\r\n\r\n', ENDS
     ),
-    "what is no answer": (b"hello\r\n\r\n", lambda sock: None),
+    "what is no answer": (b"hello\r\n\r\n", ENDS),
 }  # fmt: skip
 
 
 @pytest.mark.parametrize("early", EARLY)
 def test_an_answer_before_the_body_is_bounded_and_no_success(early: str) -> None:
     """Larger files are announced (Expect: 100-continue), and servers may answer that: never for ever, never as done."""
-    with says_to_puts(*EARLY[early]) as endpoint:
-        fs = RegistryS3FileSystem(
-            bucket="demo", regionendpoint=endpoint, accesskey="a", secretkey="s", skip_instance_cache=True,
-            config_kwargs={"read_timeout": 1, "retries": {"total_max_attempts": 1}},
-        )  # fmt: skip
+    with says_to_puts(*EARLY[early]) as server:
+        fs = uploading_to(server, read_timeout=1, retries=ONCE)
         with pytest.raises(OSError, match=r"\S"):
             fs.pipe_file("/a", bytes(2 * MIB))
 
@@ -166,11 +148,8 @@ def test_an_answer_before_the_body_is_bounded_and_no_success(early: str) -> None
 def test_an_empty_body_may_be_answered_at_once() -> None:
     """There is nothing to ask for; Go's servers do not."""
     answer = b'HTTP/1.1 200 OK\r\nETag: "e"\r\nContent-Length: 0\r\n\r\n'
-    with says_to_puts(answer) as endpoint:
-        fs = RegistryS3FileSystem(
-            bucket="demo", regionendpoint=endpoint, accesskey="a", secretkey="s", skip_instance_cache=True,
-            config_kwargs={"retries": {"total_max_attempts": 1}},
-        )  # fmt: skip
+    with says_to_puts(answer) as server:
+        fs = uploading_to(server, retries=ONCE)
         assert fs.bucket.upload_part("a", "upload", 1, b"").etag == '"e"'
 
 
@@ -179,10 +158,8 @@ def test_a_refusal_before_the_body_is_told(before: bytes) -> None:
     """With S3's reason, as after it."""
     body = b"<Error><Code>QuotaExceeded</Code><Message>full</Message></Error>"
     head = f"HTTP/1.1 403 Forbidden\r\nContent-Type: application/xml\r\nContent-Length: {len(body)}\r\n\r\n".encode()
-    with says_to_puts(before + head + body) as endpoint:
-        fs = RegistryS3FileSystem(
-            bucket="demo", regionendpoint=endpoint, accesskey="a", secretkey="s", skip_instance_cache=True
-        )
+    with says_to_puts(before + head + body) as server:
+        fs = uploading_to(server)
         with pytest.raises(OSError, match="QuotaExceeded"):
             fs.pipe_file("/a", bytes(2 * MIB))
 
@@ -504,16 +481,8 @@ def test_a_lookup_that_is_interrupted_is_forgotten() -> None:
 def test_a_connection_on_which_a_refusal_came_early_is_not_used_again() -> None:
     """The server may still wait for the body, and would take the next request for it."""
     refused = b"HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\n\r\n"
-
-    def drain(sock: socket.socket) -> None:
-        while sock.recv(65536):
-            pass
-
-    with says_to_puts(refused, drain) as endpoint:
-        fs = RegistryS3FileSystem(
-            bucket="demo", regionendpoint=endpoint, accesskey="a", secretkey="s", skip_instance_cache=True,
-            config_kwargs={"read_timeout": 2, "retries": {"total_max_attempts": 1}},
-        )  # fmt: skip
+    with says_to_puts(refused, [Silence()]) as server:
+        fs = uploading_to(server, read_timeout=2, retries=ONCE)
         for _ in range(2):
             with pytest.raises(PermissionError):  # and no TimeoutError
                 fs.pipe_file("/a", bytes(2 * MIB))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import socket
-import threading
 import time
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -13,6 +12,8 @@ import pytest
 
 from registry_s3fs import RegistryS3FileSystem
 from registry_s3fs.errors import BucketNotFoundError
+from testbed.messages import Answer, Silence
+from testbed.scripted_server import ScriptedServer
 from testbed.servers import Server
 
 MIB = 1024 * 1024
@@ -66,38 +67,17 @@ def test_objects_are_encrypted_however_they_are_made(
         assert head["ContentType"] == "application/octet-stream"
 
 
-class Recorder:
-    """A server that notes the head of each request and answers 404."""
-
-    def __init__(self) -> None:
-        self._socket = socket.create_server(("127.0.0.1", 0))
-        self.endpoint = f"127.0.0.1:{self._socket.getsockname()[1]}"
-        self.requests: list[str] = []
-        self._thread = threading.Thread(target=self._serve)
-        self._thread.start()
-
-    def _serve(self) -> None:
-        while True:
-            connection, _ = self._socket.accept()
-            with connection:
-                head = connection.recv(65536).decode("latin-1")
-                if not head:
-                    return
-                self.requests.append(head)
-                connection.sendall(b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
-
-    def close(self) -> None:
-        host, port = self.endpoint.split(":")
-        socket.create_connection((host, int(port))).close()
-        self._thread.join()
-        self._socket.close()
-
-
 @pytest.fixture
-def recorder() -> Iterator[Recorder]:
-    found = Recorder()
-    yield found
-    found.close()
+def recorder() -> Iterator[ScriptedServer]:
+    """A server that keeps each request, and answers 404."""
+    missing = Answer(404, "Not Found", (("Content-Length", "0"), ("Connection", "close")), closes=True)
+    with ScriptedServer(lambda request: missing) as server:
+        yield server
+
+
+def place_of(server: ScriptedServer) -> str:
+    """Return a server's host and port."""
+    return server.endpoint.removeprefix("http://")
 
 
 @pytest.mark.promise("Configuration")
@@ -105,35 +85,36 @@ def recorder() -> Iterator[Recorder]:
     ("options", "authorization"),
     [
         ({}, r"AWS4-HMAC-SHA256 Credential=AKIDEXAMPLE/\d{8}/eu-west-1/s3/aws4_request,"),
-        ({"v4auth": "false"}, r"AWS AKIDEXAMPLE:[A-Za-z0-9+/]{27}=\r"),
+        ({"v4auth": "false"}, r"AWS AKIDEXAMPLE:[A-Za-z0-9+/]{27}=$"),
     ],
 )
 def test_the_server_sees_the_signature_and_plain_http(
-    recorder: Recorder, options: dict[str, Any], authorization: str
+    recorder: ScriptedServer, options: dict[str, Any], authorization: str
 ) -> None:
     """`v4auth` chooses the version of the signature, `secure=False` sends requests over http, and `useragent` reaches
     the server.
     """
     fs = RegistryS3FileSystem(
-        bucket="demo", region="eu-west-1", regionendpoint=recorder.endpoint, secure="false",
+        bucket="demo", region="eu-west-1", regionendpoint=place_of(recorder), secure="false",
         accesskey="AKIDEXAMPLE", secretkey="secret", useragent="mirror/1.0", **options,
     )  # fmt: skip
     with pytest.raises(FileNotFoundError):
         fs.cat_file("/a b")
     fs.bucket.delete("a b")
-    (deletion,) = [each for each in recorder.requests if each.startswith("DELETE /demo/a%20b HTTP/1.1\r\n")]
-    assert re.search("\r\nAuthorization: " + authorization, deletion)
+    (deletion,) = recorder.of("DeleteObject")
+    assert deletion.target == "/demo/a%20b"
+    assert re.match(authorization, deletion.header("Authorization"))
     for request in recorder.requests:
-        assert re.search("\r\nUser-Agent: .*registry-s3fs/.* mirror/1.0", request, re.IGNORECASE)
+        assert re.search("registry-s3fs/.* mirror/1.0", request.header("User-Agent"), re.IGNORECASE)
 
 
 @pytest.mark.promise("Secrets and credentials")
-def test_anonymous_requests_carry_no_signature(recorder: Recorder) -> None:
+def test_anonymous_requests_carry_no_signature(recorder: ScriptedServer) -> None:
     """Requests with `anon=True` carry no signature."""
-    fs = RegistryS3FileSystem(bucket="demo", regionendpoint=recorder.endpoint, secure=False, anon=True)
+    fs = RegistryS3FileSystem(bucket="demo", regionendpoint=place_of(recorder), secure=False, anon=True)
     with pytest.raises(FileNotFoundError):
         fs.cat_file("/a")
-    assert "Authorization" not in recorder.requests[0]
+    assert not recorder.requests[0].header("Authorization")
 
 
 @pytest.mark.promise("Errors")
@@ -179,11 +160,8 @@ def test_a_dead_endpoint_answers_within_30_seconds() -> None:
 def test_a_silent_endpoint_is_a_timeout() -> None:
     """An endpoint that takes the connection and does not answer is a `TimeoutError`."""
     quick = {"read_timeout": 0.2, "retries": {"total_max_attempts": 1}}
-    with socket.create_server(("127.0.0.1", 0)) as silent:
-        fs = RegistryS3FileSystem(
-            bucket="demo", regionendpoint=f"http://127.0.0.1:{silent.getsockname()[1]}",
-            accesskey="a", secretkey="s", config_kwargs=quick,
-        )  # fmt: skip
+    with ScriptedServer(lambda request: [Silence()]) as silent:
+        fs = RegistryS3FileSystem(**silent.options(config_kwargs=quick))
         with pytest.raises(TimeoutError, match="read_timeout"):
             fs.cat_file("/a")
 
