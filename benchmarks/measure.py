@@ -67,7 +67,7 @@ def main() -> None:
     """Measure what stdin says."""
     try:
         answer: dict[str, Any] = asdict(measure(Task.from_json(sys.stdin.readline())))
-    except Exception as error:  # noqa: BLE001 - whatever a peer raises is its result
+    except Exception as error:  # noqa: BLE001  # whatever a peer raises is its result
         answer = {"failure": f"{type(error).__name__}: {' '.join(str(error).split())}"[:300]}
     print(json.dumps(answer), flush=True)
     os._exit(0)  # threads of a peer in trouble would keep the process

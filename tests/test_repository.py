@@ -6,6 +6,7 @@ import ast
 import builtins
 import re
 import runpy
+import tokenize
 from collections import Counter
 from configparser import ConfigParser
 from pathlib import Path
@@ -233,6 +234,19 @@ def test_nothing_is_imported_from_tests(folder: str) -> None:
 def test_every_folder_of_programs_is_known() -> None:
     """A new one says what it imports."""
     assert {path.parent.name for path in HERE.glob("*/__init__.py")} == set(BESIDE)
+
+
+WAIVER = re.compile(r"# (?:noqa|type: ignore)\b")
+WITH_REASON = re.compile(r"# (?:noqa: \w+|type: ignore\[[\w-]+\])  # \w.*")
+
+
+@pytest.mark.parametrize("folder", [*BESIDE, "tests", "docs"])
+def test_every_waiver_carries_its_reason(folder: str) -> None:
+    """A comment behind it says why a line need not pass a check."""
+    for path in (HERE / folder).rglob("*.py"):
+        with path.open("rb") as file:
+            comments = [token.string for token in tokenize.tokenize(file.readline) if token.type == tokenize.COMMENT]
+        assert [each for each in comments if WAIVER.match(each) and not WITH_REASON.fullmatch(each)] == [], path
 
 
 # Messages

@@ -178,7 +178,9 @@ class Uploads(OnBucket):
             with progress.of(pair) as child:
                 self._put_one(*pair, child, **{**kwargs, **more})
 
-        size_of = lambda pair: local_source.size_of(pair[0])  # noqa: E731
+        def size_of(pair: Pair) -> int:
+            return local_source.size_of(pair[0])
+
         failed = self._errors_of(put_one, files, size_of, named=1, done=progress.done)
         many_calls.raise_failed("put", failed, len(files))
 

@@ -115,6 +115,9 @@ class Clients:
     """
 
     def __init__(self) -> None:
+        self._begin_anew()
+
+    def _begin_anew(self) -> None:
         self.by_parameters: WeakValueDictionary[DriverParameters, S3Client] = WeakValueDictionary()
         self._users: dict[DriverParameters, WeakSet[ClientUser]] = {}
         """The clients' users are kept in the order in which a user was last given the client.
@@ -149,11 +152,11 @@ class Clients:
                 user.s3_client = None
 
     def forget(self) -> None:
-        """Begin anew, because a forked child must not write to its parent's sockets."""
+        """Forget all clients, because a forked child must not write to its parent's sockets."""
         for users in self._users.values():
             for user in list(users):
                 user.s3_client = None
-        self.__init__()  # type: ignore[misc]
+        self._begin_anew()
 
 
 class ClientUser(Protocol):

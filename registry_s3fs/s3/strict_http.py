@@ -156,7 +156,8 @@ class StrictResponse(http.client.HTTPResponse):
 
         `lines` are those of a response that has begun to come. All other arguments are handed on to http.client.
         """
-        super().__init__(_Readable(lines or _Lines(_Received(sock))), *args, **kwargs)  # type: ignore[arg-type]
+        readable: Any = _Readable(lines or _Lines(_Received(sock)))  # http.client asks a socket for `makefile` alone
+        super().__init__(readable, *args, **kwargs)
 
 
 def strict(kind: Any, watch: Watch) -> type[http.client.HTTPConnection]:

@@ -22,6 +22,10 @@ class _Background:
     """The jobs of this process, and its thread for them."""
 
     def __init__(self) -> None:
+        self.begin_anew()
+
+    def begin_anew(self) -> None:
+        """Forget all jobs and the thread; see the module's `begin_anew`."""
         self.jobs: SimpleQueue[Job] = SimpleQueue()
         self.thread: threading.Thread | None = None
         self.starting = threading.Lock()
@@ -103,4 +107,4 @@ def begin_anew() -> None:
 
     The parent does the jobs. Its thread does not exist in the child.
     """
-    _background.__init__()  # type: ignore[misc]
+    _background.begin_anew()

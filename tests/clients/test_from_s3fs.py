@@ -23,7 +23,7 @@ def ran(code: str, options: dict[str, Any], folder: Path) -> dict[str, Any]:
         "BUCKET": options["bucket"], "FOLDER": str(folder),
     }  # fmt: skip
     exec(code, names)  # of our own page
-    found: dict[str, Any] = names["found"]  # type: ignore[assignment]
+    found: dict[str, Any] = names["found"]
     return found
 
 

@@ -272,7 +272,7 @@ def test_a_write_that_fails_to_the_end_leaves_nothing(
     size = 100 if operation == "PutObject" else len(DATA)
     with pytest.raises(OSError), shaky.open("/f", "wb", **PARTS) as file:  # noqa: PT011  # others tell which
         file.write(DATA[:size])
-    with pytest.raises(OSError):  # noqa: PT011
+    with pytest.raises(OSError):  # noqa: PT011  # as above
         shaky.pipe_file("/f", DATA[:size], **PARTS)
     assert fs.cat_file("/f") == b"old"
     assert pending(fs) == []

@@ -315,7 +315,7 @@ def test_a_file_whose_time_is_set_back_has_changed(tmp_path: Path) -> None:
     path.write_bytes(b"old")
     os.utime(path, ns=(10**18, 10**18))
 
-    class Rewriting(Callback):  # type: ignore[misc]  # fsspec has no annotations
+    class Rewriting(Callback):
         """Rewrites the file once it is open."""
 
         def set_size(self, size: int) -> None:

@@ -152,7 +152,7 @@ def test_delete_objects_carries_an_md5() -> None:
             assert len(keys_of(body)) == 2
             return keep(request, key, query, body)
 
-        store.DeleteObjects = checked  # type: ignore[method-assign]
+        store.DeleteObjects = checked
         store.objects |= {"d/a": b"", "d/b": b"", "e": b""}
         fs.rm("/d", recursive=True)
         assert store.objects == {"e": b""}

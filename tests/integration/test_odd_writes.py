@@ -119,8 +119,10 @@ def test_a_write_that_is_answered_by_none_of_s3s_answers_is_not_done(name: str) 
     """
     operation, write = WRITES[name]
     bad: list[Answer] = []
-    twist = lambda store, request, told, honest: bad[-1] if told == operation else None  # noqa: E731
-    with odd_store(twist, rootdirectory="/r") as (store, fs):
+    with odd_store(lambda store, request, told, honest: bad[-1] if told == operation else None, rootdirectory="/r") as (
+        store,
+        fs,
+    ):
         store.objects |= {"r/f": b"old", "r/g": b"old"}
         for answer in BAD_ANSWERS.values():
             store.requests.clear()
@@ -194,11 +196,11 @@ def test_a_completion_that_proves_nothing_is_looked_after(name: str, exclusive: 
             honest()
             data = store.objects["f"]
             half = etag(b"".join(bytes.fromhex(etag(each)[1:-1]) for each in (data[: 5 * MIB], data[5 * MIB :])))
-            store.told = {"ETag": f'{half[:-1]}-2"'}  # type: ignore[attr-defined]
+            store.told = {"ETag": f'{half[:-1]}-2"'}
             return COMPLETED[name]
         if operation == "HeadObject" and "f" in store.objects:
             status, body, headers = honest()
-            return status, body, {**headers, **store.told}  # type: ignore[attr-defined]
+            return status, body, {**headers, **store.told}
         return None
 
     with odd_store(twist) as (store, fs):

@@ -23,7 +23,7 @@ from tests.fakes import on_both
 MIB = 1024 * 1024
 
 
-class Seen(Callback):  # type: ignore[misc]  # fsspec has no annotations
+class Seen(Callback):
     """Every value that a callback came to."""
 
     def __init__(self) -> None:

@@ -85,7 +85,7 @@ def infos_are_typed(fs: RegistryS3FileSystem) -> None:
     assert_type(info.get("ETag"), str | None)
     assert_type(info.get("LastModified"), datetime | None)
     assert_type(info.get("metadata"), Mapping[str, str] | None)
-    info["nmae"]  # type: ignore[typeddict-item]
+    info["nmae"]  # type: ignore[typeddict-item]  # no such key
     assert_type(fs.object_version_info("/a"), list[Info])
     assert_type(fs.list_multipart_uploads(), list[UploadInfo])
     assert_type(fs.list_multipart_uploads()[0]["Initiated"], datetime | None)
@@ -109,8 +109,8 @@ def paths_may_be_texts_or_objects(fs: RegistryS3FileSystem, path: PurePosixPath,
     fs.mv(path, "/b")
     fs.rm([path])
     fs.touch(path)
-    fs.info(1)  # type: ignore[arg-type]
-    fs.pipe_file(path, "text")  # type: ignore[arg-type]
+    fs.info(1)  # type: ignore[arg-type]  # a number is no path
+    fs.pipe_file(path, "text")  # type: ignore[arg-type]  # text is no bytes
 
 
 def options_are_typed() -> None:
@@ -118,8 +118,8 @@ def options_are_typed() -> None:
     assert_type(
         RegistryS3FileSystem(bucket="demo", region="us-east-1", encrypt="true", chunksize=2**24), RegistryS3FileSystem
     )
-    RegistryS3FileSystem(bucket="demo", encript=True)  # type: ignore[call-arg]
-    RegistryS3FileSystem(bucket=["demo"])  # type: ignore[arg-type]
+    RegistryS3FileSystem(bucket="demo", encript=True)  # type: ignore[call-arg]  # no such option
+    RegistryS3FileSystem(bucket=["demo"])  # type: ignore[arg-type]  # a list is no name
 
 
 def the_driver_is_typed(driver: StorageDriver, names: list[str]) -> None:

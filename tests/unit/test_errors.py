@@ -146,7 +146,7 @@ def test_a_delete_marker_is_a_missing_version() -> None:
     """S3 answers 405 to a GET or HEAD of one by its version id."""
     for code in ("405", "MethodNotAllowed"):
         error = client_error(code, 405)
-        assert translate(error, "/a").errno == errno.ENOTSUP  # type: ignore[attr-defined]
+        assert translate(error, "/a").errno == errno.ENOTSUP
         error.response["ResponseMetadata"]["HTTPHeaders"] = {"x-amz-delete-marker": "true"}
         assert isinstance(translate(error, "/a"), FileNotFoundError)
 

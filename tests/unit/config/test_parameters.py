@@ -245,7 +245,7 @@ def test_parameters_are_frozen_hashable_equal_and_pickle() -> None:
     assert hash(one) == hash(other)
     assert one != DriverParameters.from_mapping(LEAST)
     with pytest.raises(FrozenInstanceError):
-        one.bucket = "other"  # type: ignore[misc]
+        one.bucket = "other"
 
 
 @pytest.mark.promise("Configuration")

@@ -109,7 +109,7 @@ NO_PATHS = {"from_config"}
 def test_every_method_refuses_without_a_request(call: object, url: str, error: type[Exception]) -> None:
     """The URL of another bucket, or a path with dots, is a `ValueError` in every method, before any request."""
     with pytest.raises(error):
-        call(filesystem(), url)  # type: ignore[operator]
+        call(filesystem(), url)
 
 
 def test_no_method_that_takes_a_path_is_left_out() -> None:
@@ -125,7 +125,7 @@ def test_no_method_that_takes_a_path_is_left_out() -> None:
 
 def parameters(method: object) -> set[str]:
     try:
-        return set(inspect.signature(method).parameters)  # type: ignore[arg-type]
+        return set(inspect.signature(method).parameters)
     except ValueError:
         return set()
 

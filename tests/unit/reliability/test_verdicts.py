@@ -137,9 +137,9 @@ def test_a_bit_that_nothing_can_tell_is_nobodys_problem() -> None:
 def test_a_bound_that_the_load_exceeds_is_a_problem(change: dict[str, object], said: str) -> None:
     """One each; and the program fails."""
     assert rows.load_problems(CALM) == []
-    (problem,) = rows.load_problems(replace(CALM, **change))  # type: ignore[arg-type]
+    (problem,) = rows.load_problems(replace(CALM, **change))
     assert said in problem
-    assert is_bad(results(under_load=replace(CALM, **change)))  # type: ignore[arg-type]
+    assert is_bad(results(under_load=replace(CALM, **change)))
     assert not is_bad(results())
 
 

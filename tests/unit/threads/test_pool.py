@@ -96,7 +96,7 @@ def test_dismissed_threads_end_after_what_was_handed_in() -> None:
     """And new ones come for new work."""
     one = Pool(1)
     first = one.submit(threading.current_thread).result()
-    results = [one.submit(lambda n=n: n) for n in range(3)]  # type: ignore[misc]
+    results = [one.submit(lambda n=n: n) for n in range(3)]
     one.dismiss()
     assert [each.result() for each in results] == [0, 1, 2]
     first.join(10)
@@ -284,7 +284,7 @@ def running(call: Callable[[Connection], Any]) -> Iterator[tuple[Task[Any], Conn
     with closing(connection.sock), closing(connection.server):
         task = Pool(1).submit(work)
         assert begun.wait(WAIT_S)
-        yield task, connection  # type: ignore[misc]
+        yield task, connection
 
 
 def receive(connection: Connection) -> bytes:
