@@ -12,13 +12,13 @@ from fsspec.callbacks import DEFAULT_CALLBACK, Callback
 from fsspec.implementations.local import LocalFileSystem
 from fsspec.utils import isfilelike, read_block, stringify_path
 
-from registry_s3fs.errors import BulkError
 from registry_s3fs.files.read_file import ReadFile
 from registry_s3fs.filesystem import bulk, path_pairs
 from registry_s3fs.filesystem.base import OnBucket, PathList, Paths
 from registry_s3fs.filesystem.path_pairs import Pair
 from registry_s3fs.model import blob_digests, ranges
-from registry_s3fs.model.objects import ObjectVersion
+from registry_s3fs.model.integrity import Check
+from registry_s3fs.model.objects import Checksum, ObjectVersion
 from registry_s3fs.model.paths import StrPath
 from registry_s3fs.s3 import checksums
 from registry_s3fs.threads import many_calls
@@ -325,7 +325,10 @@ class Downloads(OnBucket):
         location, version = self._location(name), ObjectVersion(version_id=version_id)
         if not whole:
             return of_slice(location, target, start, end, version)
-        compared = lambda stored: check or checksums.check(name, stored)  # noqa: E731  # of two names, one too many
+
+        def compared(stored: Checksum | None) -> Check | None:
+            return check or checksums.check(name, stored)
+
         return Download(location, target, version=version, compared=compared)
 
     def _contents(
@@ -409,10 +412,7 @@ class _Fetching:
                 self._end(pair, download.error)
                 child.__exit__(None, None, None)
         self._make_directories()
-        if len(pairs) == 1 and self._failed:
-            raise next(iter(self._failed.values()))
-        if self._failed:
-            raise BulkError("get", self._failed)
+        many_calls.raise_failed("get", self._failed, len(pairs))
 
     def _downloads(self, pairs: Sequence[Pair]) -> Iterator[Download]:
         for pair in pairs:

@@ -11,7 +11,7 @@ import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from glob import has_magic
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from fsspec.implementations.local import make_path_posix, trailing_sep
 from fsspec.spec import AbstractFileSystem
@@ -113,9 +113,9 @@ def as_list(path: Paths) -> list[StrPath]:
     return [path] if isinstance(path, (str, os.PathLike)) else list(path)
 
 
-def kinds_of(infos: Mapping[str, Mapping[str, Any]]) -> dict[str, str]:
+def kinds_of(infos: Mapping[str, Mapping[str, object]]) -> dict[str, str]:
     """Return the kind of each path; the infos of other filesystems may have any keys and values."""
-    return {name: info.get("type", "file") for name, info in infos.items()}
+    return {name: str(info.get("type", "file")) for name, info in infos.items()}
 
 
 def as_text(path: Paths) -> str | list[str]:

@@ -177,10 +177,19 @@ def oddity(body: bytes) -> str:
     return next(filter(None, map(_oddity_in, document.iter())), "")
 
 
+def local_name(tag: str) -> str:
+    """Return the name of an element's tag, without the namespace that it may have in front.
+
+    >>> local_name("{http://s3.amazonaws.com/doc/2006-03-01/}Key"), local_name("Key")
+    ('Key', 'Key')
+    """
+    return tag.rpartition("}")[2]
+
+
 def _oddity_in(element: Element) -> str:
     seen = set()
     for child in element:
-        name = child.tag.rpartition("}")[2]
+        name = local_name(child.tag)
         if name not in SINGLE:
             continue
         if name in seen:

@@ -17,6 +17,8 @@ from typing import Any, cast
 from urllib.parse import unquote_plus
 from xml.etree.ElementTree import Element, ParseError, TreeBuilder, XMLParser, fromstring
 
+from registry_s3fs.s3.documents import local_name
+
 Fields = dict[str, Callable[[str], object]]
 
 _FEED_BYTES = 16384
@@ -107,7 +109,7 @@ def _by_element(body: bytes) -> dict[str, object]:
     tags = {"Contents": _Tags(_OF_OBJECT), "CommonPrefixes": _Tags(_OF_PREFIX)}
     rest: list[Element] = []
     for element in _children(body):
-        name = _name(element.tag)
+        name = local_name(element.tag)
         if name in rows:
             rows[name].append(_row(element, tags[name]))
         else:
@@ -133,7 +135,7 @@ def _children(body: bytes) -> Iterator[Element]:
             del root[:-1]
             yield from complete
     parser.close()
-    if [_name(root.tag) for root in above] != ["ListBucketResult"]:
+    if [local_name(root.tag) for root in above] != ["ListBucketResult"]:
         raise _UnexpectedError
     yield from above[0]
 
@@ -161,14 +163,10 @@ class _Tags(dict[str, tuple[str, Callable[[str], object] | None]]):
         self._fields = fields
 
     def __missing__(self, tag: str) -> tuple[str, Callable[[str], object] | None]:
-        name = _name(tag)
+        name = local_name(tag)
         convert = self._fields.get(name)
         found = self[tag] = ("", None) if convert is None else (name, None if convert is str else convert)
         return found
-
-
-def _name(tag: str) -> str:
-    return tag.rpartition("}")[2]
 
 
 def _flag(text: str) -> bool:
