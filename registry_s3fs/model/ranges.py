@@ -19,11 +19,6 @@ MAX_PARTS = 10_000
 MAX_OBJECT_BYTES = 5 * 1024 * GIB
 MAX_KEY_BYTES = 1024
 """The most bytes of a key (https://docs.aws.amazon.com/AmazonS3/latest/userguide/object-keys.html)."""
-MAX_PAGE_KEYS = 1000
-"""The most keys and common prefixes of one page of a listing.
-
-https://docs.aws.amazon.com/AmazonS3/latest/API/API_ListObjectsV2.html
-"""
 MAX_DELETE_KEYS = 1000
 """The most keys of one DeleteObjects (https://docs.aws.amazon.com/AmazonS3/latest/API/API_DeleteObjects.html)."""
 STEADY_PARTS = 5_000
@@ -35,7 +30,8 @@ PIECE_BYTES = 4 * MIB
 With fewer bytes, a request's own time weighs more than the time of its bytes. With more, memory is touched that no
 cache holds.
 """
-_PARTS_PER_DOUBLING = 450
+PARTS_PER_DOUBLING = 450
+"""The number of parts after which sizes double, once they have begun to."""
 
 Range = tuple[int, int]
 
@@ -115,7 +111,7 @@ def streamed_part_bytes(number: int, chunk_bytes: int) -> int:
     >>> streamed_part_bytes(5000, 10 * MIB) // MIB, streamed_part_bytes(5001, 10 * MIB) // MIB
     (10, 20)
     """
-    doublings = max(0, -(-(number - STEADY_PARTS) // _PARTS_PER_DOUBLING))
+    doublings = max(0, -(-(number - STEADY_PARTS) // PARTS_PER_DOUBLING))
     return min(int(chunk_bytes * 2**doublings), MAX_PART_BYTES)
 
 
