@@ -7,7 +7,7 @@ import time
 from typing import Any
 
 from registry_s3fs import RegistryS3FileSystem
-from registry_s3fs.errors import BulkError, DigestMismatch
+from registry_s3fs.errors import BulkError, DigestMismatchError
 from reliability import contents, operations
 from reliability.rows import Outcome
 
@@ -39,7 +39,7 @@ def perform(operation: str) -> Outcome:
     signal.setitimer(signal.ITIMER_REAL, 0)
     if raised is None:
         return Outcome(seconds, wrong)
-    if isinstance(raised, DigestMismatch):  # of a stream it comes with the last byte, and takes back all before
+    if isinstance(raised, DigestMismatchError):  # of a stream it comes with the last byte, and takes back all before
         wrong = 0
     return Outcome(
         seconds, wrong, type(raised).__name__, " ".join(str(raised).split())[:300], isinstance(raised, OSError),
