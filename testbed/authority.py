@@ -1,4 +1,8 @@
-"""Certificates for 127.0.0.1, by `cryptography`: one by an authority of its own, and one that signs itself."""
+"""Certificates for 127.0.0.1, made by `cryptography`, which must be installed.
+
+Benchmarks use a certificate that an authority of its own has signed (`make`). Tests use one that signs itself, which
+`testbed.certificates` takes from here where it can.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""A certificate for 127.0.0.1 that signs itself, made once a process."""
+"""The certificate of the tests' own servers: it is for 127.0.0.1, signs itself, and is made once a process.
+
+`testbed.authority` makes it. Where `cryptography` is not installed, the program ``openssl`` makes it.
+"""
 
 from __future__ import annotations
 

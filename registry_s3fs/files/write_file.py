@@ -57,7 +57,11 @@ TRANSITIONS = Transitions(
         **{(state, event): State.DISCARDED for state in State for event in ("fail", "disown")},
     }
 )
-"""What may be done with a file. `write` alone complains of a state that does not allow it. Other events do nothing."""
+"""What may be done with a file.
+
+Where a state does not allow it, `write` raises, and other events do nothing. In the state ``ENDED``, `close` and
+`commit` raise too.
+"""
 
 CLOSED_LATER = (State.COLLECTED, State.ENDED)
 """The states in which the file is not `closed` until somebody closes it.

@@ -1,4 +1,4 @@
-"""The deletion of many keys: many a request and requests side by side, or one by one where there is no other way."""
+"""The deletion of many keys: many in one request, or one by one where there is no other way."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ PASSING = (errno.EBUSY, errno.EREMOTEIO)
 
 
 def delete(bucket: Bucket, keys: Iterable[str]) -> None:
-    """Delete keys, as many a request as S3 takes and requests side by side.
+    """Delete keys: as many in one request as S3 takes, and several requests side by side.
 
     Raises:
         BulkError: Some keys could not be deleted, and each of them is named. All others are deleted.

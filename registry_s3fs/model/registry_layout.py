@@ -1,7 +1,8 @@
 """What the files of a registry's storage mean: digests, repositories and tags as paths, and back. Pure.
 
 The tree is distribution's (``registry/storage/paths.go``). Manifests and layers alike are blobs, stored once under
-their digest. A repository has only links. Each link has 71 bytes, a digest without a newline.
+their digest, whatever their media type. A repository has only links. Each link has 71 bytes, a digest without a
+newline.
 """
 
 from __future__ import annotations
