@@ -95,7 +95,7 @@ class Searching(OnBucket):
         directory.check_depth(maxdepth)
         path = self._path(path)
         if maxdepth is None and not withdirs:
-            # No records are kept: infos and names, unlike those, are nothing to Python's garbage collector.
+            # Names and infos alone are kept: Python's garbage collector looks at each `ObjectInfo`, but not at these.
             if not detail:
                 return sorted(name for name, _ in self._files(path, prefix))
             infos = {name: directory.file(name, item) for name, item in self._files(path, prefix)}
@@ -271,7 +271,7 @@ class Searching(OnBucket):
         detail: bool = False,
         refresh: bool = False,
     ) -> Iterator[Walked]:
-        """Return an iterator over directories, as fsspec's and `os.walk`. One listing advances with the walk."""
+        """Return an iterator over directories, as fsspec's and `os.walk`. Some directories are listed ahead of it."""
         directory.check_depth(maxdepth)
         path = self._path(path)
         if refresh:
