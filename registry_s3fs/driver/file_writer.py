@@ -98,9 +98,9 @@ class FileWriter:
         Raises:
             StorageDriverError: A request failed, or the writer is not open.
         """
-        after = self._after("write")
+        self._check("write")
         view = memoryview(data).cast("B")
-        with self._becoming(after):
+        with self._becoming("write"):
             if view and self._begins_again:
                 self._begin_again()
             at = 0
@@ -119,7 +119,8 @@ class FileWriter:
         Raises:
             StorageDriverError: A request failed, or the writer is not open.
         """
-        with self._becoming(self._after("commit")):
+        self._check("commit")
+        with self._becoming("commit"):
             self._flush()
             if not self._upload.wait_for_parts():
                 self._upload.add(0, lambda: nullcontext(b""), at_once=1)  # S3 completes no upload without a part
@@ -131,7 +132,8 @@ class FileWriter:
         Raises:
             StorageDriverError: A request failed, or the writer is neither open nor failed.
         """
-        with self._becoming(self._after("cancel")):
+        self._check("cancel")
+        with self._becoming("cancel"):
             self._upload.cancel()
 
     def close(self) -> None:
@@ -140,9 +142,8 @@ class FileWriter:
         Raises:
             StorageDriverError: A request failed.
         """
-        after = TRANSITIONS.after(self._state, "close")
-        if after is not None:
-            with self._becoming(after):
+        if TRANSITIONS.after(self._state, "close") is not None:
+            with self._becoming("close"):
                 self._flush()
                 self._upload.wait_for_parts()
 
@@ -161,23 +162,24 @@ class FileWriter:
 
     # How it is done
 
-    def _after(self, call: str) -> State:
-        """Return the state that a call leads to. Refuse the call where the state does not allow it."""
-        after = TRANSITIONS.after(self._state, call)
-        if after is None:
+    def _check(self, call: str) -> None:
+        """Refuse a call that the state does not allow."""
+        if TRANSITIONS.after(self._state, call) is None:
             raise _refused(errno.EBADF, f"{call}: the writer is {self._state.value}", self.path)
-        return after
 
     @contextmanager
-    def _becoming(self, after: State) -> Iterator[None]:
-        """Run a call. It leads to the state `after`, or to FAILED."""
+    def _becoming(self, call: str) -> Iterator[None]:
+        """Run a call, and take the state that it leads to, or that its failure does.
+
+        The state stays where another thread or a signal's handler has cancelled the writer meanwhile.
+        """
         try:
             with as_driver(self.path, missing=StorageDriverError):
                 yield
         except BaseException:
-            self._state = self._after("fail")
+            self._state = TRANSITIONS.after(self._state, "fail") or self._state
             raise
-        self._state = after
+        self._state = TRANSITIONS.after(self._state, call) or self._state
 
     def _multipart(self, resume: tuple[str, Sequence[Part]] | None = None) -> MultipartUpload:
         upload = MultipartUpload(self._location, resume=resume, outlives=True)

@@ -112,10 +112,11 @@ class ManyPaths(OnBucket):
             return
         listed: list[ObjectInfo] = []
 
-        def below(path: str, depth: int | None) -> dict[str, str]:
-            return path_pairs.kinds_of(self._all_below(path, depth, markers=listed))
+        def below(path: str, _: int | None) -> dict[str, str]:
+            return path_pairs.kinds_of(self._all_below(path, None, markers=listed))
 
-        files, directories, _ = self._pairs_within(path1, path2, recursive, maxdepth, below)
+        # Of a tree that is cut off at a depth, no directory moves as a whole, with its marker.
+        files, directories, _ = self._pairs_within(path1, path2, recursive, maxdepth, None if maxdepth else below)
         if not files and not directories:
             raise errors.is_directory(str(path1), "a directory moves with recursive=True")
         moved = [(source, target) for source, target in files if source != target]

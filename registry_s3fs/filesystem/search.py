@@ -136,12 +136,10 @@ class Searching(OnBucket):
     ) -> dict[str, Info]:
         """Return the files and directories at a path and at most `maxdepth` levels below it.
 
-        If a list of `markers` is given, everything is listed, and it gets the directory markers.
+        Without `maxdepth`, a list of `markers` gets the directory markers.
         """
-        if maxdepth is None or markers is not None:
-            deepest = path.rstrip("/").count("/") + (maxdepth or 0)
-            found = directory.descendants(self.bucket, path, markers)
-            infos = {name: info for name, info in found.items() if maxdepth is None or name.count("/") <= deepest}
+        if maxdepth is None:
+            infos = directory.descendants(self.bucket, path, markers)
         else:
             listed = sorted(within(self.bucket, path, maxdepth), key=itemgetter("type"))  # a file stays
             infos = {info["name"]: info for info in listed}
@@ -271,7 +269,7 @@ class Searching(OnBucket):
         detail: bool = False,
         refresh: bool = False,
     ) -> Iterator[Walked]:
-        """Return an iterator over directories, as fsspec's and `os.walk`. Some directories are listed ahead of it."""
+        """Return an iterator over directories, as fsspec's and `os.walk`. Directories that follow are listed ahead."""
         directory.check_depth(maxdepth)
         path = self._path(path)
         if refresh:

@@ -7,14 +7,14 @@ import time
 from collections.abc import Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, wait
 from operator import itemgetter
-from typing import Any, cast
+from typing import cast
 
 from registry_s3fs.listing.partition import KeyRange, OutOfOrderError, Plan
 from registry_s3fs.model.info import Info
 from registry_s3fs.model.objects import ObjectInfo, Page
 from registry_s3fs.model.paths import parent
 from registry_s3fs.s3.bucket import Bucket
-from registry_s3fs.threads.pool import finished_or_cancelled, pool
+from registry_s3fs.threads.pool import finished_or_cancelled
 
 logger = logging.getLogger("registry_s3fs")
 
@@ -69,7 +69,7 @@ def pages(bucket: Bucket, prefix: str, delimiter: str = "", start_after: str = "
 
 
 def _side_by_side(bucket: Bucket, prefix: str, delimiter: str, start_after: str) -> Iterator[Page]:
-    begun = bucket.list(prefix, delimiter, **_behind(start_after))
+    begun = bucket.list(prefix, delimiter, start_after=start_after)
     page, *times = _timed(begun)
     if page is None or page.last:  # as for most directories; a plan takes a tenth of a request's time
         yield from [page] if page else []
@@ -82,7 +82,7 @@ def _side_by_side(bucket: Bucket, prefix: str, delimiter: str, start_after: str)
 
     def request(key_range: KeyRange) -> _Timed:
         if key_range not in sources:
-            sources[key_range] = bucket.list(prefix, delimiter, **_behind(key_range.after))
+            sources[key_range] = bucket.list(prefix, delimiter, start_after=key_range.after)
         return _timed(sources[key_range])
 
     page = plan.take()
@@ -91,16 +91,12 @@ def _side_by_side(bucket: Bucket, prefix: str, delimiter: str, start_after: str)
     with finished_or_cancelled(running):
         while not plan.finished:
             for key_range in plan.due():
-                running[pool(bucket.parameters.max_concurrency).submit(request, key_range)] = key_range
+                running[bucket.pool.submit(request, key_range)] = key_range
             page = plan.take()
             for future in wait(running, 0 if page else None, FIRST_COMPLETED).done:
                 plan.received(running.pop(future), *future.result())
             if page is not None:
                 yield page
-
-
-def _behind(key: str) -> dict[str, Any]:
-    return {"start_after": key} if key else {}
 
 
 def _timed(pages: Iterator[Page]) -> _Timed:

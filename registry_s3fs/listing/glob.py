@@ -89,11 +89,7 @@ class Search:
             self._search_children(path, is_last=len(rest) == 1)
 
     def _search_all(self, path: str) -> None:
-        subtree = self._tree.whole(path) if path != self._pattern.base else None
-        if subtree is None:
-            self._large.append(path)
-        else:
-            self._found += self._flat(path, subtree.objects)
+        self._large.append(path)
         at = self._at(path)
         was_listed = at and has_magic(self._pattern.parts[at - 1])
         if not was_listed and set(self._pattern.parts[at:]) == {"**"}:
@@ -106,8 +102,16 @@ class Search:
             return
         matching = self._matching(path, found or [])
         self._found += matching if is_last else [info for info in matching if info["type"] == "file"]
-        for name in self._following(path, found or []):
-            self._search(name)
+        if is_last:
+            return
+        literal, following = self._literal(path)
+        for info in matching:
+            if info["type"] == "directory":
+                subtree = None if following else self._tree.whole(info["name"], at_least=2)
+                if subtree is None:
+                    self._search(info["name"] + literal)
+                else:
+                    self._found += self._flat(info["name"], subtree.objects)
 
     def _at(self, path: str) -> int:
         """Return the number of the pattern's part that the children of a directory have to match."""
@@ -119,11 +123,20 @@ class Search:
         return [info for info in infos if part.matches(info["name"].rpartition("/")[2])]
 
     def _following(self, path: str, infos: list[Info]) -> list[str]:
-        """Return where the search goes on below a directory: at the children that match, or where literals lead."""
-        rest = self._pattern.parts[self._at(path) + 1 :]
-        literal = "".join(f"/{part}" for part in takewhile(lambda each: not has_magic(each), rest))
+        """Return the directories that the search may look at below a directory."""
         directories = [info["name"] for info in self._matching(path, infos) if info["type"] == "directory"]
-        return [name + literal for name in directories] if rest else []
+        literal, following = self._literal(path)
+        return [name + literal if following else name for name in directories]
+
+    def _literal(self, path: str) -> tuple[str, bool]:
+        """Return the literal parts of the pattern that follow a child of a directory.
+
+        Return also whether what lies there is to be looked at: neither a name is asked for there, nor everything.
+        """
+        rest = self._pattern.parts[self._at(path) + 1 :]
+        literal = list(takewhile(lambda each: not has_magic(each), rest))
+        following = rest[len(literal) :]
+        return "".join(f"/{part}" for part in literal), bool(following) and following[0] != "**"
 
     def _all_below(self, path: str) -> list[Info]:
         """Return what matches of a directory and of all that lies below it."""
@@ -144,7 +157,7 @@ class Search:
         means, tells_apart = self._pattern.means, self._pattern.tells_directories_apart
         files: dict[str, Info] = {}
         others: set[str] = set()
-        directories: set[str] = set()
+        directories = {path} if path == "/" and means(path, is_directory=True) else set()  # it is there without a key
         for name, item in directory.entries(self._bucket, path, listed):
             if item is None:
                 if means(name, is_directory=True):

@@ -15,6 +15,7 @@ from operator import attrgetter
 from registry_s3fs.listing import directory
 from registry_s3fs.model.info import Info
 from registry_s3fs.model.objects import ObjectInfo, Page
+from registry_s3fs.model.paths import parent
 from registry_s3fs.s3.bucket import Bucket
 
 MOST_AT_ONCE = 64
@@ -149,17 +150,27 @@ class Tree:
             self._last = found
         return found
 
-    def whole(self, path: str) -> Subtree | None:
+    def whole(self, path: str, at_least: int = 1) -> Subtree | None:
         """Return all that lies below a directory, or None where it takes more than a page.
+
+        Without a request, return None as well where a page seems to hold fewer than `at_least` such directories.
 
         Raises:
             OSError: The directory cannot be listed.
         """
-        is_small = self._a_page[self._levels[depth(path)].depth] or self._bucket.space.prefix(path).startswith(
-            self._last.prefix
-        )
+        is_known = self._bucket.space.prefix(path).startswith(self._last.prefix)
+        is_small = is_known or self._a_page[self._levels[depth(path)].depth] >= at_least
         found = self.look(path) if is_small else None
         return found if isinstance(found, Subtree) else None
+
+    def expect(self, path: str, names: list[str]) -> None:
+        """Note which directories below one the caller asks for, and in which order, where it has made a choice."""
+        if self._bucket.space.prefix(path).startswith(self._last.prefix):
+            return  # they need no request
+        level = self._levels[depth(path) + 1]
+        while level.waiting and parent(level.waiting[0]) == path:
+            level.waiting.popleft()
+        level.waiting.extendleft(name for name in reversed(names) if name not in level.listed)
 
     def _list(self, path: str, level: _Level) -> None:
         """List a directory that is asked for, and some that follow it."""
@@ -183,7 +194,7 @@ class Tree:
         for name, (found, page) in zip(names, self._bucket.pool.map(list_one, names), strict=True):
             level.listed[name] = found
             if isinstance(found, list):
-                self._expect(name, self._following(name, found))
+                self._note(name, self._following(name, found))
             if page is not None:
                 self._a_page.update(directories_held(page, self._bucket.space.prefix(name), depth(name)))
 
@@ -207,7 +218,7 @@ class Tree:
         except OSError as error:
             return error, None
 
-    def _expect(self, path: str, names: list[str]) -> None:
+    def _note(self, path: str, names: list[str]) -> None:
         """Note the directories that may be asked for below one."""
         if names:
             level = self._levels[depth(names[0])]

@@ -134,3 +134,23 @@ def test_a_store_that_lists_in_an_order_of_its_own_is_asked_for_each_directory(
 
     monkeypatch.setattr(fs.bucket, "list", unordered)
     assert list(fs.walk("/r")) == expected
+
+
+def test_an_order_of_the_callers_own_is_listed_ahead_too(fs: RegistryS3FileSystem, listed: Requests) -> None:
+    """And what the caller has left out is not."""
+    for path, dirs, _ in fs.walk("/r", maxdepth=2):
+        if path == "/r":
+            dirs[:] = [name for name in reversed(dirs) if name != "team-2"]
+    assert [each for each in listed if each[-1] != "*"] == ["/r", *(f"/r/team-{team}" for team in (5, 4, 3, 1, 0))]
+
+
+@pytest.mark.parametrize("pattern", ["/r/team-*/app-1/_layers/007/link", "/r/*/app-1/_layers/007/**", "/r/*/app-?/**"])
+def test_a_pattern_that_ends_in_names_takes_a_page_for_many_directories(
+    fs: RegistryS3FileSystem, listed: Requests, pattern: str
+) -> None:
+    """Not a request for each name."""
+    fs.bucket.store.page_keys = 800
+    expected = AbstractFileSystem.glob(fs, pattern)
+    listed.clear()
+    assert fs.glob(pattern) == expected
+    assert len(listed) <= 6
