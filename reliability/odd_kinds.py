@@ -89,12 +89,7 @@ def _several_pages(request: Request, answer: Answer) -> bool:
 
 
 def _without_query(*names: str) -> Callable[[Request], Request]:
-    def misread(request: Request) -> Request:
-        path, _, query = request.target.partition("?")
-        kept = "&".join(each for each in query.split("&") if each.partition("=")[0] not in names)
-        return replace(request, target=f"{path}?{kept}")
-
-    return misread
+    return lambda request: request.without_query(*names)
 
 
 def _without_copy_source(request: Request) -> Request:

@@ -75,6 +75,16 @@ class Request:
         """The first header of a name, however it is written."""
         return next((value for each, value in self.headers if each.lower() == name.lower()), default)
 
+    def without_query(self, *names: str) -> Request:
+        """The request without these parameters.
+
+        >>> Request("GET", "/b?list-type=2&start-after=a&prefix=").without_query("start-after").target
+        '/b?list-type=2&prefix='
+        """
+        path, _, query = self.target.partition("?")
+        kept = "&".join(each for each in query.split("&") if each.partition("=")[0] not in names)
+        return replace(self, target=f"{path}?{kept}")
+
     @cached_property
     def operation(self) -> str:
         """S3's name for it; empty where it is none of those known here.

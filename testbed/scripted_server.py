@@ -14,7 +14,7 @@ import ssl
 import struct
 import threading
 from collections import Counter, deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import replace
 from typing import Any, TypeVar
@@ -24,6 +24,7 @@ from testbed.messages import Close, Pause, Reply, Request, Reset, Silence, Step,
 from testbed.reading import Stream, read_body, read_head
 
 BUCKET = "demo"
+KEYS: Mapping[str, str] = {"accesskey": "TESTACCESSKEY0000001", "secretkey": "scripted"}
 _Server = TypeVar("_Server", bound="ScriptedServer")
 CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 
@@ -85,10 +86,9 @@ class ScriptedServer:
         for thread in running.values():
             thread.join()
 
-    def options(self, **more: Any) -> dict[str, Any]:
+    def options(self, keys: Mapping[str, str] = KEYS, **more: Any) -> dict[str, Any]:
         """Storage options of a filesystem on it, which tries each request once; `more` goes on top."""
         tries = {"retries": {"total_max_attempts": 1}}
-        keys = {"accesskey": "TESTACCESSKEY0000001", "secretkey": "scripted"}
         place = {"bucket": BUCKET, "region": "us-east-1", "regionendpoint": self.endpoint}
         return {**place, **keys, "config_kwargs": tries, **more}
 

@@ -54,14 +54,30 @@ class Script:
 class ScriptedStore(ScriptedServer):
     """An S3 whose answers may be scripted, from ``with`` to its end; of two scripts that strike, the first counts."""
 
-    def __init__(self, contents: Mapping[str, bytes] | None = None, *, page_keys: int = 1000, **server: Any) -> None:
-        """`contents` are keys and their bytes; `page_keys` the most that a page of a listing has."""
+    def __init__(
+        self,
+        contents: Mapping[str, bytes] | None = None,
+        *,
+        page_keys: int = 1000,
+        first_word: Callable[[Request], Reply | None] = lambda request: None,
+        **server: Any,
+    ) -> None:
+        """`contents` are keys and their bytes; `page_keys` the most that a page of a listing has.
+
+        What `first_word` gives to a request is sent, and no script strikes; None: it has nothing to say.
+        """
         super().__init__(self._answer, **server)
         self.s3 = S3(page_keys)
         self.scripts: list[Script] = []
+        self._first_word = first_word
         self._store_lock = threading.Lock()
-        for key, data in (contents or {}).items():
-            self.s3.store(key, data)
+        self.fill(contents or {})
+
+    def fill(self, contents: Mapping[str, bytes]) -> None:
+        """Store these bytes under these keys."""
+        with self._store_lock:
+            for key, data in contents.items():
+                self.s3.store(key, data)
 
     def script(self, operation: str, change: Change | Reply = lambda _, answer: answer, **more: Any) -> Script:
         """Have answers changed, or a reply sent instead of them; `more` is a `Script`'s."""
@@ -84,6 +100,10 @@ class ScriptedStore(ScriptedServer):
             return answer
 
     def _answer(self, request: Request) -> Reply:
+        said = self._first_word(request)
+        return self._scripted(request) if said is None else said
+
+    def _scripted(self, request: Request) -> Reply:
         with self._store_lock:
             struck = next((script for script in self.scripts if script.strikes(request)), None)
         if struck is None:

@@ -15,9 +15,10 @@ import pytest
 from registry_s3fs import RegistryS3FileSystem
 from registry_s3fs.errors import FileExpired
 from registry_s3fs.s3 import retry
+from testbed.plain_answers import fitted, plain
 from testbed.proxy import ALWAYS, Fault, Proxy
+from testbed.scripted_server import ScriptedServer
 from tests.faults.conftest import DATA, MIB
-from tests.scripted import scripted
 
 PIECE = 4 * MIB
 Through = Callable[..., RegistryS3FileSystem]
@@ -216,8 +217,9 @@ def test_a_failed_look_is_never_an_absence(through: Through, proxy: Proxy) -> No
 @pytest.mark.parametrize("call", [RegistryS3FileSystem.cat_file, RegistryS3FileSystem.info, RegistryS3FileSystem.open])
 def test_a_page_with_status_200_is_no_object(call: Callable[..., Any]) -> None:
     """A proxy's: it has no ETag, and is said to be none of S3's answers."""
-    with scripted(lambda request, body: (200, b"<html>log in first</html>", {})) as server:
-        fs = RegistryS3FileSystem(**server.options(anon=True), skip_instance_cache=True)
+    page = plain(200, b"<html>log in first</html>")
+    with ScriptedServer(lambda request: fitted(page, request)) as server:
+        fs = RegistryS3FileSystem(**server.options({}, anon=True), skip_instance_cache=True)
         with pytest.raises(OSError, match="is none of S3's: it has no ETag") as failed:
             call(fs, "/f")
     assert (failed.value.errno, failed.value.filename) == (errno.EPROTO, "/f")

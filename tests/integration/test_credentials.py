@@ -9,13 +9,15 @@ from collections.abc import Callable
 from datetime import datetime, timedelta, timezone
 from email.utils import format_datetime
 from pathlib import Path
-from urllib.parse import parse_qs, urlsplit
 
 import boto3
 import pytest
 
 from registry_s3fs import RegistryS3FileSystem
-from tests.scripted import Answer, Handler, object_of, refusal, scripted, text_of
+from testbed.messages import Answer, Request
+from testbed.plain_answers import fitted, plain, refusal, whole_object
+from testbed.scripted_server import ScriptedServer
+from tests.error_text import text_of
 
 ACCESS_KEY = "AKIAWRONGWRONGWR0042"
 KEYS = {"accesskey": ACCESS_KEY, "secretkey": "SecretThatNobodyShouldSee0123456789"}
@@ -48,9 +50,13 @@ def profile(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., st
     return make
 
 
-def token(request: Handler) -> str:
-    query = parse_qs(urlsplit(request.path).query)
-    return request.headers.get("x-amz-security-token") or query.get("X-Amz-Security-Token", [""])[0]
+def answering(answer: Answer) -> ScriptedServer:
+    """A server that gives one answer to every request."""
+    return ScriptedServer(lambda request: fitted(answer, request))
+
+
+def token(request: Request) -> str:
+    return request.header("x-amz-security-token") or request.query.get("X-Amz-Security-Token", "")
 
 
 @pytest.mark.promise("Secrets and credentials")
@@ -65,15 +71,15 @@ def test_credentials_that_expire_are_renewed_in_a_long_run(profile: Callable[...
     soon = datetime.now(timezone.utc) + timedelta(minutes=5)  # botocore renews what has less than ten
     refused: Counter[str] = Counter()
 
-    def answer(request: Handler, body: bytes) -> Answer:
+    def answer(request: Request) -> Answer:
         if token(request) != f"token{count.read_text()}":  # an older one has expired
-            refused[request.path] += 1
-            return refusal(400, "ExpiredToken", "The provided token has expired.")
-        return object_of(b"abc")
+            refused[request.target] += 1
+            return fitted(refusal(400, "ExpiredToken", "The provided token has expired."), request)
+        return fitted(whole_object(b"abc"), request)
 
-    with scripted(answer) as server:
+    with ScriptedServer(answer) as server:
         name = profile(sys.executable, tmp_path / "helper.py", count, soon.isoformat())
-        fs = RegistryS3FileSystem(**server.options(profile=name, config_kwargs={}))
+        fs = RegistryS3FileSystem(**server.options({}, profile=name, config_kwargs={}))
         for turn in range(3):
             for path in ("/f", "/g"):
                 assert fs.cat_file(path) == b"abc"
@@ -87,8 +93,8 @@ def test_credentials_that_expire_are_renewed_in_a_long_run(profile: Callable[...
 @pytest.mark.parametrize("command", ["/nowhere/helper", "false"])
 def test_a_helper_that_fails_is_told_as_missing_credentials(profile: Callable[..., str], command: str) -> None:
     """A program for credentials that fails is a `PermissionError`. `exists` does not say False."""
-    with scripted(lambda request, body: object_of(b"abc")) as server:
-        fs = RegistryS3FileSystem(**server.options(profile=profile(command)))
+    with answering(whole_object(b"abc")) as server:
+        fs = RegistryS3FileSystem(**server.options({}, profile=profile(command)))
         for call in (fs.exists, fs.cat_file, fs.find):
             with pytest.raises(PermissionError, match="no usable credentials") as denied:
                 call("/f")
@@ -100,9 +106,9 @@ def test_renewed_credentials_that_have_expired_are_told(profile: Callable[..., s
     (tmp_path / "count").write_text("0")
     (tmp_path / "helper.py").write_text(HELPER)
     past = datetime.now(timezone.utc) - timedelta(minutes=5)
-    with scripted(lambda request, body: object_of(b"abc")) as server:
+    with answering(whole_object(b"abc")) as server:
         command = (sys.executable, tmp_path / "helper.py", tmp_path / "count", past.isoformat())
-        fs = RegistryS3FileSystem(**server.options(profile=profile(*command)))
+        fs = RegistryS3FileSystem(**server.options({}, profile=profile(*command)))
         for call in (fs.exists, fs.cat_file):
             with pytest.raises(PermissionError, match="expired"):
                 call("/f")
@@ -116,8 +122,8 @@ def test_an_expired_session_is_a_permission_error(call: str) -> None:
     S3 answers a HEAD, whose response has no body, with just a 400. That is a `PermissionError` too.
     """
     expired = refusal(400, "ExpiredToken", "The provided token has expired.", "<Token-0>TheWholeToken</Token-0>")
-    with scripted(lambda request, body: expired) as server:
-        fs = RegistryS3FileSystem(**server.options(**KEYS, sessiontoken="TheWholeToken"))
+    with answering(expired) as server:
+        fs = RegistryS3FileSystem(**server.options(KEYS, sessiontoken="TheWholeToken"))
         with pytest.raises(PermissionError, match="expired; renew them") as denied:
             getattr(fs, call)("/f")
     assert denied.value.filename == "/f"
@@ -127,11 +133,14 @@ def test_an_expired_session_is_a_permission_error(call: str) -> None:
 def test_a_refusal_without_a_reason_names_the_usual_ones() -> None:
     """Where a listing says no more than the HEAD."""
 
-    def answer(request: Handler, body: bytes) -> Answer:
-        return (400, b"", {}) if request.command == "HEAD" else (200, LISTED, {})
+    def answer(request: Request) -> Answer:
+        return fitted(plain(400) if request.method == "HEAD" else plain(200, LISTED), request)
 
-    with scripted(answer) as server, pytest.raises(ValueError, match="expired session credentials or a wrong region"):
-        RegistryS3FileSystem(**server.options(**KEYS)).info("/f")
+    with (
+        ScriptedServer(answer) as server,
+        pytest.raises(ValueError, match="expired session credentials or a wrong region"),
+    ):
+        RegistryS3FileSystem(**server.options(KEYS)).info("/f")
 
 
 @pytest.mark.promise("Errors")
@@ -143,8 +152,8 @@ def test_a_clock_that_is_off_is_told(call: str) -> None:
     """
     date = format_datetime(datetime.now(timezone.utc) - timedelta(hours=1), usegmt=True)
     skewed = refusal(403, "RequestTimeTooSkewed", "The difference ... is too large.", Date=date)
-    with scripted(lambda request, body: skewed) as server:
-        fs = RegistryS3FileSystem(**server.options(**KEYS))
+    with answering(skewed) as server:
+        fs = RegistryS3FileSystem(**server.options(KEYS))
         with pytest.raises(PermissionError, match=r"clock.*15 minutes apart; set it"):
             getattr(fs, call)("/f")
 
@@ -154,8 +163,8 @@ def test_a_denied_head_is_not_blamed_on_a_good_clock(offset_minutes: int) -> Non
     """S3 takes 15 minutes."""
     date = format_datetime(datetime.now(timezone.utc) + timedelta(minutes=offset_minutes), usegmt=True)
     denied = refusal(403, "AccessDenied", Date=date)
-    with scripted(lambda request, body: denied) as server, pytest.raises(PermissionError, match="access denied; check"):
-        RegistryS3FileSystem(**server.options(**KEYS)).info("/f")
+    with answering(denied) as server, pytest.raises(PermissionError, match="access denied; check"):
+        RegistryS3FileSystem(**server.options(KEYS)).info("/f")
 
 
 QUOTING = {
@@ -186,8 +195,8 @@ def test_a_wrong_key_is_named_by_its_last_four_characters_at_most(code: str, cap
     The server may quote all of the key. The error, what led to it and the log at DEBUG do not.
     """
     caplog.set_level("DEBUG")
-    with scripted(lambda request, body: QUOTING[code]) as server:
-        fs = RegistryS3FileSystem(**server.options(**KEYS, sessiontoken="TheWholeToken"))
+    with answering(QUOTING[code]) as server:
+        fs = RegistryS3FileSystem(**server.options(KEYS, sessiontoken="TheWholeToken"))
         for call in (fs.cat_file, fs.find, fs.exists, lambda path: fs.pipe_file(path, b"1"), fs.rm_file):
             with pytest.raises(PermissionError) as denied:
                 call("/f")
@@ -214,8 +223,8 @@ def test_a_token_with_a_line_break_is_not_quoted(
         ("SESSION_TOKEN", "TheWhole\nToken"),
     ):
         monkeypatch.setenv(f"AWS_{name}", value)
-    with scripted(lambda request, body: refusal(403, "AccessDenied")) as server:
-        fs = RegistryS3FileSystem(**server.options())
+    with answering(refusal(403, "AccessDenied")) as server:
+        fs = RegistryS3FileSystem(**server.options({}))
         with pytest.raises(OSError, match="Invalid header value") as failed:
             fs.cat_file("/f")
     assert "TheWhole" not in text_of(failed.value)

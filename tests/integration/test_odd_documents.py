@@ -10,8 +10,11 @@ import pytest
 
 from registry_s3fs import RegistryS3FileSystem, StorageDriver
 from registry_s3fs.errors import InvalidResponseError
-from tests.odd_store import OddStore, Twist, document, entry, etag, instead, odd_store, ways
-from tests.scripted import Answer, Handler, refusal
+from testbed.messages import Answer, Request
+from testbed.plain_answers import entry, plain, refusal, xml
+from testbed.s3_memory import Part, Upload, md5
+from testbed.scripted_store import ScriptedStore
+from tests.odd_store import Twist, instead, odd_store, source_etag, ways
 
 MIB = 1024 * 1024
 both_ways = pytest.mark.parametrize("fast", [True, False], ids=["fast", "boto3"])
@@ -27,10 +30,10 @@ MOVES: dict[str, Callable[[RegistryS3FileSystem], Any]] = {
 def rooted(root: str) -> Twist:
     """A store that copies nothing, and says so with this document and the source's own ETag."""
 
-    def twist(store: OddStore, request: Handler, operation: str, honest: Callable[[], Answer]) -> Answer | None:
-        if operation not in ("CopyObject", "UploadPartCopy"):
+    def twist(store: ScriptedStore, request: Request) -> Answer | None:
+        if request.operation not in ("CopyObject", "UploadPartCopy"):
             return None
-        return document(root, f"<ETag>{etag(store.source(request))}</ETag>")
+        return xml(root, f"<ETag>{source_etag(store, request)}</ETag>")
 
     return twist
 
@@ -40,10 +43,10 @@ def rooted(root: str) -> Twist:
 def test_a_copy_is_confirmed_by_its_own_document_alone(move: str, root: str) -> None:
     """An ETag in any other one is no proof: the source stays."""
     with odd_store(rooted(root)) as (store, fs):
-        store.objects["a"] = b"precious"
+        store.fill({"a": b"precious"})
         with pytest.raises(OSError, match="CopyObject is none of S3's"):
             MOVES[move](fs)
-        assert store.objects["a"] == b"precious"
+        assert store.contents()["a"] == b"precious"
 
 
 @pytest.mark.parametrize("stored", [b"", None, b"less"], ids=["empty", "missing", "less"])
@@ -51,29 +54,30 @@ def test_a_copy_is_confirmed_by_its_own_document_alone(move: str, root: str) -> 
 def test_a_copy_in_parts_is_looked_at_before_its_source_goes(move: str, stored: bytes | None) -> None:
     """A store may put together less than the parts that it has."""
 
-    def twist(store: OddStore, request: Handler, operation: str, honest: Callable[[], Answer]) -> Answer | None:
-        if operation != "CompleteMultipartUpload":
+    def twist(store: ScriptedStore, request: Request) -> Answer | None:
+        if request.operation != "CompleteMultipartUpload":
             return None
-        answer = honest()
-        del store.objects["t"]
+        answer = store.carry_out(request)
+        del store.s3.objects["t"]
         if stored is not None:
-            store.objects["t"] = stored
+            store.fill({"t": stored})
         return answer
 
     options = {"multipartcopythresholdsize": MIB, "multipartcopychunksize": 5 * MIB}
     with odd_store(twist, **options) as (store, fs):
-        store.objects["a"] = data = b"p" * (6 * MIB)
+        data = b"p" * (6 * MIB)
+        store.fill({"a": data})
         with pytest.raises(OSError, match="CompleteMultipartUpload stored"):
             MOVES[move](fs)
-        assert store.objects["a"] == data
+        assert store.contents()["a"] == data
 
 
 COMPLETED = {
-    "another root": document("Foo", '<Key>f</Key><ETag>"e"</ETag>'),
-    "two ETags": document("CompleteMultipartUploadResult", "<Key>f</Key><ETag>a</ETag><ETag>b</ETag>"),
-    "another object": document("CompleteMultipartUploadResult", '<Key>other</Key><ETag>"e"</ETag>'),
-    "an element in the ETag": document("CompleteMultipartUploadResult", "<ETag><x/></ETag>"),
-    "an error with two codes": document("Error", "<Code>InternalError</Code><Code>B</Code>"),
+    "another root": xml("Foo", '<Key>f</Key><ETag>"e"</ETag>'),
+    "two ETags": xml("CompleteMultipartUploadResult", "<Key>f</Key><ETag>a</ETag><ETag>b</ETag>"),
+    "another object": xml("CompleteMultipartUploadResult", '<Key>other</Key><ETag>"e"</ETag>'),
+    "an element in the ETag": xml("CompleteMultipartUploadResult", "<ETag><x/></ETag>"),
+    "an error with two codes": xml("Error", "<Code>InternalError</Code><Code>B</Code>"),
 }
 
 
@@ -84,6 +88,11 @@ def test_a_completion_is_confirmed_by_its_own_document_alone(kind: str) -> None:
         with pytest.raises(OSError, match="none of S3's"):
             fs.pipe("/f", b"x" * (11 * MIB))
         assert not fs.exists("/f")
+
+
+def unfinished(data: bytes) -> Upload:
+    """Of /w, with one part."""
+    return Upload("w", parts={1: Part(data, md5(data))})
 
 
 PARTS = {
@@ -99,11 +108,11 @@ PARTS = {
 @pytest.mark.parametrize("kind", PARTS)
 def test_an_upload_is_gone_on_with_by_its_own_parts_alone(kind: str) -> None:
     """Parts that a listing does not tell of would be lost with the commit."""
-    with odd_store(instead("ListParts", document("ListPartsResult", PARTS[kind]))) as (store, fs):
-        store.uploads["upload-0"] = ("w", {1: b"x" * (5 * MIB)})
+    with odd_store(instead("ListParts", xml("ListPartsResult", PARTS[kind]))) as (store, fs):
+        store.s3.uploads["upload-0"] = unfinished(b"x" * (5 * MIB))
         with pytest.raises(OSError, match="ListParts is none of S3's"):
             StorageDriver(fs).writer("/w", append=True)
-        assert store.uploads["upload-0"][1]
+        assert store.s3.uploads["upload-0"].parts
 
 
 VERSIONED: dict[str, Callable[[RegistryS3FileSystem], Any]] = {
@@ -119,14 +128,13 @@ VERSIONED: dict[str, Callable[[RegistryS3FileSystem], Any]] = {
 def test_a_version_is_the_one_that_was_asked_for(call: str, fast: bool) -> None:
     """A cache that drops the query gives the newest one's bytes."""
 
-    def twist(store: OddStore, request: Handler, operation: str, honest: Callable[[], Answer]) -> Answer | None:
-        if operation not in ("GetObject", "HeadObject"):
+    def twist(store: ScriptedStore, request: Request) -> Answer | None:
+        if request.operation not in ("GetObject", "HeadObject"):
             return None
-        status, body, headers = honest()
-        return status, body, {**headers, "x-amz-version-id": "v2"}
+        return store.carry_out(request).with_header("x-amz-version-id", "v2")
 
     with odd_store(twist, **ways(fast)) as (store, fs):
-        store.objects["a"] = b"of another version"
+        store.fill({"a": b"of another version"})
         with pytest.raises(InvalidResponseError, match="version 'v2', where 'v1' was asked for"):
             VERSIONED[call](fs)
 
@@ -134,11 +142,11 @@ def test_a_version_is_the_one_that_was_asked_for(call: str, fast: bool) -> None:
 def partial(status: int) -> Twist:
     """The first 100 bytes whatever is asked for, and no word of which they are."""
 
-    def twist(store: OddStore, request: Handler, operation: str, honest: Callable[[], Answer]) -> Answer | None:
-        if operation != "GetObject":
+    def twist(store: ScriptedStore, request: Request) -> Answer | None:
+        if request.operation != "GetObject":
             return None
-        data = store.objects["a"]
-        return status, data[:100], {"ETag": etag(data)}
+        data = store.contents()["a"]
+        return plain(status, data[:100], {"ETag": md5(data)})
 
     return twist
 
@@ -148,7 +156,7 @@ def partial(status: int) -> Twist:
 def test_the_last_bytes_are_not_those_of_which_nobody_says_so(count: int, status: int, fast: bool) -> None:
     """As many as were asked for, or fewer, from the object's beginning."""
     with odd_store(partial(status), **ways(fast)) as (store, fs):
-        store.objects["a"] = bytes(range(250)) * 4
+        store.fill({"a": bytes(range(250)) * 4})
         with pytest.raises(OSError, match=r"\S"):
             fs.tail("/a", count)
 
@@ -159,7 +167,7 @@ def test_a_partial_answer_to_a_request_for_all_is_refused(fast: bool) -> None:
     options = ways(fast)
     options["config_kwargs"] |= {"response_checksum_validation": "when_supported"}
     with odd_store(partial(206), **options) as (store, fs):
-        store.objects["a"] = bytes(1000)
+        store.fill({"a": bytes(1000)})
         for call in (fs.cat_file, fs.cat):
             with pytest.raises(OSError, match="it has no ContentRange"):
                 call("/a")
@@ -169,7 +177,7 @@ def test_a_partial_answer_to_a_request_for_all_is_refused(fast: bool) -> None:
 @pytest.mark.parametrize("flag", ["True", "1", "TRUE", "", "yes"])
 def test_a_flag_that_is_none_is_no_end_of_a_listing(flag: str, fast: bool) -> None:
     """What follows would be neither listed nor deleted."""
-    page = document("ListBucketResult", f"<IsTruncated>{flag}</IsTruncated>" + entry("d/a"))
+    page = xml("ListBucketResult", f"<IsTruncated>{flag}</IsTruncated>" + entry("d/a"))
     with odd_store(instead("ListObjectsV2", page), **ways(fast)) as (_, fs):
         for call in (fs.find, fs.ls, lambda path: fs.rm(path, recursive=True), StorageDriver(fs).delete):
             with pytest.raises(OSError, match="IsTruncated is"):
@@ -186,8 +194,8 @@ EMPTY = {
 @pytest.mark.parametrize("kind", EMPTY)
 def test_an_empty_page_is_believed_where_nothing_speaks_against_it(kind: str) -> None:
     """It makes directories vanish."""
-    with odd_store(instead("ListObjectsV2", document("ListBucketResult", EMPTY[kind]))) as (store, fs):
-        store.objects["d/a"] = b"1"
+    with odd_store(instead("ListObjectsV2", xml("ListBucketResult", EMPTY[kind]))) as (store, fs):
+        store.fill({"d/a": b"1"})
         for call in (fs.exists, fs.rmdir, fs.find):
             with pytest.raises(InvalidResponseError):
                 call("/d")
@@ -203,45 +211,44 @@ ODD_TAGS = {
 def test_tags_that_were_not_told_are_not_replaced(kind: str) -> None:
     """`put_tags` with mode "m" keeps those that are there, so it must know them."""
 
-    def twist(store: OddStore, request: Handler, operation: str, honest: Callable[[], Answer]) -> Answer | None:
-        if "tagging" not in request.path:
+    def twist(store: ScriptedStore, request: Request) -> Answer | None:
+        if "tagging" not in request.target:
             return None
-        puts.extend([1] if operation == "PutObject" else [])
-        return document("Tagging", ODD_TAGS[kind])
+        return xml("Tagging", ODD_TAGS[kind])
 
-    puts: list[int] = []
     with odd_store(twist) as (store, fs):
-        store.objects["a"] = b"1"
+        store.fill({"a": b"1"})
         with pytest.raises(InvalidResponseError, match="GetObjectTagging is none of S3's"):
             fs.put_tags("/a", {"new": "1"}, mode="m")
-    assert not puts
+        assert store.counts["GetObjectTagging"]
+        assert not store.counts["PutObjectTagging"]
 
 
 def going_round(kind: str) -> Twist:
     """Pages that always begin with a new name, and go on with old ones."""
     count = 0
 
-    def twist(store: OddStore, request: Handler, operation: str, honest: Callable[[], Answer]) -> Answer | None:
+    def twist(store: ScriptedStore, request: Request) -> Answer | None:
         nonlocal count
         count += 1
         more, token = "<IsTruncated>true</IsTruncated>", f"<NextContinuationToken>{count}</NextContinuationToken>"
-        if kind == "keys" and operation == "ListObjectsV2":
+        if kind == "keys" and request.operation == "ListObjectsV2":
             old = "d/zzz" if count % 2 else "d/yyy"
-            return document("ListBucketResult", more + token + entry(f"d/{count:05}") + entry(old))
-        if kind == "a key that comes before" and operation == "ListObjectsV2":
-            return document("ListBucketResult", more + token + entry(f"d/{count:05}") + entry("d/!"))
-        if kind == "parts" and operation == "ListParts":
+            return xml("ListBucketResult", more + token + entry(f"d/{count:05}") + entry(old))
+        if kind == "a key that comes before" and request.operation == "ListObjectsV2":
+            return xml("ListBucketResult", more + token + entry(f"d/{count:05}") + entry("d/!"))
+        if kind == "parts" and request.operation == "ListParts":
             number = min(count, 9000)
             rows = "".join(
                 f"<Part><PartNumber>{each}</PartNumber><ETag>e</ETag><Size>1</Size></Part>" for each in (number, 9999)
             )
             marker = f"<NextPartNumberMarker>{count}</NextPartNumberMarker>"
-            return document("ListPartsResult", f"<UploadId>upload-0</UploadId>{more}{marker}{rows}")
-        if kind == "uploads" and operation == "ListMultipartUploads":
+            return xml("ListPartsResult", f"<UploadId>upload-0</UploadId>{more}{marker}{rows}")
+        if kind == "uploads" and request.operation == "ListMultipartUploads":
             rows = "".join(
                 f"<Upload><Key>w</Key><UploadId>{each}</UploadId></Upload>" for each in (f"new-{count}", "old")
             )
-            return document("ListMultipartUploadsResult", f"{more}<NextKeyMarker>w{count}</NextKeyMarker>{rows}")
+            return xml("ListMultipartUploadsResult", f"{more}<NextKeyMarker>w{count}</NextKeyMarker>{rows}")
         return None
 
     return twist
@@ -259,7 +266,7 @@ ROUNDS: dict[str, Callable[[RegistryS3FileSystem], Any]] = {
 def test_a_listing_that_goes_round_is_noticed(kind: str) -> None:
     """By the names that come again, wherever they stand in a page."""
     with odd_store(going_round(kind)) as (store, fs):
-        store.uploads["upload-0"] = ("w", {1: b"1"})
+        store.s3.uploads["upload-0"] = unfinished(b"1")
         with pytest.raises(OSError, match="never ends"):
             ROUNDS[kind](fs)
         assert len(store.requests) < 12
@@ -268,11 +275,11 @@ def test_a_listing_that_goes_round_is_noticed(kind: str) -> None:
 def test_a_walk_of_directories_without_end_ends() -> None:
     """No key has more than 1,024 bytes."""
 
-    def twist(store: OddStore, request: Handler, operation: str, honest: Callable[[], Answer]) -> Answer | None:
-        if operation != "ListObjectsV2":
+    def twist(store: ScriptedStore, request: Request) -> Answer | None:
+        if request.operation != "ListObjectsV2":
             return None
-        prefix = store.requests[-1][1]
-        return document("ListBucketResult", f"<CommonPrefixes><Prefix>{prefix}x/</Prefix></CommonPrefixes>")
+        prefix = request.query["prefix"]
+        return xml("ListBucketResult", f"<CommonPrefixes><Prefix>{prefix}x/</Prefix></CommonPrefixes>")
 
     with odd_store(twist) as (_, fs), pytest.raises(OSError, match="longer than any key"):
         list(fs.walk("/" + "d" * 600, on_error="raise"))
@@ -295,7 +302,7 @@ CALLS: dict[str, Callable[[RegistryS3FileSystem], Any]] = {
 }
 OPERATIONS = {
     "ls": "ListObjectsV2", "pipe": "PutObject", "exclusive": "PutObject", "rm": "DeleteObjects", "cp": "CopyObject",
-    "cat": "GetObject", "parts": "CreateMultipartUpload", "tags": "GetObject",
+    "cat": "GetObject", "parts": "CreateMultipartUpload", "tags": "GetObjectTagging",
 }  # fmt: skip
 
 
@@ -306,9 +313,9 @@ def test_an_error_with_an_element_twice_is_told_by_its_status(kind: str, status:
     for name, call in CALLS.items():
         if name == "rm" and status in (404, 501):  # a store without DeleteObjects
             continue
-        bad = (status, f"<Error>{ODD_ERRORS[kind]}</Error>".encode(), {"Content-Type": "application/xml"})
+        bad = xml("Error", ODD_ERRORS[kind], status)
         with odd_store(instead(OPERATIONS[name], bad)) as (store, fs):
-            store.objects |= {"a": b"1", "d/x": b"2"}
+            store.fill({"a": b"1", "d/x": b"2"})
             with pytest.raises((OSError, ValueError), match=r"\S") as error:
                 call(fs)
             assert type(error.value).__module__ in ("registry_s3fs.errors", "builtins")
@@ -317,9 +324,9 @@ def test_an_error_with_an_element_twice_is_told_by_its_status(kind: str, status:
 
 def test_a_deletion_that_names_two_keys_at_once_is_refused() -> None:
     """It proves neither."""
-    odd = document("DeleteResult", "<Deleted><Key>a</Key><Key>b</Key></Deleted>")
+    odd = xml("DeleteResult", "<Deleted><Key>a</Key><Key>b</Key></Deleted>")
     with odd_store(instead("DeleteObjects", odd)) as (store, fs):
-        store.objects |= {"a": b"1", "b": b"2"}
+        store.fill({"a": b"1", "b": b"2"})
         with pytest.raises(OSError, match="DeleteObjects is none of S3's"):
             fs.rm(["/a", "/b"])
 
@@ -328,19 +335,20 @@ def test_a_deletion_that_names_two_keys_at_once_is_refused() -> None:
 def test_status_501_is_unsupported_whatever_the_code(operation: str) -> None:
     """Bulk calls and conditions are done by other means then."""
 
-    def twist(store: OddStore, request: Handler, name: str, honest: Callable[[], Answer]) -> Answer | None:
-        unknown = name == "DeleteObjects" or (name == "PutObject" and request.headers.get("If-None-Match"))
+    def twist(store: ScriptedStore, request: Request) -> Answer | None:
+        exclusive = request.operation == "PutObject" and request.header("If-None-Match")
+        unknown = request.operation == "DeleteObjects" or exclusive
         return refusal(501, "Weird") if unknown else None
 
     with odd_store(twist) as (store, fs):
-        store.objects |= {"a": b"1", "b": b"2"}
+        store.fill({"a": b"1", "b": b"2"})
         if operation == "DeleteObjects":
             fs.rm(["/a", "/b"])
-            assert not store.objects
+            assert not store.contents()
         else:
             with fs.open("/new", "xb") as file:
                 file.write(b"1")
-            assert store.objects["new"] == b"1"
+            assert store.contents()["new"] == b"1"
 
 
 @both_ways
@@ -354,7 +362,7 @@ def test_a_token_that_a_server_repeats_is_masked(
     for name, value in keys.items():
         monkeypatch.setenv(name, value)
     caplog.set_level(logging.DEBUG)
-    bad = (400, f"<Error>{place.format(token)}</Error>".encode(), {"Content-Type": "application/xml"})
+    bad = xml("Error", place.format(token), 400)
     with (
         odd_store(instead("PutObject", bad), sessiontoken=token) as (_, fs),
         pytest.raises(OSError, match=r"\S") as error,
@@ -369,14 +377,14 @@ def test_a_token_that_a_server_repeats_is_masked(
 def test_a_negative_chunk_is_a_broken_body() -> None:
     """http.client takes a sign for part of a chunk's size."""
 
-    def twist(store: OddStore, request: Handler, operation: str, honest: Callable[[], Answer]) -> Answer | None:
-        if operation != "GetObject":
+    def twist(store: ScriptedStore, request: Request) -> Answer | None:
+        if request.operation != "GetObject":
             return None
-        headers = {"ETag": etag(b"hello"), "Content-Range": "bytes 0-4/5", "Transfer-Encoding": "chunked"}
-        return 206, b"-5\r\nhello\r\n0\r\n\r\n", headers
+        headers = {"ETag": md5(b"hello"), "Content-Range": "bytes 0-4/5", "Transfer-Encoding": "chunked"}
+        return plain(206, b"-5\r\nhello\r\n0\r\n\r\n", headers)
 
     with odd_store(twist) as (store, fs):
-        store.objects["a"] = b"hello"
+        store.fill({"a": b"hello"})
         with pytest.raises(ConnectionError, match=r"\S"):
             fs.cat_file("/a")
 
@@ -385,21 +393,21 @@ def test_a_negative_chunk_is_a_broken_body() -> None:
 def test_a_version_copied_onto_itself_never_empties_it(version_id: str) -> None:
     """Where there are no versions, or the store does not say which one this is, it may be the only copy."""
 
-    def twist(store: OddStore, request: Handler, operation: str, honest: Callable[[], Answer]) -> Answer | None:
-        if operation != "CopyObject":
+    def twist(store: ScriptedStore, request: Request) -> Answer | None:
+        if request.operation != "CopyObject":
             return None
-        answer = honest()
-        store.objects["f"] = b""
+        answer = store.carry_out(request)
+        store.fill({"f": b""})
         return answer
 
     with odd_store(twist) as (store, fs):
-        store.objects["f"] = b"precious"
+        store.fill({"f": b"precious"})
         fs.cp_file("/f", "/f", version_id=version_id)
-        assert store.objects["f"] == b"precious"
+        assert store.contents()["f"] == b"precious"
 
 
 def test_a_key_longer_than_s3s_is_listed() -> None:
     """Stores on file systems have them."""
     with odd_store() as (store, fs):
-        store.objects |= {"d/" + "x" * 1100: b"1", "d/a": b"2"}
+        store.fill({"d/" + "x" * 1100: b"1", "d/a": b"2"})
         assert len(fs.ls("/d")) == len(fs.find("/d")) == 2

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -11,8 +12,10 @@ import pytest
 
 from registry_s3fs import RegistryS3FileSystem, StorageDriver
 from registry_s3fs.errors import InvalidResponseError, SkipDir
-from tests.odd_store import PAGE, TOLD, OddStore, Twist, document, entry, instead, odd_store
-from tests.scripted import Answer, Handler
+from testbed.messages import Answer, Request
+from testbed.plain_answers import LISTED_WHEN, PAGE, entry, plain, xml
+from testbed.scripted_store import ScriptedStore
+from tests.odd_store import Twist, instead, odd_store
 
 LOOKS: dict[str, Callable[[RegistryS3FileSystem], Any]] = {
     "rm": lambda fs: fs.rm("/a", recursive=True),
@@ -33,7 +36,7 @@ LOOKS: dict[str, Callable[[RegistryS3FileSystem], Any]] = {
 
 
 def about(inner: str) -> Answer:
-    return document("ListBucketResult", "<Name>demo</Name><IsTruncated>false</IsTruncated>" + inner)
+    return xml("ListBucketResult", "<Name>demo</Name><IsTruncated>false</IsTruncated>" + inner)
 
 
 ELSEWHERE = {
@@ -54,26 +57,26 @@ def test_names_outside_the_prefix_are_refused_and_nothing_is_deleted(name: str) 
     """
     calls = ["ls", "driver's list", "glob"] if name == "the directory itself" else LOOKS
     with odd_store(instead("ListObjectsV2", ELSEWHERE[name]), rootdirectory="/r") as (store, fs):
-        store.objects |= {"precious": b"1", "r/ab": b"2", "r/b": b"3"}
+        store.fill({"precious": b"1", "r/ab": b"2", "r/b": b"3"})
         for call in calls:
             store.requests.clear()
             with pytest.raises(OSError, match="ListObjectsV2 is none of S3's"):
                 LOOKS[call](fs)
             assert len(store.requests) < 6
-        assert store.objects.keys() == {"precious", "r/ab", "r/b"}
+        assert store.contents().keys() == {"precious", "r/ab", "r/b"}
 
 
 BAD = {
     "a page": PAGE,
-    "a tidy page": (200, b"<html><head></head><body>Hello</body></html>", {}),
-    "nothing": (200, b"", {}),
-    "a text": (200, b"OK", {}),
-    "another document": document("ListPartsResult", "<IsTruncated>false</IsTruncated>"),
+    "a tidy page": plain(200, b"<html><head></head><body>Hello</body></html>"),
+    "nothing": plain(200),
+    "a text": plain(200, b"OK"),
+    "another document": xml("ListPartsResult", "<IsTruncated>false</IsTruncated>"),
     "no key": about("<Contents><Size>1</Size></Contents>"),
     "no prefix": about("<CommonPrefixes></CommonPrefixes>"),
     "a size below 0": about(entry("r/a/x").replace("<Size>0", "<Size>-1")),
     "a size that is none": about(entry("r/a/x").replace("<Size>0", "<Size>many")),
-    "a time that is none": about(entry("r/a/x").replace(TOLD, "yesterday")),
+    "a time that is none": about(entry("r/a/x").replace(LISTED_WHEN, "yesterday")),
     "10^18 bytes": about(entry("r/a/x").replace("<Size>0", f"<Size>{10**18}")),
 }
 
@@ -95,7 +98,7 @@ def test_a_listing_without_what_rclone_leaves_out_is_one() -> None:
     """IsTruncated where it is false; others leave out KeyCount, MaxKeys or the name."""
     for field, told in (("Name", "b"), ("Prefix", ""), ("MaxKeys", "1"), ("KeyCount", "0"), ("Delimiter", "/")):
         inner = f"<{field}>{told}</{field}>"
-        with odd_store(instead("ListObjectsV2", document("ListBucketResult", inner))) as (_, fs):
+        with odd_store(instead("ListObjectsV2", xml("ListBucketResult", inner))) as (_, fs):
             assert fs.find("/") == []
             assert not fs.exists("/a")
 
@@ -107,9 +110,9 @@ def standing_still(kind: str) -> Twist:
     """A listing that never ends."""
     count = 0
 
-    def twist(store: OddStore, request: Handler, operation: str, honest: Callable[[], Answer]) -> Answer | None:
+    def twist(store: ScriptedStore, request: Request) -> Answer | None:
         nonlocal count
-        if operation != "ListObjectsV2":
+        if request.operation != "ListObjectsV2":
             return None
         count += 1
         token = {"same token": "t", "other tokens": str(count), "two tokens": str(count % 2)}.get(kind, str(count))
@@ -119,10 +122,10 @@ def standing_still(kind: str) -> Twist:
         if kind == "same prefix":
             inner = (
                 "<CommonPrefixes><Prefix>a/b/</Prefix></CommonPrefixes>"
-                if "delimiter" in request.path
+                if "delimiter" in request.target
                 else entry("a/x")
             )
-        return document("ListBucketResult", "<IsTruncated>true</IsTruncated>" + next_token + inner)
+        return xml("ListBucketResult", "<IsTruncated>true</IsTruncated>" + next_token + inner)
 
     return twist
 
@@ -132,47 +135,47 @@ def standing_still(kind: str) -> Twist:
 def test_a_listing_that_stands_still_is_told(kind: str) -> None:
     """A listing that never ends is an error within a few requests, and nothing is deleted."""
     with odd_store(standing_still(kind)) as (store, fs):
-        store.objects["a/x"] = b""
+        store.fill({"a/x": b""})
         for call in ("rm", "find", "ls", "walk", "glob", "driver's list", "driver's walk"):
             store.requests.clear()
             with pytest.raises(OSError, match="none of S3's"):
                 LOOKS[call](fs)
             assert len(store.requests) < 120
-        assert store.objects == {"a/x": b""}
+        assert store.contents() == {"a/x": b""}
 
 
 def test_a_page_that_comes_again_before_the_end_is_told() -> None:
     """What has one page says that more follows, and gives it again, or a part of it."""
     for second in (("a/x", "a/y"), ("a/y", "a/z")):
 
-        def twist(
-            store: OddStore, request: Handler, operation: str, honest: Callable[[], Answer], again: Any = second
-        ) -> Answer | None:
-            if operation != "ListObjectsV2":
+        def twist(store: ScriptedStore, request: Request, again: tuple[str, str] = second) -> Answer | None:
+            if request.operation != "ListObjectsV2":
                 return None
-            is_second = "continuation-token=t" in request.path
+            is_second = request.query.get("continuation-token") == "t"
             more = "<IsTruncated>false</IsTruncated>" if is_second else f"<IsTruncated>true</IsTruncated>{TOKEN}"
-            return document("ListBucketResult", more + "".join(map(entry, again if is_second else ("a/x", "a/y"))))
+            return xml("ListBucketResult", more + "".join(map(entry, again if is_second else ("a/x", "a/y"))))
 
         with odd_store(twist) as (store, fs):
-            store.objects |= {"a/x": b"", "a/y": b""}
+            store.fill({"a/x": b"", "a/y": b""})
             for call in ("rm", "find", "ls", "walk", "driver's walk"):
                 with pytest.raises(OSError, match="none of S3's"):
                     LOOKS[call](fs)
-            assert store.objects.keys() == {"a/x", "a/y"}
+            assert store.contents().keys() == {"a/x", "a/y"}
 
 
 @pytest.mark.promise("Odd stores and odd answers")
 def test_an_empty_page_is_not_the_end() -> None:
     """An empty page with more to come is not the end of a listing."""
 
-    def twist(store: OddStore, request: Handler, operation: str, honest: Callable[[], Answer]) -> Answer | None:
-        if operation != "ListObjectsV2" or "continuation-token=t" in request.path:
+    def twist(store: ScriptedStore, request: Request) -> Answer | None:
+        if request.operation != "ListObjectsV2":
             return None
-        return document("ListBucketResult", f"<IsTruncated>true</IsTruncated>{TOKEN}")
+        if request.query.get("continuation-token") == "t":
+            return store.carry_out(request.without_query("continuation-token"))
+        return xml("ListBucketResult", f"<IsTruncated>true</IsTruncated>{TOKEN}")
 
     with odd_store(twist) as (store, fs):
-        store.objects |= {"t/a": b"", "u/a/b": b"", "u/c": b""}
+        store.fill({"t/a": b"", "u/a/b": b"", "u/c": b""})
         assert fs.exists("/u")
         assert fs.isdir("/u/a")
         with pytest.raises(OSError, match="not empty"):
@@ -186,14 +189,14 @@ def test_an_empty_page_is_not_the_end() -> None:
 def test_a_directory_that_comes_on_two_pages_is_one() -> None:
     """The last common prefix of a page may be the next one's first."""
 
-    def twist(store: OddStore, request: Handler, operation: str, honest: Callable[[], Answer]) -> Answer | None:
-        if operation != "ListObjectsV2" or "delimiter" not in request.path:
+    def twist(store: ScriptedStore, request: Request) -> Answer | None:
+        if request.operation != "ListObjectsV2" or "delimiter" not in request.target:
             return None
         pages = {"": ("a/b/", "t"), "t": ("a/b/", "u"), "u": ("a/c/", "")}
-        page, token = pages[request.path.partition("continuation-token=")[2].partition("&")[0]]
+        page, token = pages[request.query.get("continuation-token", "")]
         more = f"<IsTruncated>{str(bool(token)).lower()}</IsTruncated>"
         more += f"<NextContinuationToken>{token}</NextContinuationToken>" if token else ""
-        return document("ListBucketResult", f"{more}<CommonPrefixes><Prefix>{page}</Prefix></CommonPrefixes>")
+        return xml("ListBucketResult", f"{more}<CommonPrefixes><Prefix>{page}</Prefix></CommonPrefixes>")
 
     with odd_store(twist) as (_, fs):
         assert fs.ls("/a", detail=False) == ["/a/b", "/a/c"]
@@ -203,22 +206,26 @@ def test_a_directory_that_comes_on_two_pages_is_one() -> None:
 def test_a_store_that_ignores_the_delimiter_shows_directories() -> None:
     """Keys that S3 folds into a common prefix are no files of the directory."""
 
-    def twist(store: OddStore, request: Handler, operation: str, honest: Callable[[], Answer]) -> Answer | None:
-        if operation != "ListObjectsV2":
+    def twist(store: ScriptedStore, request: Request) -> Answer | None:
+        if request.operation != "ListObjectsV2":
             return None
-        return about("".join(entry(key) for key in sorted(store.objects)))
+        return about("".join(entry(key) for key in sorted(store.contents())))
 
     with odd_store(twist) as (store, fs):
-        store.objects |= {"a/b/c": b"", "a/b/d/e": b"", "a/f": b""}
+        store.fill({"a/b/c": b"", "a/b/d/e": b"", "a/f": b""})
         assert {info["name"]: info["type"] for info in fs.ls("/a")} == {"/a/b": "directory", "/a/f": "file"}
+
+
+def ignoring_start_after(store: ScriptedStore, request: Request) -> Answer:
+    """A store that lists from the beginning."""
+    return store.carry_out(request.without_query("start-after"))
 
 
 def test_a_walk_that_skips_ends_where_start_after_is_ignored() -> None:
     """The registry's own walk over a store that lists from the beginning: each file once, in a few requests."""
-    with odd_store() as (store, fs):
-        store.ignores_start_after = True
-        store.page_keys = 10
-        store.objects = {f"a/{n:02}/{m}": b"" for n in range(20) for m in range(15)}
+    with odd_store(ignoring_start_after) as (store, fs):
+        store.s3.page_keys = 10
+        store.fill({f"a/{n:02}/{m}": b"" for n in range(20) for m in range(15)})
         seen: list[str] = []
 
         def visit(info: Any) -> None:
@@ -238,10 +245,9 @@ def test_a_walk_that_skips_ends_where_start_after_is_ignored() -> None:
 
 def test_a_large_listing_is_whole_where_start_after_is_ignored() -> None:
     """It is cut into parts, which then are found to be none."""
-    with odd_store() as (store, fs):
-        store.ignores_start_after = True
-        store.page_keys = 20
-        store.objects = {f"a/{n:04}": b"" for n in range(1000)}
+    with odd_store(ignoring_start_after) as (store, fs):
+        store.s3.page_keys = 20
+        store.fill({f"a/{n:04}": b"" for n in range(1000)})
         assert fs.find("/a") == [f"/a/{n:04}" for n in range(1000)]
         assert [name for _, _, names in fs.walk("/a") for name in names] == [f"{n:04}" for n in range(1000)]
 
@@ -250,26 +256,28 @@ def test_a_large_listing_is_whole_where_start_after_is_ignored() -> None:
 def test_what_a_listing_does_not_tell_a_head_does(field: str) -> None:
     """Of a store other than AWS; there it is an error that names the field."""
 
-    def twist(store: OddStore, request: Handler, operation: str, honest: Callable[[], Answer]) -> Answer | None:
-        if operation != "ListObjectsV2":
+    def twist(store: ScriptedStore, request: Request) -> Answer | None:
+        if request.operation != "ListObjectsV2":
             return None
-        status, body, headers = honest()
-        return status, re.sub(rf"<{field}>[^<]*</{field}>".encode(), b"", body), headers
+        answer = store.carry_out(request)
+        return answer.with_body(re.sub(rf"<{field}>[^<]*</{field}>".encode(), b"", answer.body))
 
     with odd_store(twist) as (store, fs):
-        store.objects |= {"a/x": b"123", "a/y": b""}
+        store.fill({"a/x": b"123", "a/y": b""})
+        for key, each in store.s3.objects.items():  # a HEAD tells no milliseconds
+            store.s3.objects[key] = replace(each, modified=each.modified.replace(microsecond=0))
         found = fs.find("/a", detail=True)
         assert {name: info["size"] for name, info in found.items()} == {"/a/x": 3, "/a/y": 0}
         assert found["/a/x"]["ETag"] == fs.info("/a/x")["ETag"]
         assert found["/a/x"]["LastModified"] == fs.info("/a/x")["LastModified"]
         fs.rm("/a", recursive=True)
-        assert store.objects == {}
+        assert store.contents() == {}
 
 
 def test_uploads_of_unknown_age_are_left(caplog: pytest.LogCaptureFixture) -> None:
     """A push may still be working on them; a warning names each."""
     rows = "<Upload><Key>f</Key><UploadId>u1</UploadId></Upload><Upload><Key>g</Key><UploadId>u2</UploadId>"
-    told = document("ListMultipartUploadsResult", rows + "<Initiated>2020-01-01T00:00:00Z</Initiated></Upload>")
+    told = xml("ListMultipartUploadsResult", rows + "<Initiated>2020-01-01T00:00:00Z</Initiated></Upload>")
     with odd_store(instead("ListMultipartUploads", told)) as (store, fs):
         assert [info["Initiated"] is None for info in fs.list_multipart_uploads()] == [True, False]
         assert [info["UploadId"] for info in fs.clear_multipart_uploads(older_than=timedelta(days=1))] == ["u2"]
@@ -296,7 +304,7 @@ def test_markers_that_stand_still_are_told(operation: str, marker: str) -> None:
     root, inner = MARKED[operation]
     inner = inner.format(more="<IsTruncated>true</IsTruncated>")
     inner = inner if marker == "the same" else inner.partition("<Next")[0]
-    with odd_store(instead(operation, document(root, inner))) as (store, fs):
+    with odd_store(instead(operation, xml(root, inner))) as (store, fs):
         with pytest.raises(InvalidResponseError, match=operation):
             PAGED[operation](fs)
         assert store.counts[operation] <= 3
@@ -305,7 +313,7 @@ def test_markers_that_stand_still_are_told(operation: str, marker: str) -> None:
 @pytest.mark.parametrize("operation", MARKED)
 def test_pages_in_place_of_other_listings_are_told(operation: str) -> None:
     """No part, upload or version is not what a proxy's page means."""
-    for answer in (PAGE, (200, b"", {}), document("ListBucketResult", "<IsTruncated>false</IsTruncated>")):
+    for answer in (PAGE, plain(200), xml("ListBucketResult", "<IsTruncated>false</IsTruncated>")):
         with odd_store(instead(operation, answer)) as (_, fs), pytest.raises(InvalidResponseError, match=operation):
             PAGED[operation](fs)
 
@@ -316,7 +324,7 @@ def test_uploads_and_versions_of_other_prefixes_are_refused(operation: str) -> N
     version = f"<Version><VersionId>v</VersionId>{entry('x')[10:-11]}</Version>"
     upload = "<Upload><Key>x</Key><UploadId>u</UploadId></Upload>"
     rows = upload if operation == "ListMultipartUploads" else version
-    told = document(MARKED[operation][0], "<IsTruncated>false</IsTruncated>" + rows)
+    told = xml(MARKED[operation][0], "<IsTruncated>false</IsTruncated>" + rows)
     refused = pytest.raises(InvalidResponseError, match="does not begin with the prefix")
     with odd_store(instead(operation, told), rootdirectory="/r") as (_, fs), refused:
         PAGED[operation](fs)

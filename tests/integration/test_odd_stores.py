@@ -6,15 +6,18 @@ import base64
 import hashlib
 import threading
 from collections.abc import Callable
-from typing import Any
-from urllib.parse import parse_qs, unquote, urlsplit
+from dataclasses import replace
+from urllib.parse import unquote
 
 import pytest
 
 from registry_s3fs import RegistryS3FileSystem, StorageDriver
 from registry_s3fs.errors import BulkError, FileExpired, InvalidResponseError
-from tests.odd_store import OddStore, Twist, etag, keys_of, odd_store, ways
-from tests.scripted import LEFT_OUT, WHEN, Answer, Handler, refusal
+from testbed.messages import Answer, Request
+from testbed.plain_answers import plain, refusal
+from testbed.s3_memory import Part, md5
+from testbed.scripted_store import ScriptedStore
+from tests.odd_store import Twist, odd_store, ways
 
 MIB = 1024 * 1024
 
@@ -22,8 +25,8 @@ MIB = 1024 * 1024
 def refusing(header: str, answer: Answer) -> Twist:
     """A store that refuses a condition, whether or not it holds."""
 
-    def twist(store: OddStore, request: Handler, operation: str, honest: Callable[[], Answer]) -> Answer | None:
-        return answer if header in request.headers else None
+    def twist(store: ScriptedStore, request: Request) -> Answer | None:
+        return answer if request.header(header) else None
 
     return twist
 
@@ -44,27 +47,27 @@ def test_exclusive_creation_without_the_condition(answer: str) -> None:
         fs.pipe_file("/a", b"1", mode="create")
         write_exclusively(fs, "/b", 6 * MIB)
         write_exclusively(fs, "/c", 3)
-        assert {key: len(data) for key, data in store.objects.items()} == {"a": 1, "b": 6 * MIB, "c": 3}
-        assert sum("if-none-match" in heard for heard in store.heard) == 1
+        assert {key: len(data) for key, data in store.contents().items()} == {"a": 1, "b": 6 * MIB, "c": 3}
+        assert sum(bool(request.header("if-none-match")) for request in store.requests) == 1
         for path in ("/a", "/b"):
             with pytest.raises(FileExistsError):
                 fs.pipe_file(path, b"2", mode="create")
-        assert store.objects["a"] == b"1"
-        assert store.uploads == {}
+        assert store.contents()["a"] == b"1"
+        assert store.s3.uploads == {}
 
 
 def test_exclusive_creation_keeps_what_came_meanwhile() -> None:
     """A 412 because somebody else wrote it is no lack of the store's."""
 
-    def twist(store: OddStore, request: Handler, operation: str, honest: Callable[[], Answer]) -> Answer | None:
-        if operation == "PutObject" and "If-None-Match" in request.headers:
-            store.objects["a"] = b"theirs"
+    def twist(store: ScriptedStore, request: Request) -> Answer | None:
+        if request.operation == "PutObject" and request.header("If-None-Match"):
+            store.fill({"a": b"theirs"})
         return None
 
     with odd_store(twist) as (store, fs):
         with pytest.raises(FileExistsError):
             fs.pipe_file("/a", b"ours", mode="create")
-        assert store.objects["a"] == b"theirs"
+        assert store.contents()["a"] == b"theirs"
 
 
 @pytest.mark.promise("Odd stores and odd answers")
@@ -74,14 +77,14 @@ def test_reads_without_if_match(answer: str, fast: bool) -> None:
     """Reads are of one version on stores without `If-Match`: the ETag of each answer decides instead."""
     data = bytes(9 * MIB)
     with odd_store(refusing("If-Match", REFUSALS[answer]), **ways(fast)) as (store, fs):
-        store.objects["f"] = data
+        store.fill({"f": data})
         assert fs.cat_file("/f") == data
-        store.heard.clear()
+        store.requests.clear()
         with fs.open("/f") as file:
             assert file.read() == data
-        assert not any("if-match" in heard for heard in store.heard)
+        assert not any(request.header("if-match") for request in store.requests)
         file = fs.open("/f")
-        store.objects["f"] = bytes(9 * MIB - 1) + b"x"
+        store.fill({"f": bytes(9 * MIB - 1) + b"x"})
         with pytest.raises(FileExpired):
             file.read()
 
@@ -89,15 +92,15 @@ def test_reads_without_if_match(answer: str, fast: bool) -> None:
 def test_an_object_that_was_replaced_is_no_lack_of_the_store() -> None:
     """Then a 412 means what it says, and the condition is used on."""
     with odd_store() as (store, fs):
-        store.objects["f"] = bytes(9 * MIB)
+        store.fill({"f": bytes(9 * MIB)})
         file = fs.open("/f")
-        store.objects["f"] = b"other"
+        store.fill({"f": b"other"})
         with pytest.raises(FileExpired):
             file.read()
-        store.heard.clear()
-        store.objects["f"] = b"1" * 9 * MIB
+        store.requests.clear()
+        store.fill({"f": b"1" * 9 * MIB})
         assert fs.cat_file("/f") == b"1" * 9 * MIB
-        assert any("if-match" in heard for heard in store.heard)
+        assert any(request.header("if-match") for request in store.requests)
 
 
 @pytest.mark.parametrize("answer", REFUSALS)
@@ -106,63 +109,53 @@ def test_copies_without_a_condition(answer: str, size: int) -> None:
     """The source is looked at after the copy: where it is another one, it is no copy of what was meant."""
     replaced = threading.Event()
 
-    def twist(store: OddStore, request: Handler, operation: str, honest: Callable[[], Answer]) -> Answer | None:
-        if "x-amz-copy-source-if-match" in request.headers:
+    def twist(store: ScriptedStore, request: Request) -> Answer | None:
+        if request.header("x-amz-copy-source-if-match"):
             return REFUSALS[answer]
-        if operation in ("CopyObject", "UploadPartCopy") and replaced.is_set():
-            found = honest()
-            store.objects["a"] = b"replaced"
+        if request.operation in ("CopyObject", "UploadPartCopy") and replaced.is_set():
+            found = store.carry_out(request)
+            store.fill({"a": b"replaced"})
             return found
         return None
 
     with odd_store(twist, max_concurrency=1) as (store, fs):
-        store.objects["a"] = data = bytes(size)
+        data = bytes(size)
+        store.fill({"a": data})
         fs.mv("/a", "/b")
-        assert store.objects == {"b": data}
-        store.heard.clear()
+        assert store.contents() == {"b": data}
+        store.requests.clear()
         fs.cp_file("/b", "/c")
-        assert not any("x-amz-copy-source-if-match" in heard for heard in store.heard)
+        assert not any(request.header("x-amz-copy-source-if-match") for request in store.requests)
         replaced.set()
-        store.objects["a"] = data
+        store.fill({"a": data})
         with pytest.raises(OSError, match="replaced|PreconditionFailed"):
             fs.mv("/a", "/d")
-        assert store.objects["a"] == b"replaced"
+        assert store.contents()["a"] == b"replaced"
 
 
 def test_delete_objects_carries_an_md5() -> None:
     """Older stores demand it, and newer SDKs send none of their own accord."""
 
-    def twist(store: OddStore, request: Handler, operation: str, honest: Callable[[], Answer]) -> Answer | None:
-        if operation == "DeleteObjects" and "Content-MD5" not in request.headers:
+    def twist(store: ScriptedStore, request: Request) -> Answer | None:
+        if request.operation == "DeleteObjects" and not request.header("Content-MD5"):
             return refusal(400, "MissingContentMD5", "Missing required header for this request: Content-Md5.")
         return None
 
-    sent = []
-
-    def body_of(store: OddStore, request: Handler, operation: str, honest: Callable[[], Answer]) -> Answer | None:
-        if operation == "DeleteObjects":
-            sent.append(request.headers["Content-MD5"])
-        return twist(store, request, operation, honest)
-
-    with odd_store(body_of) as (store, fs):
-        keep = store.DeleteObjects
-
-        def checked(request: Handler, key: str, query: Any, body: bytes) -> Answer:
-            assert base64.b64encode(hashlib.md5(body, usedforsecurity=False).digest()).decode() == sent[-1]
-            assert len(keys_of(body)) == 2
-            return keep(request, key, query, body)
-
-        store.DeleteObjects = checked
-        store.objects |= {"d/a": b"", "d/b": b"", "e": b""}
+    with odd_store(twist) as (store, fs):
+        store.fill({"d/a": b"", "d/b": b"", "e": b""})
         fs.rm("/d", recursive=True)
-        assert store.objects == {"e": b""}
+        assert store.contents() == {"e": b""}
+        (sent,) = store.of("DeleteObjects")
+        digest = hashlib.md5(sent.body, usedforsecurity=False).digest()
+        assert base64.b64decode(sent.header("Content-MD5")) == digest
+        assert sent.body.count(b"<Key>") == 2
         assert store.counts["DeleteObject"] == 0
 
 
 WITHOUT = {
     "501": refusal(501, "NotImplemented"),
     "405": refusal(405, "MethodNotAllowed"),
-    "no body": (405, b"", {}),
+    "no body": plain(405),
     "404": refusal(404, "NoSuchKey"),
     "400": refusal(400, "MissingContentMD5"),
 }
@@ -173,62 +166,62 @@ WITHOUT = {
 def test_many_are_deleted_singly_where_there_is_no_delete_objects(name: str) -> None:
     """`rm` of many files works on stores without DeleteObjects, with one request for each, side by side."""
 
-    def twist(store: OddStore, request: Handler, operation: str, honest: Callable[[], Answer]) -> Answer | None:
-        if operation == "DeleteObjects":
+    def twist(store: ScriptedStore, request: Request) -> Answer | None:
+        if request.operation == "DeleteObjects":
             return WITHOUT[name]
-        if operation == "DeleteObject" and request.path.endswith("/kept"):
+        if request.operation == "DeleteObject" and request.target.endswith("/kept"):
             return refusal(403, "AccessDenied")
         return None
 
     with odd_store(twist) as (store, fs):
-        store.objects |= {f"d/{n}": b"" for n in range(20)} | {"e": b""}
+        store.fill({f"d/{n}": b"" for n in range(20)} | {"e": b""})
         fs.rm("/d", recursive=True)
-        assert store.objects == {"e": b""}
-        store.objects |= {"d/a": b"", "d/kept": b""}
+        assert store.contents() == {"e": b""}
+        store.fill({"d/a": b"", "d/kept": b""})
         with pytest.raises(BulkError, match="access denied") as error:
             fs.rm("/d", recursive=True)
         assert set(error.value.errors) == {"/d/kept"}
-        assert store.objects == {"e": b"", "d/kept": b""}
+        assert store.contents() == {"e": b"", "d/kept": b""}
         assert store.counts["DeleteObjects"] == 1
 
 
 def test_no_other_key_is_deleted_where_a_url_cannot_name_one() -> None:
     """HTTP clients resolve dots: without DeleteObjects a key that has such components stays, and that is told."""
 
-    def twist(store: OddStore, request: Handler, operation: str, honest: Callable[[], Answer]) -> Answer | None:
-        return WITHOUT["501"] if operation == "DeleteObjects" else None
+    def twist(store: ScriptedStore, request: Request) -> Answer | None:
+        return WITHOUT["501"] if request.operation == "DeleteObjects" else None
 
     with odd_store(twist, rootdirectory="/r") as (store, fs):
-        store.objects |= {"r/d/../../x": b"", "r/d/a": b"", "x": b"", "r/x": b""}
+        store.fill({"r/d/../../x": b"", "r/d/a": b"", "x": b"", "r/x": b""})
         with pytest.raises(BulkError, match="no URL|URL cannot name"):
             fs.rm("/d", recursive=True)
-        assert store.objects.keys() == {"r/d/../../x", "x", "r/x"}
+        assert store.contents().keys() == {"r/d/../../x", "x", "r/x"}
 
 
-@pytest.mark.parametrize("body", [refusal(404, "NoSuchKey"), (404, b"", {})])
+@pytest.mark.parametrize("body", [refusal(404, "NoSuchKey"), plain(404)])
 def test_a_deletion_that_finds_nothing_is_done(body: Answer) -> None:
     """As to a second try, whose first one's answer was lost."""
 
-    def twist(store: OddStore, request: Handler, operation: str, honest: Callable[[], Answer]) -> Answer | None:
-        if operation != "DeleteObject":
+    def twist(store: ScriptedStore, request: Request) -> Answer | None:
+        if request.operation != "DeleteObject":
             return None
-        honest()
+        store.carry_out(request)
         return body
 
     with odd_store(twist) as (store, fs):
-        store.objects["f"] = b""
+        store.fill({"f": b""})
         fs.rm("/f")
-        assert store.objects == {}
+        assert store.contents() == {}
 
 
 def test_a_404_while_the_object_is_there_is_no_deletion() -> None:
     """A proxy may answer so to whatever it does not know."""
 
-    def twist(store: OddStore, request: Handler, operation: str, honest: Callable[[], Answer]) -> Answer | None:
-        return (404, b"<html>no</html>", {}) if operation == "DeleteObject" else None
+    def twist(store: ScriptedStore, request: Request) -> Answer | None:
+        return plain(404, b"<html>no</html>") if request.operation == "DeleteObject" else None
 
     with odd_store(twist) as (store, fs):
-        store.objects["f"] = b""
+        store.fill({"f": b""})
         with pytest.raises(InvalidResponseError, match="status 404"):
             fs.rm_file("/f")
 
@@ -241,14 +234,13 @@ def test_what_a_head_does_not_tell_a_listing_does(left_out: str, fast: bool) -> 
     names the field.
     """
 
-    def twist(store: OddStore, request: Handler, operation: str, honest: Callable[[], Answer]) -> Answer | None:
-        if operation != "HeadObject":
+    def twist(store: ScriptedStore, request: Request) -> Answer | None:
+        if request.operation != "HeadObject":
             return None
-        status, body, headers = honest()
-        return status, body, {**headers, left_out: LEFT_OUT}
+        return store.carry_out(request).with_header(left_out, None)
 
     with odd_store(twist, **ways(fast)) as (store, fs):
-        store.objects |= {"f": b"12345", "f2": b""}
+        store.fill({"f": b"12345", "f2": b""})
         assert fs.info("/f")["size"] == 5
         assert fs.open("/f").read() == b"12345"
         assert not fs.exists("/g")
@@ -258,14 +250,14 @@ def test_a_head_without_an_etag_is_refused_by_name() -> None:
     """No other field stands in for it."""
     for left_out in ("ETag", "ETag Last-Modified Content-Length"):
 
-        def twist(store: OddStore, request: Handler, operation: str, honest: Any, names: str = left_out) -> Any:
-            if operation != "HeadObject":
+        def twist(store: ScriptedStore, request: Request, names: str = left_out) -> Answer | None:
+            if request.operation != "HeadObject":
                 return None
-            status, body, headers = honest()
-            return status, body, {**headers, **dict.fromkeys(names.split(), LEFT_OUT)}
+            answer = store.carry_out(request)
+            return replace(answer, headers=tuple(each for each in answer.headers if each[0] not in names.split()))
 
         with odd_store(twist) as (store, fs):
-            store.objects["f"] = b"12345"
+            store.fill({"f": b"12345"})
             with pytest.raises(InvalidResponseError, match="answer to HeadObject is none of S3's: it has no"):
                 fs.info("/f")
 
@@ -273,43 +265,32 @@ def test_a_head_without_an_etag_is_refused_by_name() -> None:
 def test_an_expiry_that_is_no_time_is_left_out() -> None:
     """``Expires: 0`` is what many tools write; files that have it are read and copied."""
 
-    def twist(store: OddStore, request: Handler, operation: str, honest: Callable[[], Answer]) -> Answer | None:
-        if operation != "HeadObject":
+    def twist(store: ScriptedStore, request: Request) -> Answer | None:
+        if request.operation != "HeadObject":
             return None
-        status, body, headers = honest()
-        return status, body, {**headers, "Expires": "0", "Cache-Control": "no-cache"}
+        return store.carry_out(request).with_header("Expires", "0").with_header("Cache-Control", "no-cache")
 
     with odd_store(twist, **ways(False)) as (store, fs):
-        store.objects["f"] = b"12345"
+        store.fill({"f": b"12345"})
         assert fs.info("/f")["size"] == 5
         fs.touch("/f", truncate=False)
-        assert store.heard[-1]["cache-control"] == "no-cache"
-        assert "expires" not in store.heard[-1]
+        assert store.requests[-1].header("Cache-Control") == "no-cache"
+        assert not store.requests[-1].header("Expires")
 
 
 def test_a_delete_marker_is_missing() -> None:
     """By its version id, S3 answers 405; that is no operation that a store lacks."""
 
-    def twist(store: OddStore, request: Handler, operation: str, honest: Callable[[], Answer]) -> Answer | None:
-        if "versionId" not in request.path:
+    def twist(store: ScriptedStore, request: Request) -> Answer | None:
+        if "versionId" not in request.target:
             return None
-        status, body, headers = refusal(405, "MethodNotAllowed")
-        return status, b"" if request.command == "HEAD" else body, {**headers, "x-amz-delete-marker": "true"}
+        return refusal(405, "MethodNotAllowed", **{"x-amz-delete-marker": "true"})
 
     with odd_store(twist) as (store, fs):
-        store.objects["f"] = b"12345"
+        store.fill({"f": b"12345"})
         for call in (fs.info, fs.cat_file):
             with pytest.raises(FileNotFoundError):
                 call("/f", version_id="v1")
-
-
-def test_times_and_etags_of_the_odd_store_are_as_s3s() -> None:
-    """So that what the tests above twist is right otherwise."""
-    with odd_store() as (store, fs):
-        store.objects["f"] = b"1"
-        assert fs.info("/f")["ETag"] == etag(b"1")
-        assert fs.info("/f")["LastModified"].strftime("%a, %d %b %Y %H:%M:%S GMT") == WHEN
-        assert {**fs.ls("/")[0]} == {name: value for name, value in fs.info("/f").items() if name in fs.ls("/")[0]}
 
 
 @pytest.mark.parametrize("region", ["auto", "zg_x", "eu.dc1", "a:b", "-x", "123"])
@@ -320,21 +301,26 @@ def test_any_region_is_signed_for(region: str, fast: bool) -> None:
         fs.pipe_file("/f", b"1")
         assert fs.cat_file("/f") == b"1"
         fs.rm("/f")
-        for path, heard in zip(store.paths, store.heard, strict=True):
-            assert f"/{region}/s3/aws4_request" in unquote(path + heard.get("authorization", ""))
+        for request in store.requests:
+            assert f"/{region}/s3/aws4_request" in unquote(request.target + request.header("Authorization"))
         assert f"/{region}/s3/aws4_request" in unquote(fs.sign("/f"))
 
 
-def one_size(store: OddStore, request: Handler, operation: str, honest: Callable[[], Answer]) -> Answer | None:
-    """R2, which takes parts of one size alone, and a last one that is no larger."""
-    if operation != "CompleteMultipartUpload":
+class OneSize:
+    """R2, which takes parts of one size alone, and a last one that is no larger; keeps the sizes in MiB."""
+
+    def __init__(self) -> None:
+        self.sizes: list[list[int]] = []
+
+    def __call__(self, store: ScriptedStore, request: Request) -> Answer | None:
+        if request.operation != "CompleteMultipartUpload":
+            return None
+        parts = store.s3.uploads[request.query["uploadId"]].parts
+        sizes = [len(parts[number].data) for number in sorted(parts)]
+        self.sizes.append([size // MIB for size in sizes])
+        if len(set(sizes[:-1])) > 1 or sizes[-1] > sizes[0]:
+            return refusal(400, "InvalidPart", "All non-trailing parts must have the same length.")
         return None
-    _, parts = store.uploads[request.path.partition("uploadId=")[2]]
-    sizes = [len(parts[number]) for number in sorted(parts)]
-    store.sizes.append([size // MIB for size in sizes])
-    if len(set(sizes[:-1])) > 1 or sizes[-1] > sizes[0]:
-        return refusal(400, "InvalidPart", "All non-trailing parts must have the same length.")
-    return None
 
 
 def driver_writes(fs: RegistryS3FileSystem, size: int) -> None:
@@ -378,35 +364,38 @@ def test_parts_of_one_upload_have_one_size_but_the_last(name: str) -> None:
     A file of 32 MiB is written in each way.
     """
     write, sizes = PARTS[name]
+    one_size = OneSize()
     with odd_store(one_size) as (store, fs):
         write(fs, 32 * MIB)
-        assert store.sizes == [sizes]
-        assert store.objects == {"f": bytes(32 * MIB)}
+        assert one_size.sizes == [sizes]
+        assert store.contents() == {"f": bytes(32 * MIB)}
 
 
 def test_a_copy_has_parts_of_one_size() -> None:
     """The last one is smaller."""
+    one_size = OneSize()
     with odd_store(one_size) as (store, fs):
-        store.objects["f"] = bytes(70 * MIB)
+        store.fill({"f": bytes(70 * MIB)})
         fs.cp_file("/f", "/g")
-        assert store.sizes == [[32, 32, 6]]
+        assert one_size.sizes == [[32, 32, 6]]
 
 
 def test_a_writer_that_goes_on_makes_parts_of_one_size() -> None:
     """Behind a part that is too small, what is there is copied in parts of one size."""
+    one_size = OneSize()
     with odd_store(one_size) as (store, fs):
         with StorageDriver(fs).writer("/f") as writer:
             writer.write(bytes(23 * MIB))
         with StorageDriver(fs).writer("/f", append=True) as writer:
             writer.write(bytes(9 * MIB))
             writer.commit()
-        assert store.sizes == [[10, 10, 3], [10, 10, 10, 2]]
-        assert store.objects == {"f": bytes(32 * MIB)}
+        assert one_size.sizes == [[10, 10, 3], [10, 10, 10, 2]]
+        assert store.contents() == {"f": bytes(32 * MIB)}
 
 
 def test_parts_that_are_refused_say_what_to_do() -> None:
     """A writer that was closed behind 7 MiB of a part goes on behind them: on such a store, the error tells."""
-    with odd_store(one_size) as (_, fs):
+    with odd_store(OneSize()) as (_, fs):
         with StorageDriver(fs).writer("/f") as writer:
             writer.write(bytes(17 * MIB))
         with StorageDriver(fs).writer("/f", append=True) as writer:
@@ -418,21 +407,22 @@ def test_parts_that_are_refused_say_what_to_do() -> None:
 def test_an_append_to_a_large_file_works_without_upload_part_copy() -> None:
     """What is there is read and sent, in an upload of its own: rclone takes each part once, be it an empty one."""
 
-    def twist(store: OddStore, request: Handler, operation: str, honest: Callable[[], Answer]) -> Answer | None:
-        if operation not in ("UploadPartCopy", "UploadPart"):
+    def twist(store: ScriptedStore, request: Request) -> Answer | None:
+        if request.operation not in ("UploadPartCopy", "UploadPart"):
             return None
-        query = parse_qs(urlsplit(request.path).query)
-        number, name = int(query["partNumber"][0]), query["uploadId"][0]
-        if number in store.uploads[name][1]:
+        number, upload = int(request.query["partNumber"]), store.s3.uploads[request.query["uploadId"]]
+        if number in upload.parts:
             return refusal(501, "NotImplemented", "part has already been streamed")
-        if operation == "UploadPart":
+        if request.operation == "UploadPart":
             return None
-        store.uploads[name][1][number] = b""
-        return 200, b"", {"ETag": etag(b"")}
+        parts = {**upload.parts, number: Part(b"", md5(b""))}
+        store.s3.uploads[request.query["uploadId"]] = replace(upload, parts=parts)
+        return plain(200, b"", {"ETag": md5(b"")})
 
     with odd_store(twist) as (store, fs):
-        store.objects["f"] = data = bytes(27 * MIB) + b"x"
+        data = bytes(27 * MIB) + b"x"
+        store.fill({"f": data})
         with fs.open("/f", "ab") as file:
             file.write(b"more")
-        assert store.objects["f"] == data + b"more"
-        assert store.uploads == {}
+        assert store.contents()["f"] == data + b"more"
+        assert store.s3.uploads == {}

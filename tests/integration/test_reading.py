@@ -18,8 +18,9 @@ import pytest
 from registry_s3fs import RegistryS3FileSystem
 from registry_s3fs.errors import FileExpired
 from registry_s3fs.threads import buffers
+from testbed.plain_answers import fitted, whole_object
+from testbed.scripted_server import ScriptedServer
 from tests.fakes import on_both
-from tests.scripted import object_of, scripted
 
 MIB = 1024 * 1024
 TREE = {
@@ -376,8 +377,8 @@ def test_a_mapper_is_a_dictionary_of_bytes(fs: RegistryS3FileSystem) -> None:
 
 def test_a_server_that_ignores_ranges_is_told() -> None:
     """Its answer begins elsewhere than was asked for; no byte of it is taken, and its connection is closed."""
-    with scripted(lambda request, body: object_of(b"0123456789")) as server:
-        fs = RegistryS3FileSystem(**server.options(accesskey="a", secretkey="s"))
+    with ScriptedServer(lambda request: fitted(whole_object(b"0123456789"), request)) as server:
+        fs = RegistryS3FileSystem(**server.options())
         assert fs.cat_file("/f") == b"0123456789"
         with pytest.raises(OSError, match="ignores the Range header") as refused:
             fs.cat_file("/f", 3, 6)

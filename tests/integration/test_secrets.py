@@ -23,8 +23,11 @@ from registry_s3fs import RegistryS3FileSystem, StorageDriver, errors, redaction
 from registry_s3fs.model import registry_layout
 from registry_s3fs.s3 import error_codes
 from registry_s3fs.s3.fast_path.signer import SignedHead
+from testbed.messages import Answer, Request
+from testbed.plain_answers import fitted, plain, refusal, whole_object
+from testbed.scripted_server import ScriptedServer
 from testbed.servers import Server
-from tests.scripted import Answer, Handler, object_of, refusal, scripted, signatures, text_of
+from tests.error_text import text_of
 
 MIB = 1024 * 1024
 SECRET = "SecretThatNobodyShouldSee/0123456789+="
@@ -129,31 +132,42 @@ def test_no_dead_endpoint_shows_a_secret(options: dict[str, Any], caplog: pytest
 # A server that quotes all it is sent
 
 
+def signatures(request: Request) -> set[str]:
+    """What signs a request, in a header of version 4 or 2 or in the URL, as sent and decoded."""
+    text = f"{request.target} {request.header('Authorization')}"
+    found = re.findall(r"(?:Signature=|AWS \S+:)([A-Za-z0-9+/=%]+)", text)
+    return {*found, *map(unquote, found)}
+
+
 class Quoting:
     """Refuses each request with the code that its key begins with, and quotes the request in every way."""
 
     def __init__(self) -> None:
         self.signatures: set[str] = set()
 
-    def __call__(self, request: Handler, body: bytes) -> Answer:
+    def __call__(self, request: Request) -> Answer:
         self.signatures |= signatures(request)
-        path, _, query = request.path.partition("?")
-        if "blobs" in path or ("given" in path and (request.command == "HEAD" or "If-Match" not in request.headers)):
-            return object_of(b"abc")
-        said = f"{request.command} {request.path} {request.headers}"
+        return fitted(self._answer(request), request)
+
+    def _answer(self, request: Request) -> Answer:
+        path, _, query = request.target.partition("?")
+        if "blobs" in path or ("given" in path and (request.method == "HEAD" or not request.header("If-Match"))):
+            return whole_object(b"abc")
+        lines = "\n".join(f"{name}: {value}" for name, value in request.headers)
+        said = f"{request.method} {request.target} {lines}"
         if path.endswith("page"):
-            return 200, said.encode(), {}
+            return plain(200, said.encode())
         more = "".join(f"<{name}>{value}</{name}>" for name, value in self._elements(request, said))
-        if request.command == "POST" and query == "delete":
+        if request.method == "POST" and query == "delete":
             error = f"<Error><Key>registry/a</Key><Code>AccessDenied</Code><Message>{escape(said)}</Message></Error>"
-            return 200, f"<DeleteResult>{error}</DeleteResult>".encode(), {}
+            return plain(200, f"<DeleteResult>{error}</DeleteResult>".encode())
         code = re.sub(r"\W.*", "", unquote(path).rpartition("/")[2]) or "AccessDenied"
         return refusal(412 if code == "PreconditionFailed" or "given" in path else 403, code, escape(said), more)
 
-    def _elements(self, request: Handler, said: str) -> Iterator[tuple[str, str]]:
+    def _elements(self, request: Request, said: str) -> Iterator[tuple[str, str]]:
         yield "StringToSign", escape(said)
         yield "StringToSignBytes", said.encode().hex(" ")
-        yield "Token-0", request.headers.get("x-amz-security-token", "")
+        yield "Token-0", request.header("x-amz-security-token", "")
         for signature in signatures(request):
             yield "SignatureProvided", signature
 
@@ -162,11 +176,11 @@ class Quoting:
 def quoted(request: pytest.FixtureRequest) -> Iterator[tuple[RegistryS3FileSystem, Quoting]]:
     """A filesystem with a session token on such a server."""
     quoting = Quoting()
-    with scripted(quoting) as server:
+    with ScriptedServer(quoting) as server:
         keys = {"accesskey": "AKIDOFTHISTEST000042", "secretkey": SECRET, "sessiontoken": TOKEN}
         tries = {"config_kwargs": {"retries": {"total_max_attempts": 2}}}
         yield (
-            RegistryS3FileSystem(**server.options(**keys, **request.param, **tries, rootdirectory="registry")),
+            RegistryS3FileSystem(**server.options(keys, **request.param, **tries, rootdirectory="registry")),
             quoting,
         )
 
