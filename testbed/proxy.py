@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from http import HTTPStatus
 
 from testbed.messages import Answer, Close, Reply, Request, Reset, Silence, Step
+from testbed.plain_answers import refusal, xml
 from testbed.scripted_server import ScriptedServer
 
 ALWAYS = math.inf
@@ -127,16 +128,10 @@ def answer_of(status: int, headers: list[tuple[str, str]], body: bytes, *, is_he
     return Answer(status, HTTPStatus(status).phrase, tuple(kept), body, "none" if is_head else "length")
 
 
-def error(code: str, status: int) -> Answer:
-    """An answer with S3's document."""
-    body = f"<?xml version='1.0'?><Error><Code>{code}</Code><Message>as told</Message></Error>".encode()
-    return answer_of(status, [("Content-Type", "application/xml")], body)
-
-
 ANSWERS = {
-    "503": error("SlowDown", 503),
-    "500": error("InternalError", 500),
-    "error-200": answer_of(200, [], error("InternalError", 500).body),
+    "503": refusal(503, "SlowDown"),
+    "500": refusal(500, "InternalError"),
+    "error-200": refusal(200, "InternalError"),
 }
 
 
@@ -163,4 +158,4 @@ def partly_deleted(forward: Callable[[Request], Answer], request: Request, key: 
         for name in names
         if name
     )
-    return answer_of(200, [("Content-Type", "application/xml")], b"<DeleteResult>" + errors + b"</DeleteResult>")
+    return xml("DeleteResult", errors.decode())

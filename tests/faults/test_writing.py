@@ -12,14 +12,15 @@ from registry_s3fs import RegistryS3FileSystem, StorageDriver
 from registry_s3fs.model.objects import ObjectInfo
 from registry_s3fs.s3.bucket import Bucket
 from testbed.messages import Answer
-from testbed.proxy import ALWAYS, Fault, Proxy, error
+from testbed.plain_answers import plain, refusal
+from testbed.proxy import ALWAYS, Fault, Proxy
 from tests.faults.conftest import DATA, MIB
 
 Through = Callable[..., RegistryS3FileSystem]
 PARTS = {"block_size": 5 * MIB}
 SMALL = DATA[: 2 * MIB]
-GONE = error("NoSuchUpload", 404)
-UNACCEPTED = Answer(headers=(("ETag", '"0123"'), ("Content-Length", "0")))
+GONE = refusal(404, "NoSuchUpload")
+UNACCEPTED = plain(200, b"", {"ETag": '"0123"'})
 """What stores say of an upload that is completed already; moto's server says success once more."""
 TWO_TRIES = {"config_kwargs": {"retries": {"total_max_attempts": 2}}}
 
@@ -59,11 +60,11 @@ def test_what_was_damaged_on_its_way_is_sent_again(
     fs: RegistryS3FileSystem, shaky: RegistryS3FileSystem, proxy: Proxy, operation: str, code: str
 ) -> None:
     """The server has told, and kept nothing of it; but not for ever."""
-    refused = Fault(operation, "instead", answer=error(code, 400))
+    refused = Fault(operation, "instead", answer=refusal(400, code))
     proxy.faults = [refused]
     shaky.pipe_file("/f", DATA if operation == "UploadPart" else SMALL, **PARTS)
     assert fs.cat_file("/f") == (DATA if operation == "UploadPart" else SMALL)
-    proxy.faults = [Fault(operation, "instead", times=ALWAYS, answer=error(code, 400))]
+    proxy.faults = [Fault(operation, "instead", times=ALWAYS, answer=refusal(400, code))]
     with pytest.raises(OSError, match=code):
         shaky.pipe_file("/f", SMALL, block_size=5 * MIB) if operation == "PutObject" else in_parts(shaky)
     assert pending(fs) == []
@@ -108,7 +109,7 @@ def test_a_200_that_carries_an_error_is_none(
 
 
 @pytest.mark.promise("Writes whose answer is lost or odd")
-@pytest.mark.parametrize(("mode", "answer"), [("wb", GONE), ("xb", GONE), ("xb", error("PreconditionFailed", 412))])
+@pytest.mark.parametrize(("mode", "answer"), [("wb", GONE), ("xb", GONE), ("xb", refusal(412, "PreconditionFailed"))])
 def test_a_completion_whose_answer_was_lost_is_one(
     fs: RegistryS3FileSystem, shaky: RegistryS3FileSystem, proxy: Proxy, mode: str, answer: Answer
 ) -> None:
@@ -201,7 +202,7 @@ def test_where_nothing_tells_an_error_says_so(
     `FileExistsError`.
     """
     without_md5s(monkeypatch)
-    proxy.faults = [Fault("PutObject", "applied"), *lost(error("PreconditionFailed", 412))]
+    proxy.faults = [Fault("PutObject", "applied"), *lost(refusal(412, "PreconditionFailed"))]
     with pytest.raises(OSError, match="cannot be told") as unknown:
         shaky.pipe_file("/f", data, mode="create", **PARTS)
     assert unknown.value.filename == "/f"
@@ -238,7 +239,7 @@ def test_an_exclusive_write_that_came_second_is_none(
     with pytest.raises(FileExistsError):
         shaky.pipe_file("/f", SMALL, mode="create")
     assert fs.cat_file("/f") == SMALL[::-1]
-    early = error("NoSuchKey", 404)  # the look before the write, which came too early
+    early = refusal(404, "NoSuchKey")  # the look before the write, which came too early
     for data in (SMALL, DATA):
         proxy.faults = [Fault("HeadObject", "instead", answer=early)]
         fs.pipe_file("/lock", data, **PARTS)
@@ -319,7 +320,7 @@ def test_a_copy_onto_itself_whose_answer_was_lost_is_not_told_as_replaced(
 ) -> None:
     """The first try has changed the ETag of an object that was uploaded in parts; the bytes stay."""
     fs.pipe_file("/f", DATA, **PARTS)
-    proxy.faults = lost(error("PreconditionFailed", 412), "CopyObject")
+    proxy.faults = lost(refusal(412, "PreconditionFailed"), "CopyObject")
     key = fs.bucket.space.key("/f")
     with pytest.raises(OSError, match="cannot be told"):
         shaky.bucket.copy(shaky.bucket.head(key), key)

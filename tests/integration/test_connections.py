@@ -9,6 +9,7 @@ import pytest
 
 from registry_s3fs import RegistryS3FileSystem
 from testbed.messages import Answer, Request
+from testbed.plain_answers import plain
 from testbed.s3_memory import byte_range
 from testbed.scripted_server import ScriptedServer
 
@@ -32,9 +33,7 @@ def filesystem(server: ScriptedServer, **options: object) -> RegistryS3FileSyste
 def answer(request: Request) -> Answer:
     """The range that a request asks for."""
     start, end = byte_range(request.header("Range"), len(DATA)) or (0, len(DATA))
-    extent = ("Content-Range", f"bytes {start}-{end - 1}/{len(DATA)}")
-    length = ("Content-Length", str(end - start))
-    return Answer(206, "Partial Content", (("ETag", '"e"'), length, extent), DATA[start:end])
+    return plain(206, DATA[start:end], {"ETag": '"e"', "Content-Range": f"bytes {start}-{end - 1}/{len(DATA)}"})
 
 
 def closing(request: Request) -> Answer:

@@ -23,6 +23,7 @@ from registry_s3fs import RegistryS3FileSystem
 from registry_s3fs.s3.fast_path import client, connection
 from registry_s3fs.s3.fast_path.client import MOST_REFUSALS
 from testbed.messages import Answer, Close, Pause, Request, Silence, steps
+from testbed.plain_answers import plain
 from testbed.scripted_store import ScriptedStore
 
 MIB = 1024 * 1024
@@ -47,11 +48,6 @@ CALLS: dict[str, Callable[[RegistryS3FileSystem], Any]] = {
     "PutObject": lambda fs: fs.pipe_file("/new", b"1"),
 }
 BY_BOTO3 = "Boto3/"
-
-
-def bare(status: int) -> Answer:
-    """An answer without a body."""
-    return Answer(status, "No", (("Content-Length", "0"),))
 
 
 def by_boto3(request: Request) -> bool:
@@ -98,7 +94,7 @@ def test_a_kind_of_request_is_boto3s_after_so_many_odd_answers(store: ScriptedSt
 @pytest.mark.promise("boto3")
 @pytest.mark.parametrize("operation", CALLS)
 @pytest.mark.parametrize("attempts", [1, 2, 3])
-@pytest.mark.parametrize("reply", [bare(503), bare(500), [Close()]], ids=["503", "500", "close"])
+@pytest.mark.parametrize("reply", [plain(503), plain(500), [Close()]], ids=["503", "500", "close"])
 def test_attempts_are_the_sdks_setting_all_in_all(
     store: ScriptedStore, operation: str, attempts: int, reply: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -117,7 +113,7 @@ def test_a_plain_refusal_is_an_answer(store: ScriptedStore, status: int) -> None
     """It is not asked for again, does not count as odd, and has the SDK's exception as its cause."""
     body = b"<Error><Code>Whatever</Code><Message>for a reason</Message></Error>"
     fs = filesystem(store)
-    store.script("PutObject", Answer(status, "No", (("Content-Length", str(len(body))),), body))
+    store.script("PutObject", plain(status, body))
     for _ in range(2 * MOST_REFUSALS):
         with pytest.raises(OSError, match="for a reason") as refused:
             fs.pipe_file("/new", b"1")
@@ -295,8 +291,8 @@ def frames(error: BaseException | None, seen: set[int]) -> Iterator[dict[str, An
 
 
 FAILURES: dict[str, Any] = {
-    "denied": bare(403),
-    "busy": bare(503),
+    "denied": plain(403),
+    "busy": plain(503),
     "closed": [Close()],
     "silent": [Silence()],
     "odd": [b"HTTP/1.0 200\r\n\r\n"],

@@ -13,6 +13,7 @@ from botocore.exceptions import NoCredentialsError
 from registry_s3fs import RegistryS3FileSystem
 from registry_s3fs.errors import BulkError
 from testbed.messages import Answer, Pause, Silence
+from testbed.plain_answers import plain
 from testbed.scripted_store import ScriptedStore
 
 KEYS = [f"k{number:03}" for number in range(120)]
@@ -65,8 +66,8 @@ def test_a_server_that_falls_silent_is_not_waited_for_by_each_of_many(
 def test_get_of_what_is_missing_where_listings_are_denied(store: ScriptedStore, tmp_path: Path) -> None:
     """It may be a directory, which cannot be told. All others are fetched."""
     fs = filesystem(store)
-    store.script("ListObjectsV2", Answer(403, "Forbidden", (("Content-Length", "0"),)))
-    store.script("HeadObject", Answer(404, "Not Found", (("Content-Length", "0"),)))
+    store.script("ListObjectsV2", plain(403))
+    store.script("HeadObject", plain(404))
     paths = ["/none1", *PATHS[:20], "/none2"]
     with pytest.raises(BulkError) as failed:
         fs.get(paths, [str(tmp_path / path[1:]) for path in paths])
@@ -76,8 +77,8 @@ def test_get_of_what_is_missing_where_listings_are_denied(store: ScriptedStore, 
 
 def test_a_range_that_cannot_be_told_from_the_end_is_one_error_of_many(store: ScriptedStore) -> None:
     """A store says that it has nothing of the range, and does not give the object's size."""
-    store.script("GetObject", Answer(416, "Range Not Satisfiable", (("Content-Length", "0"),)), key="k001")
-    store.script("HeadObject", Answer(403, "Forbidden", (("Content-Length", "0"),)), key="k001")
+    store.script("GetObject", plain(416), key="k001")
+    store.script("HeadObject", plain(403), key="k001")
     found = filesystem(store).cat_ranges(PATHS[:6], [1] * 6, [3] * 6)
     assert isinstance(found.pop(1), PermissionError)
     assert found == [b"00"] * 5
@@ -122,9 +123,9 @@ def test_credentials_that_give_out_are_each_ones_error(
 @pytest.mark.parametrize(
     "reply",
     [
-        Answer(200, "OK", (("Content-Length", "0"),)),
-        Answer(200, "OK", (("Content-Length", "0"), ("ETag", ""))),
-        Answer(200, "OK", (("Content-Length", "13"), ("ETag", '"e"')), b"<html></html>"),
+        plain(200),
+        plain(200, b"", {"ETag": ""}),
+        plain(200, b"<html></html>", {"ETag": '"e"'}),
         Answer(204, "No Content", ()),
     ],
     ids=["no etag", "empty etag", "a document", "another status"],
@@ -145,7 +146,7 @@ def test_what_is_no_success_of_a_put_stores_nothing(store: ScriptedStore, reply:
 def test_an_errors_unknown_encoding_is_no_error_of_ours(store: ScriptedStore, declared: str) -> None:
     """The status tells enough."""
     body = f'<?xml version="1.0" encoding="{declared}"?><Error><Code>AccessDenied</Code></Error>'.encode()
-    store.script("GetObject", Answer(403, "Forbidden", (("Content-Length", str(len(body))),), body))
+    store.script("GetObject", plain(403, body))
     found = filesystem(store).cat(PATHS[:3], on_error="return")
     assert all(isinstance(error, PermissionError) for error in found.values())
 

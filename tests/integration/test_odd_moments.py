@@ -19,13 +19,13 @@ from fsspec.callbacks import Callback
 from registry_s3fs import RegistryS3FileSystem
 from registry_s3fs.errors import BulkError, FileExpired, InvalidResponseError
 from testbed.messages import Answer, Close, Pause, Reply, Request, Silence, Step
+from testbed.plain_answers import plain
 from testbed.s3_answers import S3Error, of_error
 from testbed.scripted_server import ScriptedServer
 from testbed.scripted_store import ScriptedStore
 
 MIB = 1024 * 1024
 DATA = bytes([7]) * (9 * MIB)
-EMPTY = (("Content-Length", "0"),)
 
 
 def filesystem(store: ScriptedStore, **options: Any) -> RegistryS3FileSystem:
@@ -52,7 +52,7 @@ def test_a_piece_that_is_past_the_end_is_of_another_version(fast_path: bool, wea
     def change(request: Request, answer: Answer) -> Answer:
         asked = request.header("Range")
         if asked and not asked.startswith("bytes=0-"):
-            return Answer(416, "Range", (("Content-Range", "bytes */100"), *EMPTY))
+            return plain(416, b"", {"Content-Range": "bytes */100"})
         return answer.with_header("ETag", 'W/"e"') if weak else answer
 
     with ScriptedStore({"a": DATA}) as store:
@@ -112,7 +112,7 @@ def says_to_puts(first: bytes, more: Iterable[Step] = ENDS) -> ScriptedServer:
     def early(request: Request) -> Reply:
         return chain((first,), more) if request.method == "PUT" else ()
 
-    return ScriptedServer(lambda request: Answer(404, "Not Found", EMPTY), early=early)
+    return ScriptedServer(lambda request: plain(404), early=early)
 
 
 def uploading_to(server: ScriptedServer, **config: Any) -> RegistryS3FileSystem:
@@ -169,7 +169,7 @@ def test_white_space_before_a_document_takes_no_time(spaces: bytes) -> None:
     """S3 sends it while it works; it may come in one packet with the end. (A pattern took minutes for it.)"""
 
     def change(request: Request, answer: Answer) -> Answer:
-        return Answer(answer.status, answer.reason, (("Content-Length", str(len(body(answer)))),), body(answer))
+        return plain(answer.status, body(answer))
 
     def body(answer: Answer) -> bytes:
         return answer.body.replace(b"?>", b"?>" + spaces)
@@ -190,7 +190,7 @@ def test_comments_before_a_document_take_no_time(fast_path: bool) -> None:
     """However many there are."""
     body = b"<!-- -->" * 400 + b"no"
     with ScriptedStore({}) as store:
-        answer = Answer(200, "OK", (("ETag", '"e"'), ("Content-Length", str(len(body)))), body)
+        answer = plain(200, body, {"ETag": '"e"'})
         store.script("PutObject", answer)
         began = time.process_time()
         with suppress(OSError):
@@ -217,7 +217,7 @@ def test_a_rewrite_in_place_names_the_version_it_replaces(known: bool) -> None:
     """By a condition, where the store knows it; a HEAD right before tells, too."""
     with ScriptedStore({"a": b"old"}) as store:
         if not known:
-            unknown = Answer(501, "Not Implemented", EMPTY)
+            unknown = plain(501)
             store.script("PutObject", lambda request, answer: unknown if request.header("If-Match") else answer)
         filesystem(store).touch("/a", truncate=False)
         conditions = [bool(request.header("If-Match")) for request in store.of("PutObject")]
@@ -270,7 +270,7 @@ def test_a_checksum_that_is_no_text_of_base64_is_none(fast_path: bool) -> None:
 def test_a_redirection_that_names_no_region_is_an_error(fast_path: bool, status: int) -> None:
     """botocore asks for the bucket's region, is redirected again, and asks again: a RecursionError."""
     with ScriptedStore({}) as store:
-        store.script("", Answer(status, "Elsewhere", (("Location", "http://127.0.0.1:9/"), *EMPTY)))
+        store.script("", plain(status, b"", {"Location": "http://127.0.0.1:9/"}))
         fs = filesystem(store, fast_path=fast_path)
         for call in (fs.cat_file, fs.info, fs.ls, lambda path: fs.pipe_file(path, b"1")):
             with pytest.raises(OSError, match=r"\S"):
@@ -302,7 +302,7 @@ def test_many_are_deleted_side_by_side_where_there_is_no_deleteobjects() -> None
     """Some stores have none."""
     keys = {f"d/{number:03}": b"" for number in range(300)}
     with ScriptedStore(keys) as store:
-        store.script("DeleteObjects", Answer(501, "Not Implemented", EMPTY), done=False)
+        store.script("DeleteObjects", plain(501), done=False)
         filesystem(store).rm("/d", recursive=True)
         assert store.contents() == {}
         assert store.counts["DeleteObject"] == 300
@@ -371,7 +371,7 @@ def out_of_order(pages: list[list[str]]) -> Callable[[Request, Answer], Answer]:
         token = f"<NextContinuationToken>{number + 1}</NextContinuationToken>" if more else ""
         text = f"<IsTruncated>{str(more).lower()}</IsTruncated>{token}{rows}"
         body = f"<ListBucketResult>{text}</ListBucketResult>".encode()
-        return Answer(200, "OK", (("Content-Length", str(len(body))),), body)
+        return plain(200, body)
 
     return change
 
@@ -433,9 +433,9 @@ def test_keys_that_a_store_was_busy_with_are_deleted_where_it_then_lacks_deleteo
     busy = "".join(f"<Error><Key>d/{n}</Key><Code>SlowDown</Code><Message>m</Message></Error>" for n in range(3))
     with ScriptedStore({f"d/{number}": b"" for number in range(3)}) as store:
         body = f"<DeleteResult>{busy}</DeleteResult>".encode()
-        first = Answer(200, "OK", (("Content-Length", str(len(body))),), body)
+        first = plain(200, body)
         store.script("DeleteObjects", first, times=1, done=False)
-        store.script("DeleteObjects", Answer(501, "Not Implemented", EMPTY), done=False)
+        store.script("DeleteObjects", plain(501), done=False)
         filesystem(store).rm("/d", recursive=True)
         assert store.contents() == {}
 

@@ -12,7 +12,8 @@ import pytest
 
 from registry_s3fs import RegistryS3FileSystem
 from registry_s3fs.errors import BucketNotFoundError
-from testbed.messages import Answer, Silence
+from testbed.messages import Silence
+from testbed.plain_answers import plain
 from testbed.scripted_server import ScriptedServer
 from testbed.servers import Server
 
@@ -70,8 +71,7 @@ def test_objects_are_encrypted_however_they_are_made(
 @pytest.fixture
 def recorder() -> Iterator[ScriptedServer]:
     """A server that keeps each request, and answers 404."""
-    missing = Answer(404, "Not Found", (("Content-Length", "0"), ("Connection", "close")), closes=True)
-    with ScriptedServer(lambda request: missing) as server:
+    with ScriptedServer(lambda request: plain(404)) as server:
         yield server
 
 
