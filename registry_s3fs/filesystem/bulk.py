@@ -113,7 +113,7 @@ class ManyPaths(OnBucket):
         listed: list[ObjectInfo] = []
 
         def below(path: str, _: int | None) -> dict[str, str]:
-            return path_pairs.kinds_of(self._all_below(path, None, markers=listed))
+            return path_pairs.kinds_of(self._all_below(self._path(path), None, markers=listed))
 
         # Of a tree that is cut off at a depth, no directory moves as a whole, with its marker.
         files, directories, _ = self._pairs_within(path1, path2, recursive, maxdepth, None if maxdepth else below)

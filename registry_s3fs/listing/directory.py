@@ -7,7 +7,7 @@ import time
 from collections.abc import Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, wait
 from operator import itemgetter
-from typing import cast
+from typing import NamedTuple, cast
 
 from registry_s3fs.listing.partition import KeyRange, OutOfOrderError, Plan
 from registry_s3fs.model.info import Info
@@ -50,15 +50,38 @@ def file(path: str, found: ObjectInfo) -> Info:
     return info
 
 
-def pages(bucket: Bucket, prefix: str, delimiter: str = "", start_after: str = "") -> Iterator[Page]:
+class Begun(NamedTuple):
+    """A listing whose first page has been requested, by any thread."""
+
+    page: Page | None
+    waited_s: float
+    worked_s: float
+    following: Iterator[Page]
+
+    @property
+    def is_whole(self) -> bool:
+        """Return whether nothing follows the first page."""
+        return self.page is None or self.page.last
+
+
+def begin(bucket: Bucket, prefix: str, delimiter: str = "", start_after: str = "") -> Begun:
+    """Request the first page of the keys below a prefix and after `start_after`."""
+    following = bucket.list(prefix, delimiter, start_after=start_after)
+    return Begun(*_timed(following), following)
+
+
+def pages(
+    bucket: Bucket, prefix: str, delimiter: str = "", start_after: str = "", begun: Begun | None = None
+) -> Iterator[Page]:
     """Yield the pages of keys below a prefix and after `start_after`, in the order of keys.
 
     Where the first page is not the only one, key ranges are listed in parallel. `listing.partition` tells how, and how
-    many requests and how much memory that takes.
+    many requests and how much memory that takes. Within a task of the pool they are listed one after the other. A
+    listing that was `begun` there may go on elsewhere.
     """
     taken = start_after
     try:
-        for page in _side_by_side(bucket, prefix, delimiter, start_after):
+        for page in _side_by_side(bucket, prefix, delimiter, start_after, begun):
             taken = max([taken, *(item.key for item in page.objects[-1:]), *page.prefixes[-1:]])
             yield page
     except OutOfOrderError:
@@ -68,16 +91,15 @@ def pages(bucket: Bucket, prefix: str, delimiter: str = "", start_after: str = "
             yield Page(objects, [each for each in page.prefixes if each > taken])
 
 
-def _side_by_side(bucket: Bucket, prefix: str, delimiter: str, start_after: str) -> Iterator[Page]:
-    begun = bucket.list(prefix, delimiter, start_after=start_after)
-    page, *times = _timed(begun)
+def _side_by_side(bucket: Bucket, prefix: str, delimiter: str, start_after: str, begun: Begun | None) -> Iterator[Page]:
+    page, waited_s, worked_s, following = begun or begin(bucket, prefix, delimiter, start_after)
     if page is None or page.last:  # as for most directories; a plan takes a tenth of a request's time
         yield from [page] if page else []
         return
     plan = Plan(prefix, delimiter, start_after)
     first = next(plan.due())
-    plan.received(first, page, *times)
-    sources: dict[KeyRange, Iterator[Page]] = {first: begun}
+    plan.received(first, page, waited_s, worked_s)
+    sources: dict[KeyRange, Iterator[Page]] = {first: following}
     running: dict[Future[_Timed], KeyRange] = {}
 
     def request(key_range: KeyRange) -> _Timed:
@@ -107,12 +129,15 @@ def _timed(pages: Iterator[Page]) -> _Timed:
     return page, time.perf_counter() - began - worked, worked
 
 
-def children(bucket: Bucket, path: str) -> list[Info] | None:
-    """Return the infos of a directory's children, by name, or None where no key lies below it, not even its marker."""
+def children(bucket: Bucket, path: str, begun: Begun | None = None) -> list[Info] | None:
+    """Return the infos of a directory's children, by name, or None where no key lies below it, not even its marker.
+
+    `begun` is the listing by delimiter, where it has been begun.
+    """
     prefix = bucket.space.prefix(path)
     found: list[Info] = []
     exists = False
-    for page in pages(bucket, prefix, delimiter="/"):
+    for page in pages(bucket, prefix, "/", begun=begun):
         exists = exists or bool(page.objects or page.prefixes)
         found += [directory(below) for key in page.prefixes if (below := nameable(bucket, key))]
         found += [

@@ -71,7 +71,9 @@ class Search:
     def matches(self) -> dict[str, Info]:
         """Return the files and directories that match, by name. A file wins over a directory of its name."""
         self._search(self._pattern.base)
-        found = [*self._found, *chain.from_iterable(self._bucket.pool.map(self._all_below, self._large))]
+        begun = self._bucket.pool.map(self._begin, self._large)
+        # What follows the first pages is listed side by side, but in this thread alone.
+        found = [*self._found, *chain.from_iterable(map(self._all_below, self._large, begun))]
         directories = {info["name"] for info in found} - {"/"}
         names = [*self._names, *(path for path in self._perhaps_files if path in directories)]
         found += chain.from_iterable(self._bucket.pool.map(self._named, names))
@@ -138,9 +140,12 @@ class Search:
         following = rest[len(literal) :]
         return "".join(f"/{part}" for part in literal), bool(following) and following[0] != "**"
 
-    def _all_below(self, path: str) -> list[Info]:
+    def _begin(self, path: str) -> directory.Begun:
+        return directory.begin(self._bucket, self._bucket.space.prefix(path))
+
+    def _all_below(self, path: str, begun: directory.Begun) -> list[Info]:
         """Return what matches of a directory and of all that lies below it."""
-        pages = directory.pages(self._bucket, self._bucket.space.prefix(path))
+        pages = directory.pages(self._bucket, self._bucket.space.prefix(path), begun=begun)
         return self._flat(path, (item for page in pages for item in page.objects))
 
     def _named(self, path: str) -> list[Info]:

@@ -21,11 +21,13 @@ from registry_s3fs.s3.bucket import Bucket
 MOST_AT_ONCE = 64
 """The most requests at once. Where the caller leaves the directories out, at most so many were for nothing."""
 GROWTH = 4
-WORTH_A_PAGE = 10
+WORTH_A_PAGE = 20
 """The number of directories from which one page that holds them all costs the client less than a request for each.
 
-The client reads a page of 1,000 keys in about the time of ten small requests.
+The client reads a page of 1,000 keys, and what is below each of the directories, in the time of 10 to 20 requests.
 """
+WORTH_A_LOOK = 16
+"""The number of large directories at once from which one of them is looked at, whether they are still large."""
 
 NOTHING = Page([], [], last=True)
 LAST = "\U0010ffff"
@@ -74,7 +76,7 @@ class Subtree:
         return sorted(found, key=directory.name_of) if self.objects else None
 
 
-_Listed = Subtree | list[Info] | OSError | None
+_Listed = Subtree | directory.Begun | list[Info] | OSError | None
 """What is known of a directory: all that lies below it, its children, why it can't be listed, or that it is missing."""
 
 
@@ -115,8 +117,10 @@ class Tree:
         self._following = following
         self._deepest = deepest
         self._levels: defaultdict[int, _Level] = defaultdict(lambda: _Level(at_once=at_once))
-        self._a_page: defaultdict[int, int] = defaultdict(lambda: 1)
+        self._a_page: dict[int, int] = {}
         """How many directories of a depth a page seems to hold."""
+        self._page_keys = 1
+        """The number of keys on a page that was not the last."""
         self._last = Subtree("/", [])
         """The subtree asked for last. What is asked for next mostly lies in it."""
         self._is_ordered = True
@@ -146,6 +150,11 @@ class Tree:
         found = level.listed.pop(path)
         if isinstance(found, OSError):
             raise found
+        if isinstance(found, directory.Begun):  # what follows is listed side by side, but in the caller's thread alone
+            infos = directory.children(self._bucket, path, found)
+            names = self._following(path, infos or [])
+            self._level_of(path, names).waiting.extendleft(reversed(names))
+            return infos
         if isinstance(found, Subtree):
             self._last = found
         return found
@@ -159,7 +168,7 @@ class Tree:
             OSError: The directory cannot be listed.
         """
         is_known = self._bucket.space.prefix(path).startswith(self._last.prefix)
-        is_small = is_known or self._a_page[self._levels[depth(path)].depth] >= at_least
+        is_small = is_known or self._held(self._levels[depth(path)].depth) >= at_least
         found = self.look(path) if is_small else None
         return found if isinstance(found, Subtree) else None
 
@@ -176,10 +185,11 @@ class Tree:
         """List a directory that is asked for, and some that follow it."""
         level.at_once = 1 if level.listed else min(GROWTH * level.at_once, MOST_AT_ONCE)
         level.listed.clear()
-        while level.waiting and level.waiting.popleft() != path:
-            pass  # the caller has left it out
-        a_page = self._a_page[level.depth]
-        if self._is_ordered and a_page >= (WORTH_A_PAGE if depth(path) == self._deepest else 2):
+        if path in level.waiting:
+            while level.waiting.popleft() != path:
+                pass  # the caller has left it out
+        a_page = self._held(level.depth)
+        if self._is_ordered and a_page >= self._least_in_a_row(path, level):
             names = [path, *_taken(level.waiting, level.at_once * a_page - 1)]
             left = self._list_in_rows(names, level)
             if len(left) > level.at_once:  # a page holds fewer than it seemed
@@ -189,47 +199,77 @@ class Tree:
             self._list_each([path, *_taken(level.waiting, level.at_once - 1)], level)
 
     def _list_each(self, names: list[str], level: _Level) -> None:
-        """List each of these directories by itself."""
-        list_one = self._list_large if names and self._seem_large(depth(names[0]), level.depth) else self._list_small
-        for name, (found, page) in zip(names, self._bucket.pool.map(list_one, names), strict=True):
+        """List each of these directories by itself: its first page, and where that is not all, its first children."""
+        if not names:
+            return
+        flat = names
+        if self._seem_large(depth(names[0]), level.depth):
+            flat = names[:1] if len(names) >= WORTH_A_LOOK else []
+        whole = self._listed_flat(flat, level)
+        level.listed.update(whole)
+        rest = [name for name in names if name not in whole]
+        for name, found in zip(rest, self._bucket.pool.map(self._begin_children, rest), strict=True):
             level.listed[name] = found
-            if isinstance(found, list):
-                self._note(name, self._following(name, found))
-            if page is not None:
-                self._a_page.update(directories_held(page, self._bucket.space.prefix(name), depth(name)))
+            if isinstance(found, directory.Begun) and found.is_whole:
+                level.listed[name] = infos = directory.children(self._bucket, name, found)
+                names_below = self._following(name, infos or [])
+                self._level_of(name, names_below).waiting.extend(names_below)
+
+    def _listed_flat(self, names: list[str], level: _Level) -> dict[str, Subtree | OSError]:
+        """Return those of the directories that one page holds, and learn from the pages how many one may hold."""
+        found: dict[str, Subtree | OSError] = {}
+        keys = 0
+        for name, page in zip(names, self._bucket.pool.map(self._first_page, names), strict=True):
+            prefix = self._bucket.space.prefix(name)
+            if isinstance(page, OSError):  # told when the caller gets there
+                found[name] = page
+            elif page.last:
+                found[name] = Subtree(prefix, sorted(page.objects, key=_key))
+                keys += len(page.objects)
+            else:
+                self._page_keys = len(page.objects)
+                self._a_page.update(directories_held(page, prefix, depth(name)))
+        if keys and depth(names[0]) == level.depth:
+            self._a_page[level.depth] = max(1, self._page_keys * len(found) // keys)
+        return found
+
+    def _first_page(self, path: str) -> Page | OSError:
+        try:
+            return next(self._bucket.list(self._bucket.space.prefix(path)), NOTHING)
+        except OSError as error:
+            return error
+
+    def _begin_children(self, path: str) -> directory.Begun | OSError:
+        try:
+            return directory.begin(self._bucket, self._bucket.space.prefix(path), "/")
+        except OSError as error:
+            return error
 
     def _seem_large(self, own_depth: int, counted_depth: int) -> bool:
         """Return whether their children are all that is asked for of directories, or a page seems to hold none."""
-        return own_depth == self._deepest or (own_depth == counted_depth and not self._a_page[counted_depth])
+        return own_depth == self._deepest or (own_depth == counted_depth and not self._held(counted_depth))
 
-    def _list_small(self, path: str) -> tuple[_Listed, Page | None]:
-        prefix = self._bucket.space.prefix(path)
-        try:
-            page = next(self._bucket.list(prefix), NOTHING)
-        except OSError as error:  # told when the caller gets there
-            return error, None
-        if page.last:
-            return Subtree(prefix, sorted(page.objects, key=_key)), None
-        return self._list_large(path)[0], page
+    def _held(self, counted_depth: int) -> int:
+        """Return how many directories of a depth a page seems to hold. One, where none was seen yet."""
+        return self._a_page.get(counted_depth, 1)
 
-    def _list_large(self, path: str) -> tuple[_Listed, None]:
-        try:
-            return directory.children(self._bucket, path), None
-        except OSError as error:
-            return error, None
+    def _least_in_a_row(self, path: str, level: _Level) -> int:
+        """Return how many directories a page has to hold, so that it is requested in place of each by itself."""
+        reads_deeper = depth(path) == self._deepest and level.depth + 1 in self._a_page
+        return WORTH_A_PAGE if reads_deeper else 2
 
-    def _note(self, path: str, names: list[str]) -> None:
-        """Note the directories that may be asked for below one."""
+    def _level_of(self, path: str, names: list[str]) -> _Level:
+        """Return the level of those directories below one that may be asked for. Its depth is noted."""
+        level = self._levels[depth(names[0] if names else path + "/.")]
         if names:
-            level = self._levels[depth(names[0])]
-            level.waiting += names
             level.depth = depth(path) + 1
+        return level
 
     def _list_in_rows(self, names: list[str], level: _Level) -> list[str]:
         """List directories that follow each other, by pages that each hold several. Return those that no page held."""
         by_prefix = {self._bucket.space.prefix(name): name for name in names}
         prefixes = sorted(by_prefix)
-        starts = sorted({*prefixes[:: self._a_page[level.depth]], self._bucket.space.prefix(names[0])})
+        starts = sorted({*prefixes[:: self._held(level.depth)], self._bucket.space.prefix(names[0])})
         rows = self._bucket.pool.map(self._row, starts)
         found = {prefix: rows[bisect_right(starts, prefix) - 1].subtree(prefix) for prefix in prefixes}
         held = {by_prefix[prefix]: subtree for prefix, subtree in found.items() if subtree is not None}

@@ -45,7 +45,8 @@ class Walk:
             self.found = self.found or bool(page.objects)
             can_skip = can_skip and not page.ignores_start  # else each listing begins anew, and the pages at hand go on
             yield from (item for item in page.objects if not self._is_skipped(item.key))
-            if can_skip and not page.last and page.objects and self._is_skipped(page.objects[-1].key):
+            last_key = page.objects[-1].key if page.objects and not page.last else ""
+            if can_skip and self._is_skipped(last_key) and last_key < self._skipped + LAST:
                 pages = self._bucket.list(prefix, start_after=self._skipped + LAST)
 
     def _is_skipped(self, key: str) -> bool:

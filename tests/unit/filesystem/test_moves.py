@@ -36,3 +36,13 @@ def test_a_move_of_few_levels_reads_no_key_below_them(fs: RegistryS3FileSystem) 
     fs.mv("/a", "/b", recursive=True, maxdepth=1)
     assert store.requests["ListObjectsV2"] - before <= 4
     assert fs.find("/b") == ["/b/x", "/b/y"]
+
+
+@pytest.mark.parametrize("root", ["/", "//", ["/"]])
+def test_all_below_the_root_moves(fs: RegistryS3FileSystem, root: str | list[str]) -> None:
+    """Where a rootdirectory is given, that is what lies below it."""
+    for name in ("/f", "/a/g", "/a/b/h"):
+        fs.pipe_file(name, b"x")
+    fs.mv(root, "/new", recursive=True)
+    assert sorted(name.rpartition("/")[2] for name in fs.find("/")) == ["f", "g", "h"]
+    assert all(name.startswith("/new/") for name in fs.find("/"))

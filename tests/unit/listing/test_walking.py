@@ -60,3 +60,11 @@ def test_a_listing_goes_on_behind_what_is_left_out() -> None:
     pages = Pages(["a/1", "a/2"], ["a/3", "a/4"], ["a/5", "b/1"], ["b/2", "c"])
     assert walked(pages, "/a", "/b") == (["/a", "/b", "/c"], True)
     assert [each[:2] for each in pages.asked] == ["", "a/", "b/"]
+
+
+def test_what_is_left_out_never_makes_a_listing_go_round() -> None:
+    """Not even where names in it come after every character that is likely."""
+    last = [f"a/\U0010ffff{number}" for number in range(4)]
+    pages = Pages(last[:2], last[2:], ["b"])
+    assert walked(pages, "/a") == (["/a", "/b"], True)
+    assert len(pages.asked) <= 2
