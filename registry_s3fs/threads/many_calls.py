@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import errno
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import closing
+from contextlib import closing, nullcontext
 from typing import TypeVar
 
 from registry_s3fs.errors import BulkError
@@ -35,9 +35,12 @@ def errors_of(
     """Call with each pair, side by side, and return the errors of those that failed.
 
     Each error is found by one of its pair, the one that `named` tells. `done` is called after each call that succeeded.
+    A single call is made in this thread, so that it may have its own work done side by side by the pool.
     """
     failed: dict[str, Exception] = {}
-    with closing(pool.each(_until_hopeless(call), pairs, pool.threads)) as errors:
+    attempt = _until_hopeless(call)
+    each = nullcontext(map(attempt, pairs)) if len(pairs) == 1 else closing(pool.each(attempt, pairs, pool.threads))
+    with each as errors:
         for pair, error in zip(pairs, errors, strict=True):
             if error is None:
                 done()

@@ -28,6 +28,18 @@ CALLS: dict[str, tuple[str, Callable[[RegistryS3FileSystem, Path], Any]]] = {
     "one large file, read": ("get", lambda fs, folder: fs.cat_file("/large", 0, 60 * MIB)),
     "one large file, stored": ("upload_part", lambda fs, folder: fs.pipe_file("/large", bytes(40 * MIB))),
     "one large file, copied": ("upload_part_copy", lambda fs, folder: fs.cp_file("/large", "/copy")),
+    "one large file, by cat": ("get", lambda fs, folder: fs.cat("/large")),
+    "one large file, by get": ("get", lambda fs, folder: fs.get("/large", str(folder / "large"))),
+    "one large file, by pipe": ("upload_part", lambda fs, folder: fs.pipe("/large", bytes(40 * MIB))),
+    "one large file, by pipe of a mapping": ("upload_part", lambda fs, folder: fs.pipe({"/large": bytes(40 * MIB)})),
+    "one large file beside small ones, by pipe": (
+        "upload_part",
+        lambda fs, folder: fs.pipe({"/large": bytes(40 * MIB), "/a": b"", "/b": b""}),
+    ),
+    "one large file, by put": ("upload_part", lambda fs, folder: fs.put(str(folder / "big"), "/large")),
+    "one large file of a tree, by put": ("upload_part", lambda fs, folder: fs.put(f"{folder}/", "/t", recursive=True)),
+    "one large file, by copy": ("upload_part_copy", lambda fs, folder: fs.copy("/large", "/copy")),
+    "one large file, by mv": ("upload_part_copy", lambda fs, folder: fs.mv("/large", "/copy")),
 }
 
 
@@ -38,6 +50,7 @@ def tree(fs: RegistryS3FileSystem, tmp_path: Path) -> RegistryS3FileSystem:
     for n in range(2000):
         fs.bucket.plant(f"registry/many/{n}", 0)
     (tmp_path / "up").mkdir()
+    (tmp_path / "big").write_bytes(bytes(40 * MIB))
     for n in range(4):
         (tmp_path / "up" / str(n)).write_bytes(b"x")
     return fs
