@@ -12,7 +12,6 @@ from typing import NamedTuple, cast
 from registry_s3fs.listing.partition import KeyRange, OutOfOrderError, Plan
 from registry_s3fs.model.info import Info
 from registry_s3fs.model.objects import ObjectInfo, Page
-from registry_s3fs.model.paths import parent
 from registry_s3fs.s3.bucket import Bucket
 from registry_s3fs.threads.pool import finished_or_cancelled
 
@@ -226,11 +225,12 @@ def entered(previous: str, current: str) -> list[str]:
     ['/folder1']
     """
     found = []
-    above = parent(current)
-    while above != "/" and not previous.startswith(f"{above}/"):
-        found.append(above)
-        above = parent(above)
-    return found[::-1]
+    end = current.rfind("/")
+    while end > 0 and not previous.startswith(current[: end + 1]):
+        found.append(current[:end])
+        end = current.rfind("/", 0, end)
+    found.reverse()
+    return found
 
 
 def objects(bucket: Bucket, path: str) -> Iterator[tuple[str | None, ObjectInfo]]:

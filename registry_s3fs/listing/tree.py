@@ -76,6 +76,7 @@ class Subtree:
         return sorted(found, key=directory.name_of) if self.objects else None
 
 
+_First = directory.Begun | OSError
 _Listed = Subtree | directory.Begun | list[Info] | OSError | None
 """What is known of a directory: all that lies below it, its children, why it can't be listed, or that it is missing."""
 
@@ -200,50 +201,57 @@ class Tree:
 
     def _list_each(self, names: list[str], level: _Level) -> None:
         """List each of these directories by itself: its first page, and where that is not all, its first children."""
-        if not names:
-            return
-        flat = names
-        if self._seem_large(depth(names[0]), level.depth):
-            flat = names[:1] if len(names) >= WORTH_A_LOOK else []
-        whole = self._listed_flat(flat, level)
-        level.listed.update(whole)
-        rest = [name for name in names if name not in whole]
-        for name, found in zip(rest, self._bucket.pool.map(self._begin_children, rest), strict=True):
+        if names and self._seem_large(depth(names[0]), level.depth):
+            # One of many is looked at, whether it is still large. That takes no time of its own.
+            looked_at = names[:1] if len(names) >= WORTH_A_LOOK else []
+            pages, begun = self._requested(looked_at, names)
+            level.listed.update(self._learned(dict(zip(looked_at, pages, strict=True)), level))
+        else:
+            pages, _ = self._requested(names, [])
+            level.listed.update(self._learned(dict(zip(names, pages, strict=True)), level))
+            names = [name for name in names if name not in level.listed]
+            _, begun = self._requested([], names)
+        for name, found in zip(names, begun, strict=True):
+            if name in level.listed:
+                continue
             level.listed[name] = found
             if isinstance(found, directory.Begun) and found.is_whole:
                 level.listed[name] = infos = directory.children(self._bucket, name, found)
                 names_below = self._following(name, infos or [])
                 self._level_of(name, names_below).waiting.extend(names_below)
 
-    def _listed_flat(self, names: list[str], level: _Level) -> dict[str, Subtree | OSError]:
+    def _requested(self, flat: list[str], by_delimiter: list[str]) -> tuple[list[_First], list[_First]]:
+        """Request the first pages of all keys below some directories, and those of the children of others, at once."""
+        prefix = self._bucket.space.prefix
+        calls = [(prefix(name), "") for name in flat] + [(prefix(name), "/") for name in by_delimiter]
+        found = self._bucket.pool.map(self._begin, calls)
+        return found[: len(flat)], found[len(flat) :]
+
+    def _begin(self, call: tuple[str, str]) -> _First:
+        try:
+            return directory.begin(self._bucket, *call)
+        except OSError as error:  # told when the caller gets there
+            return error
+
+    def _learned(self, first: dict[str, _First], level: _Level) -> dict[str, Subtree | OSError]:
         """Return those of the directories that one page holds, and learn from the pages how many one may hold."""
         found: dict[str, Subtree | OSError] = {}
         keys = 0
-        for name, page in zip(names, self._bucket.pool.map(self._first_page, names), strict=True):
+        for name, begun in first.items():
             prefix = self._bucket.space.prefix(name)
-            if isinstance(page, OSError):  # told when the caller gets there
-                found[name] = page
-            elif page.last:
+            if isinstance(begun, OSError):
+                found[name] = begun
+                continue
+            page = begun.page or NOTHING
+            if page.last:
                 found[name] = Subtree(prefix, sorted(page.objects, key=_key))
                 keys += len(page.objects)
             else:
                 self._page_keys = len(page.objects)
                 self._a_page.update(directories_held(page, prefix, depth(name)))
-        if keys and depth(names[0]) == level.depth:
+        if keys and depth(next(iter(first))) == level.depth:
             self._a_page[level.depth] = max(1, self._page_keys * len(found) // keys)
         return found
-
-    def _first_page(self, path: str) -> Page | OSError:
-        try:
-            return next(self._bucket.list(self._bucket.space.prefix(path)), NOTHING)
-        except OSError as error:
-            return error
-
-    def _begin_children(self, path: str) -> directory.Begun | OSError:
-        try:
-            return directory.begin(self._bucket, self._bucket.space.prefix(path), "/")
-        except OSError as error:
-            return error
 
     def _seem_large(self, own_depth: int, counted_depth: int) -> bool:
         """Return whether their children are all that is asked for of directories, or a page seems to hold none."""
