@@ -193,10 +193,11 @@ def descendants(bucket: Bucket, path: str, markers: list[ObjectInfo] | None = No
     return {**directories, **found}
 
 
-def entries(bucket: Bucket, path: str, listed: Iterable[ObjectInfo]) -> Iterator[Entry]:
+def entries(bucket: Bucket, path: str, listed: Iterable[ObjectInfo], within: str = "") -> Iterator[Entry]:
     """Yield a directory and all that lies below it, from the objects that a flat listing tells of.
 
-    Directories come before what lies in them. A store that does not list in order may have some come twice.
+    Directories come before what lies in them. A store that does not list in order may have some come twice. Where
+    `within` is given, only directories are of interest below which every path holds that text.
     """
     previous = ""
     for item in listed:
@@ -207,8 +208,9 @@ def entries(bucket: Bucket, path: str, listed: Iterable[ObjectInfo]) -> Iterator
         if not previous:
             previous = path.rstrip("/") + "/"
             yield path, None
-        for above in entered(previous, current):
-            yield above, None
+        if within in current:
+            for above in entered(previous, current):
+                yield above, None
         previous = current
         if not is_directory:
             yield name, item

@@ -36,6 +36,8 @@ class Pattern:
         self.tells_directories_apart = bool(self._slash)
         literal_end = list(takewhile(lambda each: not has_magic(each), reversed(self.parts)))
         self._end = "".join("/" + each for each in reversed(literal_end)) + "/" * only_directories
+        self.within = self._end.rstrip("/") + "/" if literal_end else ""
+        """What every path holds below a directory that matches."""
 
     def matches(self, info: Info) -> bool:
         """Return whether the pattern matches this file or directory."""
@@ -163,7 +165,7 @@ class Search:
         files: dict[str, Info] = {}
         others: set[str] = set()
         directories = {path} if path == "/" and means(path, is_directory=True) else set()  # it is there without a key
-        for name, item in directory.entries(self._bucket, path, listed):
+        for name, item in directory.entries(self._bucket, path, listed, self._pattern.within):
             if item is None:
                 if means(name, is_directory=True):
                     directories.add(name)

@@ -89,6 +89,8 @@ class _Level:
     """Those that may be asked for next, in the order in which they may be."""
     listed: dict[str, _Listed] = field(default_factory=dict)
     at_once: int = 1
+    batches: int = 0
+    """How many batches of large directories were listed."""
     depth: int = 0
     """The depth of the children of a directory that led to them. Theirs is greater where a name was known."""
 
@@ -202,8 +204,9 @@ class Tree:
     def _list_each(self, names: list[str], level: _Level) -> None:
         """List each of these directories by itself: its first page, and where that is not all, its first children."""
         if names and self._seem_large(depth(names[0]), level.depth):
-            # One of many is looked at, whether it is still large. That takes no time of its own.
-            looked_at = names[:1] if len(names) >= WORTH_A_LOOK else []
+            # One of many is looked at, whether it is still large: in the 1st, 2nd, 4th, 8th batch, and so on.
+            level.batches += len(names) >= WORTH_A_LOOK
+            looked_at = names[: len(names) >= WORTH_A_LOOK and level.batches.bit_count() == 1]
             pages, begun = self._requested(looked_at, names)
             level.listed.update(self._learned(dict(zip(looked_at, pages, strict=True)), level))
         else:
