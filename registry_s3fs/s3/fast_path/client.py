@@ -24,7 +24,7 @@ from registry_s3fs.model.objects import Body
 from registry_s3fs.redaction import redact
 from registry_s3fs.s3 import checksums, list_xml, retry
 from registry_s3fs.s3.botocore_private import Listeners, error_class
-from registry_s3fs.s3.documents import SUCCESSES, is_json, oddity, root
+from registry_s3fs.s3.documents import SUCCESSES, is_json, local_name, oddity, root
 from registry_s3fs.s3.error_codes import LEFT_TO_BOTO3
 from registry_s3fs.s3.fast_path.connection import Connections
 from registry_s3fs.s3.fast_path.engine import Exchange, drive
@@ -444,7 +444,7 @@ def _error_document(document: bytes) -> dict[str, str]:
         found = fromstring(document) if document else None  # noqa: S314  # bounded, and as botocore does
     except (ParseError, ValueError, LookupError):  # of unknown encodings, too
         return {}
-    if found is None or found.tag.rpartition("}")[2] != "Error":
+    if found is None or local_name(found.tag) != "Error":
         return {}
-    said = {each.tag.rpartition("}")[2]: each.text or "" for each in found if not len(each)}
+    said = {local_name(each.tag): each.text or "" for each in found if not len(each)}
     return {} if oddity(document) else said
