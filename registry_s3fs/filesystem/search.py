@@ -115,8 +115,7 @@ class Searching(OnBucket):
         """
         path = self._path(path)
         for page in directory.pages(self.bucket, self.bucket.space.prefix(path)):
-            named = directory.named(self.bucket, path, [page])
-            infos = [directory.file(name, item) for name, item in named if name is not None and item.key[-1] != "/"]
+            infos = [directory.file(name, item) for name, item in directory.files_on(self.bucket, [page])]
             if infos:
                 yield infos
         itself = self._itself(path, withdirs=False)

@@ -164,13 +164,20 @@ def exists_below(bucket: Bucket, path: str) -> bool:
 
 
 def files(bucket: Bucket, path: str, begin: str = "") -> Iterator[tuple[str, ObjectInfo]]:
-    """Yield the path and object of each file below a directory, in the order of keys, from one flat listing.
+    """Return an iterator over the path and object of each file below a directory, in the order of keys.
 
     Only files whose names below the directory start with `begin` are given.
     """
-    for below, item in named(bucket, path, pages(bucket, bucket.space.prefix(path) + begin)):
-        if below is not None and item.key[-1] != "/":
-            yield below, item
+    return files_on(bucket, pages(bucket, bucket.space.prefix(path) + begin))
+
+
+def files_on(bucket: Bucket, listed: Iterable[Page]) -> Iterator[tuple[str, ObjectInfo]]:
+    """Yield the path and object of each file on some pages, without the directory markers."""
+    path_of = bucket.space.path
+    for page in listed:
+        for item in page.objects:
+            if item.key[-1] != "/" and (path := path_of(item.key) or nameable(bucket, item.key)):
+                yield path, item
 
 
 def descendants(bucket: Bucket, path: str, markers: list[ObjectInfo] | None = None) -> dict[str, Info]:
@@ -233,23 +240,6 @@ def entered(previous: str, current: str) -> list[str]:
         end = current.rfind("/", 0, end)
     found.reverse()
     return found
-
-
-def objects(bucket: Bucket, path: str) -> Iterator[tuple[str | None, ObjectInfo]]:
-    """Yield the path and object of each key below a directory, in the order of keys.
-
-    The path is None where no path can name the key.
-    """
-    return named(bucket, path, pages(bucket, bucket.space.prefix(path)))
-
-
-def named(bucket: Bucket, path: str, listed: Iterable[Page]) -> Iterator[tuple[str | None, ObjectInfo]]:
-    """Yield the same as `objects`, from pages that are already there."""
-    prefix, path_of = bucket.space.prefix(path), bucket.space.path
-    for page in listed:
-        for item in page.objects:
-            if item.key != prefix:
-                yield path_of(item.key) or nameable(bucket, item.key), item
 
 
 def directory_above(bucket: Bucket, key: str) -> str:

@@ -56,12 +56,9 @@ class Search:
         self._bucket = bucket
         self._pattern = pattern
         self._children = [GlobPattern(part) for part in pattern.parts]
-        deepest = (
-            depth(pattern.base) + len(pattern.parts) - 1
-            if pattern.parts[-1] != "**" and has_magic(pattern.parts[-1])
-            else None
-        )
-        self._tree = Tree(bucket, pattern.base, self._following, deepest, MOST_AT_ONCE)
+        ends_in_children = has_magic(pattern.parts[-1]) and pattern.parts[-1] != "**"
+        deepest = depth(pattern.base) + len(pattern.parts) - 1
+        self._tree = Tree(bucket, pattern.base, self._following, deepest if ends_in_children else None, MOST_AT_ONCE)
         self._found: list[Info] = []
         self._large: list[str] = []
         """The directories below which everything is to be listed."""
@@ -111,7 +108,7 @@ class Search:
         literal, following = self._literal(path)
         for info in matching:
             if info["type"] == "directory":
-                subtree = None if following else self._tree.whole(info["name"], at_least=2)
+                subtree = None if following else self._tree.whole(info["name"])
                 if subtree is None:
                     self._search(info["name"] + literal)
                 else:

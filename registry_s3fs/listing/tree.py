@@ -13,13 +13,14 @@ from dataclasses import dataclass, field
 from operator import attrgetter
 
 from registry_s3fs.listing import directory
+from registry_s3fs.listing.partition import successor
 from registry_s3fs.model.info import Info
 from registry_s3fs.model.objects import ObjectInfo, Page
 from registry_s3fs.model.paths import parent
 from registry_s3fs.s3.bucket import Bucket
 
 MOST_AT_ONCE = 64
-"""The most requests at once. Where the caller leaves the directories out, at most so many were for nothing."""
+"""The most directories listed at once. Where the caller leaves them out, at most two pages of each were for nothing."""
 GROWTH = 4
 WORTH_A_PAGE = 20
 """The number of directories from which one page that holds them all costs the client less than a request for each.
@@ -33,15 +34,6 @@ NOTHING = Page([], [], last=True)
 LAST = "\U0010ffff"
 """A character that comes, in UTF-8, after every character that a key is likely to hold."""
 _key = attrgetter("key")
-
-
-def behind(prefix: str) -> str:
-    """Return the first string after all that begin with a prefix, which ends in ``/``.
-
-    >>> behind("docker/")
-    'docker0'
-    """
-    return prefix[:-1] + chr(ord("/") + 1)
 
 
 def before(prefix: str) -> str:
@@ -59,7 +51,7 @@ class Subtree:
     def below(self, prefix: str) -> Subtree:
         """Return the part of it that lies below a longer prefix."""
         start = bisect_left(self.objects, prefix, key=_key)
-        stop = bisect_left(self.objects, behind(prefix), start, key=_key) if prefix else len(self.objects)
+        stop = bisect_left(self.objects, successor(prefix), start, key=_key) if prefix else len(self.objects)
         return Subtree(prefix, self.objects[start:stop])
 
     def children(self, bucket: Bucket) -> list[Info] | None:
@@ -72,7 +64,7 @@ class Subtree:
             path = directory.nameable(bucket, self.prefix + name + slash) if item.key != self.prefix else None
             if path:
                 found.append(directory.directory(path) if slash else directory.file(path, item))
-            at = bisect_left(self.objects, behind(self.prefix + name + slash), at, key=_key) if slash else at + 1
+            at = bisect_left(self.objects, successor(self.prefix + name + slash), at, key=_key) if slash else at + 1
         return sorted(found, key=directory.name_of) if self.objects else None
 
 
@@ -155,24 +147,20 @@ class Tree:
             raise found
         if isinstance(found, directory.Begun):  # what follows is listed side by side, but in the caller's thread alone
             infos = directory.children(self._bucket, path, found)
-            names = self._following(path, infos or [])
-            self._level_of(path, names).waiting.extendleft(reversed(names))
+            self._waits(path, infos, are_next=True)
             return infos
         if isinstance(found, Subtree):
             self._last = found
         return found
 
-    def whole(self, path: str, at_least: int = 1) -> Subtree | None:
-        """Return all that lies below a directory, or None where it takes more than a page.
-
-        Without a request, return None as well where a page seems to hold fewer than `at_least` such directories.
+    def whole(self, path: str) -> Subtree | None:
+        """Return all that lies below a directory where it shares a page with others, or None where it does not.
 
         Raises:
             OSError: The directory cannot be listed.
         """
         is_known = self._bucket.space.prefix(path).startswith(self._last.prefix)
-        is_small = is_known or self._held(self._levels[depth(path)].depth) >= at_least
-        found = self.look(path) if is_small else None
+        found = self.look(path) if is_known or self._shares_a_page(path) else None
         return found if isinstance(found, Subtree) else None
 
     def expect(self, path: str, names: list[str]) -> None:
@@ -191,9 +179,8 @@ class Tree:
         if path in level.waiting:
             while level.waiting.popleft() != path:
                 pass  # the caller has left it out
-        a_page = self._held(level.depth)
-        if self._is_ordered and a_page >= self._least_in_a_row(path, level):
-            names = [path, *_taken(level.waiting, level.at_once * a_page - 1)]
+        if self._is_ordered and self._shares_a_page(path):
+            names = [path, *_taken(level.waiting, level.at_once * self._held(level.depth) - 1)]
             left = self._list_in_rows(names, level)
             if len(left) > level.at_once:  # a page holds fewer than it seemed
                 level.waiting.extendleft(reversed(names[names.index(left[level.at_once]) :]))
@@ -220,8 +207,7 @@ class Tree:
             level.listed[name] = found
             if isinstance(found, directory.Begun) and found.is_whole:
                 level.listed[name] = infos = directory.children(self._bucket, name, found)
-                names_below = self._following(name, infos or [])
-                self._level_of(name, names_below).waiting.extend(names_below)
+                self._waits(name, infos, are_next=False)
 
     def _requested(self, flat: list[str], by_delimiter: list[str]) -> tuple[list[_First], list[_First]]:
         """Request the first pages of all keys below some directories, and those of the children of others, at once."""
@@ -264,17 +250,22 @@ class Tree:
         """Return how many directories of a depth a page seems to hold. One, where none was seen yet."""
         return self._a_page.get(counted_depth, 1)
 
-    def _least_in_a_row(self, path: str, level: _Level) -> int:
-        """Return how many directories a page has to hold, so that it is requested in place of each by itself."""
+    def _shares_a_page(self, path: str) -> bool:
+        """Return whether a page seems to hold so many directories like this one that it is worth more than each."""
+        level = self._levels[depth(path)]
         reads_deeper = depth(path) == self._deepest and level.depth + 1 in self._a_page
-        return WORTH_A_PAGE if reads_deeper else 2
+        return self._held(level.depth) >= (WORTH_A_PAGE if reads_deeper else 2)
 
-    def _level_of(self, path: str, names: list[str]) -> _Level:
-        """Return the level of those directories below one that may be asked for. Its depth is noted."""
-        level = self._levels[depth(names[0] if names else path + "/.")]
+    def _waits(self, path: str, infos: list[Info] | None, *, are_next: bool) -> None:
+        """Note the directories that may be asked for below one: next, or after those that wait already."""
+        names = self._following(path, infos or [])
         if names:
+            level = self._levels[depth(names[0])]
             level.depth = depth(path) + 1
-        return level
+            if are_next:
+                level.waiting.extendleft(reversed(names))
+            else:
+                level.waiting.extend(names)
 
     def _list_in_rows(self, names: list[str], level: _Level) -> list[str]:
         """List directories that follow each other, by pages that each hold several. Return those that no page held."""
@@ -310,7 +301,7 @@ class _Row:
     def subtree(self, prefix: str) -> Subtree | None:
         """Return all that lies below a prefix that is not before the start, or None where the page ends before."""
         objects = self.page.objects
-        is_held = self.page.last or (objects and behind(prefix) <= objects[-1].key)
+        is_held = self.page.last or (objects and successor(prefix) <= objects[-1].key)
         return Subtree(self.start, objects).below(prefix) if is_held else None
 
 
