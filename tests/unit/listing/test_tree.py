@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import signal
+import threading
 import time
 from collections.abc import Iterator
 from random import Random
@@ -213,3 +215,39 @@ def test_large_directories_ahead_are_begun_and_no_more(fs: RegistryS3FileSystem,
     for _ in range(3):
         next(walk)
     assert len(listed) <= 2 + 2 * (1 + tree.GROWTH + tree.GROWTH**2) + 3 * 400 / 50
+
+
+@pytest.mark.parametrize("call", ["walk", "glob", "find"])
+def test_after_ctrl_c_no_more_is_requested(
+    fs: RegistryS3FileSystem, listed: Requests, call: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """But what is under way: directories that were begun ahead do not go on in other threads."""
+    for team in range(4):
+        for number in range(10_000):
+            fs.bucket.plant(fs.bucket.space.key(f"/large/{team}/{number:05}"), 1)
+    ask = fs.bucket.list
+
+    def slow(*args: Any, **options: Any) -> Iterator[Page]:
+        for page in ask(*args, **options):
+            time.sleep(0.02)
+            yield page
+
+    monkeypatch.setattr(fs.bucket, "list", slow)
+    calls = {
+        "walk": lambda: list(fs.walk("/large")),
+        "glob": lambda: fs.glob("/large/*/*"),
+        "find": lambda: fs.find("/large", maxdepth=2),
+    }
+    asked = []
+
+    def press_ctrl_c() -> None:
+        asked.append(len(listed))
+        signal.raise_signal(signal.SIGINT)
+
+    timer = threading.Timer(0.25, press_ctrl_c)
+    timer.start()
+    with pytest.raises(KeyboardInterrupt):
+        calls[call]()
+    timer.join()
+    time.sleep(0.3)
+    assert len(listed) <= asked[0] + tree.MOST_AT_ONCE
