@@ -5,6 +5,7 @@ Callers may catch::
     OSError
     ├── FileNotFoundError
     │   ├── BucketNotFoundError      the bucket itself is missing, not just a key
+    │   ├── NotInRegistryError       a registry has no such repository, tag, manifest or blob
     │   └── PathNotFoundError        (storage driver) no such file or directory
     ├── FileExistsError              exclusive creation found an object there
     ├── PermissionError              denied, wrong or missing credentials
@@ -13,13 +14,22 @@ Callers may catch::
     ├── FileExpired                  the object was replaced while it was being read
     ├── DigestMismatchError          a registry's blob that was read has another digest than its path says
     ├── InvalidResponseError         a response that is none of S3's, such as a proxy's page
+    ├── LinkError                    a registry's link that is empty or holds no digest (is a ValueError too)
+    ├── RefusedNameError             a name in an artifact or layer that no file may have (is a ValueError too)
+    ├── FileTooLargeError            a link, manifest or config that is larger than any that a registry takes
+    ├── LayerError                   a layer that is damaged, none, or beyond what is read of one
     ├── BulkError                    some keys of a call on many failed: ``.errors`` has each
     ├── RefusedParameterError        the server refused a parameter (is a ValueError too)
     └── StorageDriverError           (storage driver) any other failure; ``__cause__`` is one of the above
     ValueError
     ├── InvalidPathError             a path that could name something outside rootdirectory
     ├── InvalidOffsetError           (storage driver) a negative offset
-    └── ForeignBucketError           a URL that names another bucket than the instance's
+    ├── ForeignBucketError           a URL that names another bucket than the instance's
+    ├── InvalidReferenceError        text that names no tag and no digest of a repository
+    ├── PlatformError                an index that lacks a platform, or has several of which one has to be named
+    ├── UnreadableDocumentError      JSON that is too large, too deep or none
+    ├── UnreadableManifestError      bytes that are no manifest
+    └── LayoutError                  an OCI image layout that cannot be read or imported whole
 
 An ``OSError`` has an ``errno``, the registry path in ``filename`` and, where there was one, the SDK's exception in
 ``__cause__``.
@@ -92,6 +102,58 @@ class InvalidPathError(ValueError):
 
 class ForeignBucketError(ValueError):
     """An error for a URL that names another bucket than the filesystem's own."""
+
+
+class NotInRegistryError(FileNotFoundError):
+    """An error for a repository, tag, manifest or blob that a registry does not have."""
+
+
+class IncompleteError(NotInRegistryError):
+    """An error for an image or artifact that is there, and of which the registry lacks a blob or a manifest."""
+
+
+class InvalidReferenceError(ValueError):
+    """An error for a text that names no tag and no digest of a repository."""
+
+
+class PlatformError(ValueError):
+    """An error for an index from which no manifest can be chosen. ``platforms`` are those that it has."""
+
+    platforms: tuple[str, ...] = ()
+
+
+class LinkError(OSError, ValueError):
+    """An error for a registry's link that is empty or holds no digest. ``content`` is what it holds."""
+
+    content: bytes = b""
+
+
+class RefusedNameError(OSError, ValueError):
+    """An error for a name in an artifact or layer that leads outside it, stands for two files, or can be no file's."""
+
+
+class FileTooLargeError(OSError):
+    """An error for a link, manifest or config that is larger than any that a registry takes. It was not read."""
+
+
+class LayerError(OSError):
+    """An error for a layer that is damaged, none, or beyond what is read of one. ``filename`` is the layer's digest."""
+
+
+class NotAFileError(OSError):
+    """An error for a FIFO, a socket or a device in the place of a registry's file. It was not opened."""
+
+
+class UnreadableDocumentError(ValueError):
+    """An error for a JSON document that is too large, too deep, or none."""
+
+
+class UnreadableManifestError(ValueError):
+    """An error for bytes that are no manifest, or one that the registry could not read either."""
+
+
+class LayoutError(ValueError):
+    """An error for an OCI image layout that is damaged, lacks what it names, or names what no registry takes."""
 
 
 class PathNotFoundError(FileNotFoundError):
@@ -190,6 +252,84 @@ def not_supported(what: str, path: str) -> OSError:
 def damaged(what: str, path: str) -> OSError:
     """Return the error for bytes that do not have the checksum that they should have; `what` tells both."""
     return DAMAGED.as_error(path, what)
+
+
+def broken_link(path: str, content: bytes) -> LinkError:
+    """Return the error for a registry's link that holds no digest."""
+    if not content:
+        return LinkError(errno.EINVAL, "the link is empty", path)
+    error = LinkError(errno.EINVAL, f"the link holds no digest but {content[:100]!r}", path)
+    error.content = content
+    return error
+
+
+def not_in_registry(what: str, path: str) -> NotInRegistryError:
+    """Return the error for what a registry does not have; `what` is the message, and the path is where it would be."""
+    return NotInRegistryError(errno.ENOENT, what, path)
+
+
+def blob_missing(digest: str, path: str) -> IncompleteError:
+    """Return the error for a blob that a manifest names, and the registry does not have."""
+    return IncompleteError(errno.ENOENT, f"its blob {digest} is missing from the registry", path)
+
+
+def foreign_layer_missing(digest: str, path: str) -> IncompleteError:
+    """Return the error for a foreign layer, which a registry need not have."""
+    text = f"the registry does not have its layer {digest}, which clients fetch from elsewhere"
+    return IncompleteError(errno.ENOENT, text, path)
+
+
+def digest_mismatch(path: str, size: int, digest: str) -> DigestMismatchError:
+    """Return the error for a blob whose bytes have another digest than its path says."""
+    text = f"the {size} bytes read have the digest {digest}; the blob is damaged, or was on its way: read it again"
+    return DigestMismatchError(errno.EIO, text, path)
+
+
+def file_too_large(path: str, max_bytes: int) -> FileTooLargeError:
+    """Return the error for a file of a registry that is not read because of its size."""
+    return FileTooLargeError(errno.EFBIG, f"it has over {max_bytes} bytes, more than a registry writes there", path)
+
+
+def refused_name(path: str, what: str, why: str) -> RefusedNameError:
+    """Return the error for a name in an image or artifact that is refused; `what` is the name, and who has it."""
+    return RefusedNameError(errno.EINVAL, f"{what}, which is refused: {why}", path)
+
+
+def other_size(path: str, size: int, declared_size: int) -> DigestMismatchError:
+    """Return the error for a file whose blob does not have the size that its manifest says."""
+    text = f"the manifest says {declared_size} bytes, and the blob has {size}; it is damaged: push it again"
+    return DigestMismatchError(errno.EIO, text, path)
+
+
+def no_bytes(path: str, kind: str) -> OSError:
+    """Return the error for reading what has no bytes, such as a device."""
+    return OSError(errno.EINVAL, f"it is a {kind.replace('_', ' ')}, which has no bytes to read", path)
+
+
+def read_only(path: str) -> OSError:
+    """Return the error for a write to what is only read."""
+    text = "what a registry holds is only read here; push with a client of the registry, such as oras"
+    return OSError(errno.EROFS, text, path)
+
+
+def not_directory(path: str) -> OSError:
+    """Return the error for a file where a directory is needed."""
+    return NotADirectoryError(errno.ENOTDIR, "it is no directory", path)
+
+
+def bad_layer(what: str) -> LayerError:
+    """Return the error for a layer; `what` says what is wrong with it. Whoever knows its digest adds it."""
+    return LayerError(errno.EBADMSG, what)
+
+
+def not_a_file(path: str) -> NotAFileError:
+    """Return the error for what is neither a file nor a directory."""
+    return NotAFileError(errno.EINVAL, "it is no file, but a FIFO, a socket or a device; it was not opened", path)
+
+
+def unreadable(path: str, error: Exception) -> OSError:
+    """Return the error for a file that another filesystem could not read, and said so by an exception of its own."""
+    return OSError(errno.EIO, f"{type(error).__name__}: {redact(str(error))[:500]}", path)
 
 
 def interrupted() -> TimeoutError:

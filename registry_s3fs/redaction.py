@@ -32,6 +32,8 @@ _ACCESS_KEYS = re.compile(
     """,
     re.VERBOSE | re.IGNORECASE,
 )
+_PASSWORDS = re.compile(r"(?P<keep>://[^\s/:@'\"]*:)[^\s/@'\"]+(?=@)")
+"""The password in a URL, as in those of FTP."""
 _SHOWN = 4
 """The number of last characters of an access key that are shown, to tell which key it is.
 
@@ -68,9 +70,12 @@ def redact(text: str) -> str:
     "'Authorization': b'AWS ***0001:***'"
     >>> redact("<AWSAccessKeyId>AKIDEXAMPLE00001</AWSAccessKeyId><SignatureProvided>0af3</SignatureProvided>")
     '<AWSAccessKeyId>***0001</AWSAccessKeyId><SignatureProvided>***</SignatureProvided>'
+    >>> redact("ftp://user:pass@host/file")
+    'ftp://user:***@host/file'
     """
     for secret in list(_known):
         text = text.replace(secret, MASK)
+    text = _PASSWORDS.sub(lambda found: found["keep"] + MASK, text)
     text = _SECRETS.sub(lambda found: (found["keep"] or found["quoted"] or found["bytes"]) + MASK, text)
     return _ACCESS_KEYS.sub(lambda found: found["keep"] + _end(found["key"]), text)
 

@@ -1,4 +1,4 @@
-"""The class of `UPath("registrys3://...")`, which universal_pathlib finds through an entry point."""
+"""The classes of universal_pathlib's paths for our URLs, which it finds through entry points."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from registry_s3fs.model.paths import PROTOCOL
 
 # universal_pathlib takes URLs apart as the filesystem does, if fsspec has loaded that; otherwise it guesses.
 get_filesystem_class(PROTOCOL)
+get_filesystem_class("registryfile")
 
 WITHOUT_BUCKET = f"{PROTOCOL}:///"
 
@@ -81,3 +82,26 @@ class RegistryS3Path(UPath):
         if not text.startswith(WITHOUT_BUCKET):
             return text  # a relative path
         return f"{PROTOCOL}://{self.storage_options.get('bucket', '')}/{text.removeprefix(WITHOUT_BUCKET)}"
+
+
+class RegistryFilePath(UPath):
+    """A path in what a registry holds, with pathlib's methods.
+
+    >>> path = UPath("registryfile://team/data:2026/a::memory:///srv") / "b.csv"
+    >>> path.path, path.name, path.parent.parent.path, path.parent.parent.parent.path
+    ('team/data:2026/a/b.csv', 'b.csv', 'team/data:2026', 'team/data')
+    """
+
+    __slots__ = ()
+
+    def iterdir(self) -> Iterator[RegistryFilePath]:
+        """Yield what is in the folder. A repository's tags are beside it by their names: ``team/data:2026``.
+
+        Raises:
+            FileNotFoundError: There is none.
+            NotADirectoryError: It is no folder.
+        """
+        if self.fs.info(self.path)["type"] != "directory":
+            raise errors.not_directory(str(self))
+        for name in self.fs.ls(self.path, detail=False):
+            yield self.with_segments(f"registryfile://{name}")

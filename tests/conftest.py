@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import gc
 import itertools
 import os
+import signal
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from typing import Any
@@ -36,6 +38,17 @@ def _no_foreign_settings(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pyte
     monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", nowhere)
 
 
+@pytest.fixture(autouse=True)
+def _signals_as_before() -> Iterator[None]:
+    """A command that a signal ended ignores further ones, and so would all processes that are started later."""
+    numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+    before = [signal.getsignal(number) for number in numbers]
+    yield
+    for number, handler in zip(numbers, before, strict=True):
+        if signal.getsignal(number) is not handler:
+            signal.signal(number, handler)
+
+
 @pytest.fixture(autouse=True, scope="module")
 def _nothing_is_kept() -> Iterator[None]:
     """What a process keeps for good would be a thousand clients by the end of the suite, and others' credentials."""
@@ -43,6 +56,8 @@ def _nothing_is_kept() -> Iterator[None]:
     boto3.DEFAULT_SESSION = None
     RegistryS3FileSystem.clear_instance_cache()
     client.CLIENTS.forget()
+    gc.collect()  # here, where a warning is still the module's own
+    gc.freeze()  # what it left for good need not be looked at by each collection that a later test asks for
 
 
 def _running(start: Callable[[], AbstractContextManager[Server]]) -> Iterator[Server]:

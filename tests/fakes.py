@@ -11,7 +11,7 @@ import threading
 import uuid
 from bisect import bisect_left
 from collections import Counter
-from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timezone
@@ -40,9 +40,9 @@ from registry_s3fs.model.ranges import MAX_DELETE_KEYS, MAX_KEY_BYTES
 from registry_s3fs.s3.bucket import Bucket
 from registry_s3fs.s3.client import object_fields
 from registry_s3fs.s3.error_codes import from_code
+from registry_s3fs.s3.puts import Put
 from registry_s3fs.s3.read_body import Read
 from registry_s3fs.s3.reads import Due
-from registry_s3fs.s3.small_puts import Put
 from registry_s3fs.threads.pool import Pool, pool
 
 PAGE_KEYS = 1000
@@ -246,7 +246,7 @@ class FakeBucket:
             place.write(wanted)
         read.received = len(wanted)
 
-    def read_many(self, due: Due) -> Generator[Read, None, None]:
+    def read_many(self, due: Due, left: Callable[[], int]) -> Generator[Read, None, None]:
         while True:
             count = 0
             for read in self.pool.each(self._attempt, iter(due, None), self.pool.threads):
@@ -276,7 +276,10 @@ class FakeBucket:
                 raise self._error("PreconditionFailed", found.key, FileExpired)
             self._keep(found.key, _kept(body), headers)
 
-    def put_many(self, puts: Iterable[Put]) -> Generator[Put, None, None]:
+    def put_one(self, put: Put) -> None:
+        self.put(put.key, put.body, headers=put.headers)
+
+    def put_many(self, due: Due, left: Callable[[], int]) -> Generator[Put, None, None]:
         def attempt(put: Put) -> Put:
             try:
                 self.put(put.key, put.body, headers=put.headers)
@@ -284,7 +287,7 @@ class FakeBucket:
                 put.error = error
             return put
 
-        yield from self.pool.each(attempt, puts, self.pool.threads)
+        yield from self.pool.each(attempt, iter(due, None), self.pool.threads)
 
     def _check_absent(self, key: str, exclusive: bool) -> None:
         if exclusive and key in self.store.objects:
@@ -377,7 +380,7 @@ class FakeBucket:
     def list_parts(self, key: str, upload_id: str) -> Sequence[Part]:
         with self.store.request("ListParts"):
             parts = sorted(self._pending(key, upload_id).parts.items())
-        return [Part(number, part.info.etag, part.info.size) for number, part in parts]
+        return [Part(number, part.info.etag, part.info.size, part.info.last_modified) for number, part in parts]
 
     def list_uploads(self, prefix: str) -> Iterator[Upload]:
         with self.store.request("ListMultipartUploads"):

@@ -1,51 +1,105 @@
-"""What a new filesystem takes from the environment: a region, and whether a profile exists."""
+"""What a new filesystem takes from the environment and the AWS configuration files, where its options are silent.
+
+That is the region, the endpoint, and which of AWS's variants of endpoints is meant. boto3 reads the rest by itself,
+such as credentials and certificates.
+"""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from collections.abc import Iterable, Mapping
+from functools import lru_cache
+from typing import TYPE_CHECKING, NamedTuple
+
+from registry_s3fs.config import parsers
 
 if TYPE_CHECKING:
     from botocore.session import Session
 
 REGION_VARIABLES = ("AWS_REGION", "AWS_DEFAULT_REGION")
 """The variables that name a region, in the order in which they count. boto3 reads only the second."""
+ENDPOINT_VARIABLES = ("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL")
+"""The variables that name an endpoint, in the order in which they count."""
+FILES = {"AWS_CONFIG_FILE": "~/.aws/config", "AWS_SHARED_CREDENTIALS_FILE": "~/.aws/credentials"}
+"""The variables that name a configuration file, and the files that there are without them."""
+IGNORE_ENDPOINTS = "ignore_configured_endpoint_urls"
+VARIANTS = {"usefipsendpoint": "use_fips_endpoint", "usedualstack": "use_dualstack_endpoint"}
+"""The parameters for variants of AWS's endpoints, and botocore's names for them."""
 CONFIGURATION = (
     *REGION_VARIABLES,
+    *ENDPOINT_VARIABLES,
+    "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS",
+    "AWS_USE_FIPS_ENDPOINT",
+    "AWS_USE_DUALSTACK_ENDPOINT",
     "AWS_PROFILE",
     "AWS_DEFAULT_PROFILE",
-    "AWS_CONFIG_FILE",
-    "AWS_SHARED_CREDENTIALS_FILE",
+    *FILES,
 )
-"""The variables that decide the region."""
+"""The variables that decide what is found here."""
 
 
-def region_needed(options: Mapping[str, object]) -> dict[str, str]:
-    """Return the region of the environment or the profile, where none is given and one is needed.
+class Settings(NamedTuple):
+    """What the environment and a profile say."""
+
+    profile: Mapping[str, object]
+    """The profile's section of the configuration files."""
+    services: Mapping[str, object]
+    """The section of services that it names: a mapping for each service."""
+
+    def text(self, name: str, *variables: str) -> str:
+        """Return the value of the first variable that has one, else the profile's, or ""."""
+        return _first(variables) or str(self.profile.get(name) or "")
+
+    def is_on(self, name: str) -> bool:
+        """Return whether a setting is turned on, by the name that the configuration files have for it."""
+        return self.text(name, f"AWS_{name.upper()}").lower() == "true"
+
+    @property
+    def region(self) -> str:
+        """Return the region, or "" where none is named."""
+        return self.text("region", *REGION_VARIABLES)
+
+    @property
+    def endpoint(self) -> str:
+        """Return the endpoint for S3, or "" where none is named.
+
+        The order is that of all AWS SDKs: https://docs.aws.amazon.com/sdkref/latest/guide/feature-ss-endpoints.html.
+        """
+        if self.is_on(IGNORE_ENDPOINTS):
+            return ""
+        own = self.services.get("s3")
+        of_s3 = str(own.get("endpoint_url") or "") if isinstance(own, Mapping) else ""
+        return _first(ENDPOINT_VARIABLES) or of_s3 or self.text("endpoint_url")
+
+
+def needed(options: Mapping[str, object]) -> dict[str, object]:
+    """Return the options that the environment or the profile has, and that are not given.
 
     Raises:
         ValueError: There is no such profile.
     """
-    if options.get("profile"):
-        check_profile(str(options["profile"]))
-    if options.get("region") or options.get("regionendpoint"):
+    profile = str(options.get("profile") or "")
+    if profile:
+        check_profile(profile)
+    if options.get("regionendpoint"):
         return {}
-    found = region(str(options.get("profile") or ""))
-    return {"region": found} if found else {}
+    found: dict[str, object] = {}
+    settings = _settings(profile)
+    if options.get("regionendpoint") is None and not _ignores_endpoints(options.get("config_kwargs")):
+        found["regionendpoint"] = settings.endpoint
+    if not options.get("region"):
+        found["region"] = settings.region
+    if not found.get("regionendpoint"):
+        found |= {name: settings.is_on(other) for name, other in VARIANTS.items() if options.get(name) is None}
+    return {name: value for name, value in found.items() if value}
 
 
-def region(profile: str) -> str:
-    """Return the region of the environment or of a profile (``""``: the usual one), or "" where there is none."""
-    for variable in REGION_VARIABLES:
-        if os.environ.get(variable):
-            return os.environ[variable]
-    from botocore.exceptions import BotoCoreError
+def _first(variables: Iterable[str]) -> str:
+    return next((os.environ[name] for name in variables if os.environ.get(name)), "")
 
-    try:
-        return str(_session(profile).get_config_variable("region") or "")
-    except BotoCoreError:  # of AWS_PROFILE, or a file that cannot be read: boto3 tells, when it is asked
-        return ""
+
+def _ignores_endpoints(config_kwargs: object) -> bool:
+    return isinstance(config_kwargs, Mapping) and bool(config_kwargs.get(IGNORE_ENDPOINTS))
 
 
 def check_profile(profile: str) -> None:
@@ -56,6 +110,36 @@ def check_profile(profile: str) -> None:
         raise ValueError(f"profile: {profile!r} is not in the AWS configuration files, which have {known}")
 
 
+def _settings(profile: str) -> Settings:
+    """Return what is said of a profile (``""``: the usual one). The files are read again where they have changed."""
+    usual = os.environ.get("AWS_PROFILE") or os.environ.get("AWS_DEFAULT_PROFILE") or ""
+    files = tuple(_state(os.environ.get(variable) or usual) for variable, usual in FILES.items())
+    return _of_files(profile or usual, files) if any(files) else Settings({}, {})
+
+
+def _state(path: str) -> tuple[str, int, int] | None:
+    """Return what changes where a file changes, or None where there is none."""
+    path = os.path.expanduser(path)
+    try:
+        found = os.stat(path)
+    except OSError:
+        return None
+    return path, found.st_mtime_ns, found.st_size
+
+
+@lru_cache(maxsize=16)
+def _of_files(profile: str, files: tuple[tuple[str, int, int] | None, ...]) -> Settings:
+    from botocore.exceptions import BotoCoreError
+
+    session = _session(profile)
+    try:
+        found, every = session.get_scoped_config(), session.full_config
+    except BotoCoreError:  # of AWS_PROFILE, or a file that cannot be read: boto3 tells, when it is asked
+        return Settings({}, {})
+    services = every.get("services", {}).get(found.get("services"), {})
+    return Settings(found, services)
+
+
 def _session(profile: str) -> Session:
     from botocore.session import Session
 
@@ -63,7 +147,26 @@ def _session(profile: str) -> Session:
 
 
 class Surroundings:
-    """A class attribute that tells what the region of a new filesystem depends on, for fsspec's cache of instances."""
+    """A class attribute that tells what the region and the endpoint of a new filesystem depend on.
+
+    fsspec's cache of instances looks at it.
+    """
 
     def __get__(self, instance: object, owner: type) -> tuple[str | None, ...]:
         return tuple(os.environ.get(variable) for variable in CONFIGURATION)
+
+
+def combined(farther: Mapping[str, object], nearer: Mapping[str, object]) -> dict[str, object]:
+    """Return the options of two places. Those of the nearer one win, and credentials are not mixed with others' kinds.
+
+    >>> combined({"accesskey": "a", "secretkey": "b", "bucket": "c"}, {"profile": "mine"})
+    {'bucket': 'c', 'profile': 'mine'}
+    >>> combined({"profile": "theirs"}, {"accesskey": "a", "secretkey": "b"})
+    {'accesskey': 'a', 'secretkey': 'b'}
+    """
+    dropped: tuple[str, ...] = ()
+    if nearer.get("profile") or parsers.boolean("anon", nearer.get("anon") or False):
+        dropped = ("accesskey", "secretkey", "sessiontoken", "profile", "anon")
+    elif nearer.get("accesskey"):
+        dropped = ("sessiontoken", "profile", "anon")
+    return {**{name: value for name, value in farther.items() if name not in dropped}, **nearer}

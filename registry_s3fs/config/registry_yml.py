@@ -13,6 +13,9 @@ from collections.abc import Collection, Container, Hashable, Mapping, Sequence, 
 import yaml
 
 DRIVERS = ("s3", "s3aws")
+LOCAL_DRIVER = "filesystem"
+DEFAULT_LOCAL_FOLDER = "/var/lib/registry"
+"""Where the registry's driver ``filesystem`` keeps its files by default (Go: ``filesystem/driver.go``)."""
 MOST_VALUES = 1000
 """The most values that config_kwargs may hold."""
 _NAME = re.compile(r"[\w.-]{1,20}")
@@ -42,6 +45,23 @@ def read(
     _check_single(block, os.fspath(path), driver)
     overrides = {name: _value(text, is_number=name in numbers) for name, text in variables[driver].items()}
     return {**block, **overrides}
+
+
+def local_folder(path: str | os.PathLike[str], environ: Mapping[str, str] = os.environ) -> str | None:
+    """Return the folder of a registry whose storage is ``filesystem``, or None where its storage is another.
+
+    Raises:
+        FileNotFoundError: There is no such configuration file.
+        ValueError: The file is not YAML.
+    """
+    rootdirectory = environ.get(f"{_variable(LOCAL_DRIVER)}_ROOTDIRECTORY")
+    is_brought = rootdirectory is not None or _variable(LOCAL_DRIVER) in environ
+    storage = _storage(_load(path), environ, [LOCAL_DRIVER] if is_brought else [])
+    if not isinstance(storage, dict) or _drivers(storage) != [LOCAL_DRIVER]:
+        return None
+    block = _overridden(storage[LOCAL_DRIVER], _variable(LOCAL_DRIVER), environ)
+    found = rootdirectory or (block.get("rootdirectory") if isinstance(block, dict) else None)
+    return str(found or DEFAULT_LOCAL_FOLDER)
 
 
 def _variable(driver: str) -> str:

@@ -107,9 +107,12 @@ def signature() -> inspect.Signature:
 
 
 def described(text: str, names: Mapping[str, tuple[str, object, str]]) -> str:
-    """Return a docstring with a line for each option, indented as Python's own tools expect."""
-    lines = [f"        {name} ({kind}, {default!r}): {meaning}." for name, (kind, default, meaning) in names.items()]
-    return "\n".join([text.rstrip(), "", "    Options (type, default):", *lines, "    "])
+    """Return a docstring with a line for each option.
+
+    It has no indentation of the source, which Python 3.13 takes away by itself.
+    """
+    lines = [f"    {name} ({kind}, {default!r}): {meaning}." for name, (kind, default, meaning) in names.items()]
+    return "\n".join([inspect.cleandoc(text), "", "Options (type, default):", *lines, ""])
 
 
 def as_html(url: str, values: Mapping[str, object]) -> str:
@@ -118,3 +121,6 @@ def as_html(url: str, values: Mapping[str, object]) -> str:
         f"<tr><td>{html.escape(name)}</td><td>{html.escape(str(value))}</td></tr>" for name, value in values.items()
     )
     return f"<b>RegistryS3FileSystem</b> <code>{html.escape(url)}</code><table>{rows}</table>"
+
+
+DriverParameters.__doc__ = described(DriverParameters.__doc__ or "", of_parameters())

@@ -141,6 +141,7 @@ class PrefetchCache(BaseCache):
             while at < stop:
                 held = self._range_at(at)
                 until = min(stop, held.end)
+                wanted.touch(at - start, until - start)
                 whole[at - start : until - start] = held.view(at, until)
                 at = until
         return wanted.data()

@@ -59,10 +59,6 @@ class OnBucket(AbstractFileSystem):
             """Store bytes as a file."""
             ...
 
-        def sizes(self, paths: Iterable[StrPath]) -> list[int]:
-            """Return the sizes of files in bytes."""
-            ...
-
         def stat(self, path: StrPath, **how: object) -> Info:
             """Return the same as `info`."""
             ...

@@ -89,8 +89,8 @@ class RegistryS3FileSystem(Downloads, Uploads, ManyPaths, Searching, Attributes)
             raise TypeError(text)
         super().__init__(**{**storage_options, **parsers.listings_cache(storage_options)})
         self._text = parsers.text_options(storage_options)
-        given = {**(read_config(config) if config else {}), **given}
-        self._surrounding = environment.region_needed(given)
+        given = environment.combined(read_config(config) if config else {}, given)
+        self._surrounding = environment.needed(given)
         self.parameters = DriverParameters.from_mapping({**given, **self._surrounding})
         check_config(self.parameters)
         self.bucket = Bucket(self.parameters)
@@ -111,8 +111,8 @@ class RegistryS3FileSystem(Downloads, Uploads, ManyPaths, Searching, Attributes)
     def storage_options(self, options: dict[str, Any]) -> None:
         """Set the options. fsspec does so once the filesystem is made.
 
-        The bucket becomes a plain `str`. A region that was found in the environment is added to the options, because
-        elsewhere the environment may name another one.
+        The bucket becomes a plain `str`. What was found in the environment is added to the options, because
+        elsewhere the environment may say something else.
         """
         self._storage_options = {
             name: str(value) if isinstance(value, paths.UrlBucket) else value for name, value in options.items()

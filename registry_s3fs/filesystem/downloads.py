@@ -360,7 +360,7 @@ class Downloads(OnBucket):
                     coming[download] = index, target
                     yield download
 
-        with closing(carry_out(self.bucket, downloads())) as ended:
+        with closing(carry_out(self.bucket, downloads(), len(wanted))) as ended:
             for download in ended:
                 index, target = coming.pop(download)
                 if download.error is not None and raises:
@@ -406,7 +406,7 @@ class _Fetching:
             BulkError: Some files failed. The error of a single pair is raised as it is.
         """
         self._progress.begin(len(pairs))
-        with closing(carry_out(self._fs.bucket, self._downloads(pairs))) as ended:
+        with closing(carry_out(self._fs.bucket, self._downloads(pairs), len(pairs))) as ended:
             for download in ended:
                 pair, child = self._coming.pop(download)
                 self._end(pair, download.error)

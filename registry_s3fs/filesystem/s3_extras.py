@@ -6,7 +6,7 @@ The names are those of s3fs, which users of S3 through fsspec know.
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from datetime import datetime, timedelta, timezone
 from typing import TypeVar
@@ -35,6 +35,10 @@ class Attributes(OnBucket):
     def size(self, path: StrPath, version_id: str = "") -> int:
         """Return the size of a file in bytes. The size of a directory is 0."""
         return int(self.info(path, version_id)["size"])
+
+    def sizes(self, paths: Iterable[StrPath]) -> list[int]:
+        """Return the sizes of files in bytes. They are asked for side by side."""
+        return self.pool.map(self.size, paths)
 
     def created(self, path: StrPath, version_id: str = "") -> datetime:
         """Return when the object was last written, because S3 keeps no other time."""
@@ -161,16 +165,32 @@ class Attributes(OnBucket):
 
     # Unfinished uploads
 
-    def list_multipart_uploads(self, prefix: StrPath = "/") -> list[UploadInfo]:
+    def list_multipart_uploads(self, prefix: StrPath = "/", *, parts: bool = False) -> list[UploadInfo]:
         """Return the uploads that were begun and neither completed nor aborted.
 
         No listing shows them, but their parts cost money. A registry's own pushes in progress are among them.
 
+        Args:
+            prefix: The directory that the files would be below, or the path of one.
+            parts: Whether to ask for the parts of each, too. That is a request for each upload, many side by side.
+
         Returns:
             For each upload, `name` (the path of the file that it would become), `UploadId` and `Initiated` (an aware
-            datetime, or None where a store does not tell it).
+            datetime, or None where a store does not tell it). With `parts`, also `parts` (their number), `part_bytes`
+            and `LastModified` (the time of the newest part).
         """
-        return [info for info, _ in self._uploads(prefix)]
+        found = self._uploads(prefix)
+        if not parts:
+            return [info for info, _ in found]
+        return [info for info in self.pool.map(self._with_parts, found) if info is not None]
+
+    def abort_multipart_upload(self, path: StrPath, upload_id: str) -> None:
+        """Abort one unfinished upload, such as one of `list_multipart_uploads`; its parts are thrown away.
+
+        Raises:
+            FileNotFoundError: There is no such upload; it was completed or aborted.
+        """
+        self.bucket.abort_upload(self._key(path), upload_id)
 
     def clear_multipart_uploads(self, prefix: StrPath = "/", *, older_than: timedelta) -> list[UploadInfo]:
         """Abort the unfinished uploads that were begun longer ago than `older_than`.
@@ -200,6 +220,17 @@ class Attributes(OnBucket):
             for upload in self.bucket.list_uploads(self.bucket.space.prefix(path))
             if (name := self.bucket.space.path(upload.key))
         ]
+
+    def _with_parts(self, found: tuple[UploadInfo, Upload]) -> UploadInfo | None:
+        """Return what is known of an upload and its parts, or None where it was completed or aborted meanwhile."""
+        info, upload = found
+        try:
+            parts = self.bucket.list_parts(upload.key, upload.upload_id)
+        except FileNotFoundError:
+            return None
+        times = [part.modified for part in parts if part.modified is not None]
+        size = sum(part.size for part in parts)
+        return {**info, "parts": len(parts), "part_bytes": size, "LastModified": max(times, default=None)}
 
     def _abort(self, upload: Upload) -> None:
         with suppress(FileNotFoundError):  # it was completed or aborted meanwhile

@@ -293,8 +293,10 @@ class Searching(OnBucket):
         walked: Walked = (path, dirs, files) if detail else (path, list(dirs), list(files))
         if topdown:
             yield walked
+            if len(walked[1]) < len(paths):  # the caller has taken some
+                tree.expect(path, [paths[name] for name in walked[1]])
         if maxdepth != 1:
-            for name in walked[1]:  # from which the caller may have taken some
+            for name in walked[1]:
                 deeper = maxdepth - 1 if maxdepth else None
                 yield from self._walk(tree, paths[name], deeper, topdown, on_error, detail)
         if not topdown:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import closing
+from contextlib import closing, contextmanager, nullcontext
 from functools import partial
-from typing import TYPE_CHECKING, Any, TypeVar, cast
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 from fsspec.callbacks import DEFAULT_CALLBACK, Callback
 from fsspec.implementations.local import LocalFileSystem
@@ -15,19 +15,34 @@ from registry_s3fs.filesystem import bulk, path_pairs
 from registry_s3fs.filesystem.base import OnBucket, Paths
 from registry_s3fs.filesystem.path_pairs import Pair
 from registry_s3fs.model.object_headers import object_headers
-from registry_s3fs.model.objects import ObjectHeaders
+from registry_s3fs.model.objects import Body, ObjectHeaders
 from registry_s3fs.model.paths import StrPath
-from registry_s3fs.s3.small_puts import SMALL_BYTES, Put
 from registry_s3fs.threads import many_calls, pool
-from registry_s3fs.transfer import local_source, upload
+from registry_s3fs.transfer import local_source, small_uploads, upload
+from registry_s3fs.transfer.multipart import OpenBody
+from registry_s3fs.transfer.small_uploads import SMALL_BYTES, SmallUpload
 
 if TYPE_CHECKING:
     from _typeshed import ReadableBuffer
 
-T = TypeVar("T")
-Sent = TypeVar("Sent", bound=tuple[object, object])
 HOW = ("mode", "block_size")
 """The keyword arguments that tell how a file is written. Others are object headers."""
+
+
+class _GrownError(OSError):
+    """An error for a file that is no longer small when its turn comes."""
+
+
+class _File(NamedTuple):
+    """One of the files that a call stores."""
+
+    path: StrPath
+    size: int | None
+    """The number of bytes. None where the file is to be read to its end."""
+    open_body: OpenBody
+    """It opens all bytes of a small file."""
+    store: Callable[..., None]
+    """It stores the file by itself. `side_by_side` tells how many files share the memory."""
 
 
 class Uploads(OnBucket):
@@ -49,70 +64,82 @@ class Uploads(OnBucket):
         Raises:
             FileExistsError: With ``mode="create"``, the file exists. This is checked atomically.
         """
-        self._pipe_one((path, value), mode=mode, **kwargs)
+        self._pipe_one(path, memoryview(value).cast("B"), mode=mode, **kwargs)
 
-    def _pipe_one(self, pair: tuple[StrPath, ReadableBuffer], /, **how: Any) -> None:
-        path, value = pair
-        view = memoryview(value).cast("B")
-        self._upload(path, lambda chunk_bytes: upload.chunks_of(view, chunk_bytes), **how)
+    def _pipe_one(self, path: StrPath, view: memoryview, **how: Any) -> None:
+        self._upload(path, partial(upload.chunks_of, view), **how)
 
     def pipe(
         self, path: StrPath | Mapping[Any, ReadableBuffer], value: ReadableBuffer | None = None, **kwargs: object
     ) -> None:
         """Store bytes at a path, or each of ``{path: bytes}``, side by side. Raise `BulkError` as `put` does."""
         given = path if isinstance(path, Mapping) else {path: cast("ReadableBuffer", value)}
-        pairs: list[tuple[StrPath, ReadableBuffer]] = list(given.items())
-        keys = {each: self._key(each) for each, _ in pairs}  # all of them, before the first request
+        keys = {each: self._key(each) for each in given}  # all of them, before the first request
         if len(set(keys.values())) < len(keys):
             path_pairs.check_targets([(str(each), self._path(each)) for each in keys])
-        count, failed = len(pairs), {}
-        headers = object_headers({name: value for name, value in kwargs.items() if name not in HOW})
-        if count > 1 and not self._intrans and kwargs.keys().isdisjoint(HOW):
-            small, pairs = _divided(pairs, lambda pair: _size_of(pair[1]), SMALL_BYTES)
-            failed = self._pipe_small(small, keys, headers)
-        failed |= self._errors_of(partial(self._pipe_one, **kwargs), pairs, lambda pair: _size_of(pair[1]))
-        many_calls.raise_failed("pipe", failed, count)
+
+        def file_of(path: StrPath, value: ReadableBuffer) -> _File:
+            view = memoryview(value).cast("B")
+            return _File(path, len(view), lambda: nullcontext(view), partial(self._pipe_one, path, view, **kwargs))
+
+        failed = self._errors_of([file_of(*pair) for pair in given.items()], kwargs)
+        many_calls.raise_failed("pipe", failed, len(given))
 
     def _errors_of(
-        self,
-        store: Callable[..., None],
-        pairs: Sequence[Sent],
-        size_of: Callable[[Sent], int],
-        *,
-        named: int = 0,
-        done: Callable[[], object] = lambda: None,
+        self, files: Sequence[_File], how: Mapping[str, object], done: Callable[[], object] = lambda: None
     ) -> dict[str, Exception]:
         """Store each of several files. Return the errors of those that failed.
 
-        A file that takes one request is stored by one thread. Larger files are stored a few at a time, with their parts
-        side by side.
+        Small files are stored by this thread, where their sizes are known and they need not be new. Other files of one
+        request are stored by the pool, so that their digests are computed side by side. Larger files are stored a few
+        at a time, with their parts side by side.
         """
-        small, large = _divided(pairs, size_of, self.parameters.chunksize) if len(pairs) > 1 else (pairs, [])
-        failed = many_calls.errors_of(self.pool, store, small, named=named, done=done)
-        some = partial(store, side_by_side=min(len(large), pool.COORDINATORS))
-        return failed | many_calls.errors_of(pool.coordinators(), some, large, named=named, done=done)
+        if len(files) == 1:
+            return many_calls.errors_of(self.pool, lambda file: file.store(), files, done=done)
+        small: list[_File] = []
+        middling: list[_File] = []
+        large: list[_File] = []
+        most_small = -1 if self._intrans or not how.keys().isdisjoint(HOW) else SMALL_BYTES
+        for file in files:
+            if file.size is not None and file.size <= most_small:
+                small.append(file)
+            else:
+                (large if (file.size or 0) > self.parameters.chunksize else middling).append(file)
+        failed = self._store_small(small, object_headers({**how}), done) if small else {}
+        grown = [file for file in small if isinstance(failed.get(str(file.path)), _GrownError)]
+        for file in grown:
+            del failed[str(file.path)]
+        middling += grown
+        failed |= many_calls.errors_of(self.pool, lambda file: file.store(), middling, done=done)
+        sharing = min(len(large), pool.COORDINATORS)
+        return failed | many_calls.errors_of(
+            pool.coordinators(), lambda file: file.store(side_by_side=sharing), large, done=done
+        )
 
-    def _pipe_small(
-        self, pairs: Sequence[tuple[StrPath, ReadableBuffer]], keys: Mapping[StrPath, str], headers: ObjectHeaders
+    def _store_small(
+        self, files: Sequence[_File], headers: ObjectHeaders, done: Callable[[], object]
     ) -> dict[str, Exception]:
-        """Store small files by one thread. Return the errors of those that failed."""
+        """Store small files by this thread. Return the errors of those that failed."""
         failed: dict[str, Exception] = {}
-        last = many_calls.LastWord()
 
-        def puts() -> Iterator[Put]:
-            for path, value in pairs:
+        def uploads() -> Iterator[SmallUpload]:
+            for file in files:
                 try:
-                    last.check()
-                    yield Put(keys[path], memoryview(value).cast("B"), headers, str(path))
-                except (OSError, ValueError) as error:
-                    failed[str(path)] = error
+                    key = self._key(file.path)
+                except ValueError as error:
+                    failed[str(file.path)] = error
+                else:
+                    yield SmallUpload(key, str(file.path), file.open_body)
 
-        with closing(self.bucket.put_many(puts())) as ended:
-            for put in ended:
-                if put.error is not None:
-                    failed[put.name] = put.error
-                    last.note(put.error)
-        self.invalidate_cache()
+        try:
+            with closing(small_uploads.store(self.bucket, uploads(), len(files), headers)) as stored:
+                for name, error in stored:
+                    if error is None:
+                        done()
+                    else:
+                        failed[name] = error
+        finally:
+            self.invalidate_cache()
         return failed
 
     def put_file(
@@ -178,10 +205,17 @@ class Uploads(OnBucket):
             with progress.of(pair) as child:
                 self._put_one(*pair, child, **{**kwargs, **more})
 
-        def size_of(pair: Pair) -> int:
-            return local_source.size_of(pair[0])
+        @contextmanager
+        def open_body(pair: Pair) -> Iterator[Body]:
+            if (local_source.size_of(pair[0]) or 0) > SMALL_BYTES:
+                raise _GrownError
+            with progress.of(pair) as child, local_source.whole(pair[0], SMALL_BYTES, child) as body:
+                yield body
 
-        failed = self._errors_of(put_one, files, size_of, named=1, done=progress.done)
+        def file_of(pair: Pair) -> _File:
+            return _File(pair[1], local_source.size_of(pair[0]), partial(open_body, pair), partial(put_one, pair))
+
+        failed = self._errors_of([file_of(pair) for pair in files], kwargs, progress.done)
         many_calls.raise_failed("put", failed, len(files))
 
     def _upload(
@@ -234,15 +268,3 @@ class _CountedLater(Callback):
     def tell(self) -> None:
         """Tell the callback the count of all bytes."""
         self._callback.relative_update(self._bytes)
-
-
-def _size_of(value: ReadableBuffer) -> int:
-    return memoryview(value).nbytes
-
-
-def _divided(items: Sequence[T], size_of: Callable[[T], int], most_bytes: int) -> tuple[list[T], list[T]]:
-    """Return the items up to a size, and the items above it."""
-    parts: tuple[list[T], list[T]] = [], []
-    for item in items:
-        parts[size_of(item) > most_bytes].append(item)
-    return parts

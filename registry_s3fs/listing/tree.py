@@ -120,6 +120,8 @@ class Tree:
         """The subtree asked for last. What is asked for next mostly lies in it."""
         self._is_ordered = True
         """False once the server has listed keys in an order of its own, as Storj does."""
+        self._childless: set[int] = set()
+        """The depths at which the caller went into none of the children of the last directory that had some."""
 
     def children(self, path: str) -> list[Info] | None:
         """Return the same as `directory.children`.
@@ -165,6 +167,7 @@ class Tree:
 
     def expect(self, path: str, names: list[str]) -> None:
         """Note which directories below one the caller asks for, and in which order, where it has made a choice."""
+        (self._childless.discard if names else self._childless.add)(depth(path))
         if self._bucket.space.prefix(path).startswith(self._last.prefix):
             return  # they need no request
         level = self._levels[depth(path) + 1]
@@ -244,7 +247,11 @@ class Tree:
 
     def _seem_large(self, own_depth: int, counted_depth: int) -> bool:
         """Return whether their children are all that is asked for of directories, or a page seems to hold none."""
-        return own_depth == self._deepest or (own_depth == counted_depth and not self._held(counted_depth))
+        return self._ends_at(own_depth) or (own_depth == counted_depth and not self._held(counted_depth))
+
+    def _ends_at(self, own_depth: int) -> bool:
+        """Return whether nothing but their children seems to be asked for of the directories of a depth."""
+        return own_depth == self._deepest or own_depth in self._childless
 
     def _held(self, counted_depth: int) -> int:
         """Return how many directories of a depth a page seems to hold. One, where none was seen yet."""
@@ -253,7 +260,7 @@ class Tree:
     def _shares_a_page(self, path: str) -> bool:
         """Return whether a page seems to hold so many directories like this one that it is worth more than each."""
         level = self._levels[depth(path)]
-        reads_deeper = depth(path) == self._deepest and level.depth + 1 in self._a_page
+        reads_deeper = self._ends_at(depth(path)) and level.depth + 1 in self._a_page
         return self._held(level.depth) >= (WORTH_A_PAGE if reads_deeper else 2)
 
     def _waits(self, path: str, infos: list[Info] | None, *, are_next: bool) -> None:

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import errno
-import hashlib
+from collections.abc import Callable
 
-from registry_s3fs.errors import DigestMismatchError
-from registry_s3fs.model import registry_layout
-from registry_s3fs.model.integrity import Check, Expected
+from registry_s3fs import errors
+from registry_s3fs.model import digests, registry_layout
+from registry_s3fs.model.integrity import Check, Expected, Hash
 
 
 def check(path: str, verify: bool | None, *, by_default: bool, whole: bool = True) -> Check | None:
@@ -22,23 +21,24 @@ def check(path: str, verify: bool | None, *, by_default: bool, whole: bool = Tru
     if not (by_default if verify is None else verify):
         return None
     digest = registry_layout.blob_digest(path)
-    if verify and not (digest and whole):
-        what = "a part of a blob has no digest" if digest else "it is no blob of a registry, whose path has its digest"
-        raise ValueError(f"verify: {path}: {what}; leave verify out")
-    return Check(_expected(path, digest)) if digest and whole else None
+    begin = digests.hash_of(digest) if digest else None
+    if verify and not (begin and whole):
+        no_blob = "it is no blob of a registry, whose path has its sha256, sha384 or sha512 digest"
+        raise ValueError(f"verify: {path}: {'a part of a blob has no digest' if begin else no_blob}; leave verify out")
+    return Check(_expected(path, digest, begin)) if digest and begin and whole else None
 
 
-def _expected(path: str, digest: str) -> Expected:
+def _expected(path: str, digest: str, begin: Callable[[], Hash]) -> Expected:
     """Return what is known of the bytes of the blob at a path.
 
-    >>> expected = _expected("/a", registry_layout.digest(b"abc"))
+    >>> import hashlib
+    >>> expected = _expected("/a", registry_layout.digest(b"abc"), hashlib.sha256)
     >>> expected.value == hashlib.sha256(b"abc").digest()
     True
     """
+    algorithm, encoded = digests.split(digest)
 
     def mismatch(value: bytes, size: int) -> OSError:
-        found = f"sha256:{value.hex()}"
-        text = f"the {size} bytes read have the digest {found}; the blob is damaged, or was on its way: read it again"
-        return DigestMismatchError(errno.EIO, text, path)
+        return errors.digest_mismatch(path, size, f"{algorithm}:{value.hex()}")
 
-    return Expected(hashlib.sha256, bytes.fromhex(digest.partition(":")[2]), mismatch)
+    return Expected(begin, bytes.fromhex(encoded), mismatch)

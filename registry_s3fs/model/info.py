@@ -40,11 +40,22 @@ class Info(_Named, total=False):
     """The user metadata."""
 
 
-class UploadInfo(TypedDict):
-    """What `list_multipart_uploads` says of an upload."""
+class _Upload(TypedDict):
+    """What `list_multipart_uploads` says of every upload."""
 
     name: str
     """The path of the file that it would become."""
     UploadId: str
     Initiated: datetime | None
     """When it was begun, with its time zone, or None where the store does not tell it."""
+
+
+class UploadInfo(_Upload, total=False):
+    """What `list_multipart_uploads` says of an upload. The keys below come with ``parts=True`` alone."""
+
+    parts: int
+    """The number of its parts."""
+    part_bytes: int
+    """The bytes of its parts, which are paid for."""
+    LastModified: datetime | None
+    """When its newest part was uploaded, or None where it has none, or the store does not tell."""

@@ -100,6 +100,8 @@ class Part:
     number: int
     etag: str
     size: int
+    modified: datetime | None = field(default=None, compare=False)
+    """The time at which it was uploaded, which only ListParts tells, and not every server's."""
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ https://docs.aws.amazon.com/AmazonS3/latest/userguide/qfacts.html.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 MIB = 1024 * 1024
@@ -61,13 +61,30 @@ def split_evenly(size: int, most_bytes: int) -> list[Range]:
     return split(0, size, -(-size // pieces))
 
 
-def split_for_reading(start: int, end: int) -> list[Range]:
-    """Return the smaller byte ranges that a byte range is fetched in, side by side.
+class Pieces(Iterator[Range]):
+    """The smaller byte ranges that a byte range is fetched in, side by side.
 
-    >>> [(b - a) // MIB for a, b in split_for_reading(MIB, 10 * MIB)]
-    [4, 4, 1]
+    Each is cut when its turn comes, so that the plan of the largest object is as small as any other.
+
+    >>> pieces = Pieces(MIB, 10 * MIB)
+    >>> len(pieces), [(end - start) // MIB for start, end in pieces], len(pieces)
+    (3, [4, 4, 1], 0)
     """
-    return split(start, end, PIECE_BYTES)
+
+    __slots__ = ("_end", "_start")
+
+    def __init__(self, start: int, end: int) -> None:
+        self._start, self._end = start, end
+
+    def __len__(self) -> int:
+        return max(0, -(-(self._end - self._start) // PIECE_BYTES))
+
+    def __next__(self) -> Range:
+        start = self._start
+        if start >= self._end:
+            raise StopIteration
+        self._start = min(self._end, start + PIECE_BYTES)
+        return start, self._start
 
 
 def split_for_copy(size: int, piece_bytes: int) -> list[Range]:

@@ -296,6 +296,7 @@ def config_options(parameters: DriverParameters) -> dict[str, Any]:
         "tcp_keepalive": True,
         "use_dualstack_endpoint": parameters.variant.dualstack,
         "use_fips_endpoint": parameters.variant.fips,
+        "ignore_configured_endpoint_urls": True,  # `config.environment` has read them, when the filesystem was made
     }
     if not parameters.is_aws:
         # Newer SDKs otherwise send checksums as trailers, which older stores refuse (Ceph 16 among them), and

@@ -228,7 +228,12 @@ def parts(answer: Answer, key: str, upload_id: str, asked: Asked) -> list[Part]:
     if (answer.get("UploadId") or upload_id) != upload_id:
         raise asked.refused(f"it is about the upload {answer['UploadId']!r}, where {upload_id!r} was asked for")
     return [
-        Part(count(row, "PartNumber", asked, MAX_PARTS), text(row, "ETag", asked), count(row, "Size", asked))
+        Part(
+            count(row, "PartNumber", asked, MAX_PARTS),
+            text(row, "ETag", asked),
+            count(row, "Size", asked),
+            _time_if_told(row.get("LastModified")),
+        )
         for row in rows(answer, "Parts")
     ]
 

@@ -5,8 +5,7 @@ Each byte range is continued where its body broke.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterator
-from contextlib import closing
+from collections.abc import Callable, Generator
 from functools import partial
 from typing import cast
 
@@ -15,7 +14,9 @@ from registry_s3fs.model.objects import ANY, Content, ObjectVersion
 from registry_s3fs.s3 import responses, retry
 from registry_s3fs.s3.body_range import size_of_refused
 from registry_s3fs.s3.error_codes import FAILED_CONDITION, OUT_OF_RANGE
-from registry_s3fs.s3.fast_path.client import Call, FastPath, is_boto3s_turn
+from registry_s3fs.s3.fast_path.call import Call
+from registry_s3fs.s3.fast_path.client import FastPath
+from registry_s3fs.s3.many_requests import Way
 from registry_s3fs.s3.read_body import Body, Read, SizeUnknownError
 from registry_s3fs.s3.requests import version_fields
 from registry_s3fs.s3.responses import Answer
@@ -57,8 +58,8 @@ class Reads(Uploads):
         call = None
         with self._translated(read.key, FileExpired):
             fast_path = self.fast_path
-            if fast_path.is_open(GET):
-                call = self._call(read, fast_path)
+            call = self._call(read, fast_path)
+            if call is not None:
                 fast_path.carry_out_one(call)
         if call is None or not self._is_done(read, call):
             self._by_boto3(read, call)
@@ -66,58 +67,13 @@ class Reads(Uploads):
             read.release()
             raise read.error
 
-    def read_many(self, due: Due) -> Generator[Read, None, None]:
-        """Carry out reads side by side, and yield each as it ends.
+    def read_many(self, due: Due, left: Callable[[], int]) -> Generator[Read, None, None]:
+        """Carry out reads side by side as `_each` does, and yield each as it ends; one that failed has its `error`."""
+        yield from self._each(Way(GET, self._call, self._is_done, self._by_boto3), due, left)
 
-        They end in any order. A read that failed has its `error`. This thread drives the reads that take the fast path.
-        The reads that are left to boto3 go to the pool.
-        """
-        while True:
-            begun = False
-            if self._is_open():
-                left: list[tuple[Read, Call[Read] | None]] = []
-                with closing(self._read_by_fast_path(due, left)) as done:
-                    for read in done:
-                        begun = True
-                        yield read
-            else:
-                left = []
-            rest: Iterator[tuple[Read, Call[Read] | None]] = iter(left) if left else _Pairs(due)
-            with closing(self.pool.each(lambda pair: self._by_boto3(*pair), rest, self.pool.threads)) as reads:
-                for read in reads:
-                    begun = True
-                    yield read
-            if not begun:
-                return
-
-    def _is_open(self) -> bool:
-        with self._translated(""):
-            return self.fast_path.is_open(GET)
-
-    def _read_by_fast_path(self, due: Due, left: list[tuple[Read, Call[Read] | None]]) -> Generator[Read, None, None]:
-        """Yield the reads that the fast path has done, and add the others to `left`."""
-        fast_path, at_once = self.fast_path, self.parameters.max_concurrency
-
-        def next_call() -> Call[Read] | None:
-            if is_boto3s_turn(left, at_once):
-                return None
-            read = due()
-            if read is None:
-                return None
-            if not fast_path.is_open(GET):
-                left.append((read, None))
-                return None
-            return self._call(read, fast_path)
-
-        with closing(fast_path.carry_out(next_call, at_once)) as calls:
-            for call in calls:
-                read = call.for_whom
-                if self._is_done(read, call):
-                    yield read
-                else:
-                    left.append((read, call))
-
-    def _call(self, read: Read, fast_path: FastPath) -> Call[Read]:
+    def _call(self, read: Read, fast_path: FastPath) -> Call[Read] | None:
+        if not fast_path.is_open(GET):
+            return None
         headers = {**read.next_range, **self._condition(read.version)}
         version_id, wants_checksum = read.version.version_id, read.checksum
         return fast_path.get_object(read.key, version_id, headers, read.accept, read, checksum=wants_checksum)
@@ -260,19 +216,3 @@ class Reads(Uploads):
         if size is None:
             size = version.size if version.size is not None else self.head(key, version_id=version.version_id).size
         return size <= max(start, 0)
-
-
-class _Pairs(Iterator["tuple[Read, Call[Read] | None]"]):
-    """An iterator over the reads that are due, for boto3 alone.
-
-    It ends where no read is due at present, and it continues where one is due again.
-    """
-
-    def __init__(self, due: Due) -> None:
-        self._due = due
-
-    def __next__(self) -> tuple[Read, Call[Read] | None]:
-        read = self._due()
-        if read is None:
-            raise StopIteration
-        return read, None

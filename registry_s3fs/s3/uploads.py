@@ -11,6 +11,7 @@ from registry_s3fs.model.objects import DEFAULT_HEADERS, Body, ObjectHeaders, Ob
 from registry_s3fs.s3 import listing_responses, responses
 from registry_s3fs.s3.error_codes import NO_SUCH_UPLOAD
 from registry_s3fs.s3.listing_responses import Paging
+from registry_s3fs.s3.puts import PartOf, Put
 from registry_s3fs.s3.responses import Answer
 from registry_s3fs.s3.writes import Writes
 
@@ -30,9 +31,9 @@ class Uploads(Writes):
 
     def upload_part(self, key: str, upload_id: str, number: int, body: Body) -> Part:
         """Send an UploadPart and return the part."""
-        request = {"Key": key, "UploadId": upload_id, "PartNumber": number, "Body": self._bytes(key, body)}
-        answer = self._send("upload_part", key, request)
-        return Part(number, responses.etag(answer, self._asked("UploadPart", key)), len(body))
+        put = Put(key, body, part=PartOf(upload_id, number))
+        self.put_one(put)
+        return Part(number, put.etag, len(body))
 
     def upload_part_copy(self, key: str, upload_id: str, number: int, source: ObjectInfo, extent: ranges.Range) -> Part:
         """Send an UploadPartCopy of a byte range of the source's very object version, and return the part."""

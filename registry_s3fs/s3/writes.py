@@ -18,9 +18,9 @@ from registry_s3fs.errors import (
 from registry_s3fs.model.objects import DEFAULT_HEADERS, Body, ObjectHeaders, ObjectInfo
 from registry_s3fs.s3 import ambiguous_writes, error_codes, responses
 from registry_s3fs.s3.error_codes import FAILED_CONDITION, PRECONDITION_FAILED, from_code
+from registry_s3fs.s3.puts import Put, Puts
 from registry_s3fs.s3.requests import version_fields
 from registry_s3fs.s3.responses import Answer
-from registry_s3fs.s3.small_puts import Put, Puts
 
 IF_ABSENT, IF_MATCH, IF_COPIED = "If-None-Match", "If-Match", "x-amz-copy-source-if-match"
 REPLACING = "If-Match of a PUT"
@@ -48,7 +48,7 @@ class Writes(Puts):
             if exclusive:
                 self._if_absent(key, lambda condition: self._put(put, condition))
             else:
-                self._put_unconditionally(put)
+                self.put_one(put)
         except OSError as error:
             if not (exclusive and ambiguous_writes.is_in_doubt(error) and self._is_stored(key, body, error)):
                 raise
@@ -75,14 +75,6 @@ class Writes(Puts):
         if not self._is_unchanged(found):
             raise replaced(self.path(found.key))
         self._put(put, condition, precondition=FileExpired)
-
-    def _put_unconditionally(self, put: Put) -> None:
-        with self._translated(put.key):
-            fast_path = self.fast_path
-            call = self._call_to_put(put, fast_path)
-            done = call is not None and fast_path.ask(call) is not None
-        if not done:
-            self._put(put)
 
     def _is_stored(self, key: str, body: Body, error: OSError) -> bool:
         """Return whether an object is the one that a PutObject without a response should have written."""

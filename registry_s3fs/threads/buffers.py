@@ -9,6 +9,8 @@ from contextlib import contextmanager
 from io import BytesIO
 from typing import Protocol
 
+from registry_s3fs.threads import huge_pages
+
 
 class Sink(Protocol):
     """A taker of a body as it comes, for use where there is no memory for all of it."""
@@ -74,6 +76,7 @@ class Memory:
         # `bytes` of a bytearray, or a join, would be a copy; and zeros that nobody touches cost nothing.
         with _lacking(size):
             self._buffer = BytesIO(bytes(size))
+        self._may_be_large = True
 
     def view(self) -> memoryview:
         """Return a view of the buffer to fill.
@@ -83,6 +86,12 @@ class Memory:
         Before 3.11.8 and 3.12.2 it could crash (https://github.com/python/cpython/issues/111049).
         """
         return self._buffer.getbuffer()
+
+    def touch(self, start: int, end: int) -> None:
+        """Get the memory of the bytes from `start` up to `end` from the system: call it just before they are filled."""
+        if self._may_be_large:
+            with self._buffer.getbuffer() as view:
+                self._may_be_large = huge_pages.touch(view, start, end)
 
     def data(self) -> bytes:
         """Return the bytes."""

@@ -11,41 +11,40 @@ from registry_s3fs.errors import BulkError
 from registry_s3fs.threads.pool import Pool
 
 T = TypeVar("T")
-Pair = TypeVar("Pair", bound=tuple[object, object])
+Named = TypeVar("Named", bound=tuple[object, ...])
+"""A tuple whose first element is the name by which an error is found."""
 
 
-def do_all(pool: Pool, what: str, call: Callable[[Pair], object], pairs: Sequence[Pair]) -> None:
-    """Call with each pair, side by side.
+def do_all(pool: Pool, what: str, call: Callable[[Named], object], items: Sequence[Named]) -> None:
+    """Call with each item, side by side.
 
     Raises:
-        BulkError: Some calls failed. Each is named by the first of its pair. With one pair alone, its error is raised
-            unchanged.
+        BulkError: Some calls failed. With one item alone, its error is raised unchanged.
     """
-    raise_failed(what, errors_of(pool, call, pairs), len(pairs))
+    raise_failed(what, errors_of(pool, call, items), len(items))
 
 
 def errors_of(
     pool: Pool,
-    call: Callable[[Pair], object],
-    pairs: Sequence[Pair],
+    call: Callable[[Named], object],
+    items: Sequence[Named],
     *,
-    named: int = 0,
     done: Callable[[], object] = lambda: None,
 ) -> dict[str, Exception]:
-    """Call with each pair, side by side, and return the errors of those that failed.
+    """Call with each item, side by side, and return the errors of those that failed.
 
-    Each error is found by one of its pair, the one that `named` tells. `done` is called after each call that succeeded.
-    A single call is made in this thread, so that it may have its own work done side by side by the pool.
+    `done` is called after each call that succeeded. A single call is made in this thread, so that it may have its own
+    work done side by side by the pool.
     """
     failed: dict[str, Exception] = {}
     attempt = _until_hopeless(call)
-    each = nullcontext(map(attempt, pairs)) if len(pairs) == 1 else closing(pool.each(attempt, pairs, pool.threads))
+    each = nullcontext(map(attempt, items)) if len(items) == 1 else closing(pool.each(attempt, items, pool.threads))
     with each as errors:
-        for pair, error in zip(pairs, errors, strict=True):
+        for item, error in zip(items, errors, strict=True):
             if error is None:
                 done()
             else:
-                failed[str(pair[named])] = error
+                failed[str(item[0])] = error
     return failed
 
 

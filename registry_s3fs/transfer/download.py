@@ -5,7 +5,6 @@ Many byte ranges are fetched side by side. One thread drives them all.
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import closing
 from typing import Protocol, cast
@@ -88,7 +87,7 @@ class Download:
         self._check: Check | None = None
         self._turns = _Turns(start)
         self._is_first_asked = False
-        self._pieces: deque[ranges.Range] | None = None
+        self._pieces: ranges.Pieces | None = None
         """The byte ranges that are not yet requested. None before the first response."""
         self._under_way = 0
         self._size = 0
@@ -109,13 +108,18 @@ class Download:
         most = self._target.most_pieces
         return bool(self._pieces) and (most is None or self._under_way + self._turns.waiting < most)
 
+    @property
+    def pieces_left(self) -> int:
+        """Return how many byte ranges are yet to be requested, as far as that is known."""
+        return 1 if self._pieces is None else len(self._pieces)
+
     def due(self) -> Read:
         """Return the next read to request; call it only where `has_due` is true."""
         self._under_way += 1
         if not self._is_first_asked:
             self._is_first_asked = True
             return self._first()
-        start, end = (self._pieces or deque()).popleft()
+        start, end = next(self._pieces or ranges.Pieces(0, 0))
         with naming_path(self.path):
             place = self._target.place(start, end)
         return Read(self.key, self.path, start, end, self._version, place=place)
@@ -148,7 +152,7 @@ class Download:
         self._turns = _Turns(start)
         with naming_path(self.path):
             self._target.begin(start, max(start, end), in_order=self._check is not None)
-        self._pieces = deque(ranges.split_for_reading(until, end))
+        self._pieces = ranges.Pieces(until, end)
 
     def took(self, read: Read) -> None:
         """Take a read that was requested, once its bytes have come or it has failed."""
@@ -160,7 +164,7 @@ class Download:
                 self._take(read)
         except (OSError, ValueError) as error:
             self.error = self.error or error
-            self._pieces = deque()
+            self._pieces = ranges.Pieces(0, 0)
         finally:
             read.release()
 
@@ -233,15 +237,15 @@ class _Turns:
             yield self._pieces.popitem()
 
 
-def carry_out(bucket: Bucket, downloads: Iterable[Download]) -> Generator[Download, None, None]:
-    """Carry out downloads side by side, and yield each as it ends.
+def carry_out(bucket: Bucket, downloads: Iterable[Download], count: int) -> Generator[Download, None, None]:
+    """Carry out downloads side by side, about `count` of them, and yield each as it ends.
 
     At most as many are under way as there may be requests at a time. Those under way take turns, so that a large one
     does not keep small ones waiting. A caller that stops early abandons those that are under way.
     """
-    turns = _Rounds(downloads)
+    turns = _Rounds(downloads, count)
     try:
-        with closing(bucket.read_many(turns.due)) as reads:
+        with closing(bucket.read_many(turns.due, turns.left)) as reads:
             for read in reads:
                 download = cast(Download, read.owner)
                 download.took(read)
@@ -258,7 +262,8 @@ def carry_out(bucket: Bucket, downloads: Iterable[Download]) -> Generator[Downlo
 class _Rounds:
     """Downloads that are under way, each of which has its turn to request something."""
 
-    def __init__(self, downloads: Iterable[Download]) -> None:
+    def __init__(self, downloads: Iterable[Download], count: int) -> None:
+        self._to_come = count
         self.active: set[Download] = set()
         self._coming = iter(downloads)
         self._waiting: dict[Download, None] = {}
@@ -269,7 +274,10 @@ class _Rounds:
 
         Another download is begun where those under way have nothing to request.
         """
-        download = next(iter(self._waiting), None) or next(self._coming, None)
+        download = next(iter(self._waiting), None)
+        if download is None:
+            download = next(self._coming, None)
+            self._to_come -= 1
         if download is None:
             return None
         self._waiting.pop(download, None)
@@ -278,6 +286,10 @@ class _Rounds:
         read.owner = download
         self.look_again_at(download)
         return read
+
+    def left(self) -> int:
+        """Return how many reads are yet to begin, as far as that is known."""
+        return max(0, self._to_come) + sum(download.pieces_left for download in self._waiting)
 
     def look_again_at(self, download: Download) -> None:
         """Note what a download has to request now."""
@@ -294,7 +306,7 @@ def carry_out_one(bucket: Bucket, download: Download) -> None:
     if download.is_over:  # nothing is to be asked for
         download.end()
     else:
-        for _ in carry_out(bucket, [download]):
+        for _ in carry_out(bucket, [download], 1):
             pass
     if download.error is not None:
         raise download.error

@@ -12,7 +12,7 @@ import os
 import stat
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from functools import partial
 from itertools import count
 from typing import NamedTuple
@@ -20,6 +20,7 @@ from typing import NamedTuple
 from fsspec.callbacks import Callback
 
 from registry_s3fs.model import ranges
+from registry_s3fs.model.objects import Body
 from registry_s3fs.model.paths import StrPath
 from registry_s3fs.threads.buffers import ReusedBuffers
 from registry_s3fs.transfer import local_paths
@@ -71,16 +72,17 @@ class LocalSource:
     def check_unchanged(self) -> None:
         """Raise `OSError` where a regular file has changed since it was opened."""
         if self._states and not all(map(_InodeState.is_unchanged_since, self._look(), self._states)):
-            raise self._changed()
+            raise self.changed()
 
     def _look(self) -> list[_InodeState]:
         """Return the states of the open file and of what its path leads to."""
         try:
             return [_InodeState.of(os.fstat(self._file.fileno())), _InodeState.of(os.stat(self._path))]
         except FileNotFoundError:
-            raise self._changed() from None
+            raise self.changed() from None
 
-    def _changed(self) -> OSError:
+    def changed(self) -> OSError:
+        """Return the error that says that the file has changed."""
         text = (
             "the local file changed while it was being stored, and nothing was published; try again when it is at rest"
         )
@@ -90,7 +92,7 @@ class LocalSource:
     def _range(self, start: int, end: int) -> Iterator[bytearray]:
         memory = self._buffers.take(end - start)
         if fill(memory, partial(self._read_at, start)) < len(memory):
-            raise self._changed()
+            raise self.changed()
         self.check_unchanged()  # no need to send what cannot be published
         with self._counted(memory):
             yield memory
@@ -166,15 +168,38 @@ def _is_special(path: str) -> bool:
     return not stat.S_ISREG(mode) and not stat.S_ISDIR(mode)
 
 
-def size_of(lpath: StrPath) -> int:
-    """Return the size that a local file reports, or 0 where it cannot be told.
+def size_of(lpath: StrPath) -> int | None:
+    """Return the size of a regular file, or None where the file is to be read to its end.
 
-    The error that hides the size is raised when the file is stored.
+    It is None, too, where an error hides the size. The error is raised when the file is stored.
     """
     try:
-        return os.path.getsize(lpath)
+        found = os.stat(lpath)
+        is_told = stat.S_ISREG(found.st_mode) and not local_paths.is_made_by_kernel(local_paths.followed(lpath))
     except OSError:
-        return 0
+        return None
+    return found.st_size or None if is_told else None
+
+
+@contextmanager
+def whole(lpath: StrPath, most_bytes: int, callback: Callback) -> Iterator[Body]:
+    """Read a local file that has at most `most_bytes`, and open its bytes.
+
+    The file is closed before the block begins. Many files wait for the server side by side, and a process may have few
+    descriptors.
+
+    Raises:
+        OSError: The file has changed, or has more bytes.
+    """
+    with ExitStack() as stack:
+        with opened(lpath, callback) as source:
+            chunks = source.chunks(most_bytes)
+            chunk = next(chunks)
+            if next(chunks, None) is not None:
+                raise source.changed()
+            body = stack.enter_context(chunk.body())
+            source.check_unchanged()
+        yield body
 
 
 class _InodeState(NamedTuple):

@@ -28,12 +28,16 @@ from registry_s3fs.threads.pool import cancel_all, cancel_and_wait, clean_up, fi
 logger = logging.getLogger("registry_s3fs")
 
 OpenBody = Callable[[], AbstractContextManager[Body]]
-"""A function that opens bytes, which stay as they are until the block ends."""
+"""A function that opens bytes, which stay as they are until the block ends.
+
+The block ends without an exception once the server has the bytes.
+"""
 
 MAX_BYTES_IN_MEMORY = 112 * ranges.MIB
-"""The most bytes of one upload's parts in memory: those in flight and the one being filled.
+"""The most bytes in memory of one upload's parts, or of all files that one call stores.
 
-There are never fewer than two parts, whatever their size.
+There are never fewer than two parts of an upload, whatever their size. New memory takes time: with twice as many bytes,
+a file took a fifth more processor time, and was stored no faster at 30 ms and 90 MB/s a connection.
 """
 MAX_REWRITTEN_BYTES = 32 * ranges.MIB
 """The largest object that is read and put again, where another store's CopyObject onto itself could empty it."""

@@ -44,7 +44,10 @@ class IntoMemory:
 
     def place(self, start: int, end: int) -> memoryview:
         """See `Target.place`."""
-        self._views.append(self._views[0][start - self._start : end - self._start])
+        start, end = start - self._start, end - self._start
+        if self._memory is not None:
+            self._memory.touch(start, end)
+        self._views.append(self._views[0][start:end])
         return self._views[-1]
 
     def open(self) -> bool:

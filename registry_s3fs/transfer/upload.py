@@ -11,24 +11,14 @@ from typing import NamedTuple
 from registry_s3fs.model import ranges
 from registry_s3fs.model.objects import DEFAULT_HEADERS, Body, ObjectHeaders
 from registry_s3fs.s3.bucket import ObjectLocation
-from registry_s3fs.transfer.multipart import MultipartUpload, most_in_flight
-
-MAX_BYTES_IN_FLIGHT = 224 * ranges.MIB
-"""The most bytes in flight of the chunks of one upload, or of all uploads of one call.
-
-None of these chunks waits for the caller.
-"""
+from registry_s3fs.transfer.multipart import MAX_BYTES_IN_MEMORY, MultipartUpload, OpenBody, most_in_flight
 
 
 class Chunk(NamedTuple):
     """Bytes that become an object, or a part of one."""
 
     size: int
-    body: Callable[[], AbstractContextManager[Body]]
-    """A function that opens the bytes, which stay as they are until the block ends.
-
-    The block ends without an exception once the server has the bytes.
-    """
+    body: OpenBody
 
 
 def chunks_of(view: memoryview, chunk_bytes: int) -> Iterator[Chunk]:
@@ -69,7 +59,7 @@ def upload(
     parts = MultipartUpload(location, headers=headers)
     try:
         for chunk in chain((first, second), rest):
-            parts.add(chunk.size, chunk.body, most_in_flight(chunk.size, MAX_BYTES_IN_FLIGHT // side_by_side))
+            parts.add(chunk.size, chunk.body, most_in_flight(chunk.size, MAX_BYTES_IN_MEMORY // side_by_side))
         parts.wait_for_parts()
         before_publishing()
         parts.complete(exclusive=exclusive)

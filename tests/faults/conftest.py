@@ -4,24 +4,23 @@ from __future__ import annotations
 
 import gc
 import random
-import time
 from collections.abc import Callable, Iterator
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from registry_s3fs import RegistryS3FileSystem
 from testbed.proxy import Proxy
+from tests import pauses
 
 MIB = 1024 * 1024
 DATA = random.Random(7).randbytes(12 * MIB + 5)
 
 
 @pytest.fixture(autouse=True)
-def _no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What botocore waits between its tries is its own affair."""
-    monkeypatch.setattr("botocore.endpoint.time", SimpleNamespace(**{**vars(time), "sleep": lambda seconds: None}))
+def _short_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What lies between two tries of a request is tested where it is made."""
+    pauses.shorten(monkeypatch)
 
 
 @pytest.fixture

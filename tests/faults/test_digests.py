@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 import pickle
 from collections.abc import Callable
@@ -84,6 +85,22 @@ def test_a_blob_with_its_digest_comes_as_it_is(
     """Verified or not."""
     assert read(through(verify_digests="true"), path) == data
     assert read(through(), path, verify=True) == data
+
+
+@pytest.mark.parametrize("algorithm", ["sha384", "sha512"])
+def test_a_blob_of_another_algorithm_is_compared_too(fs: RegistryS3FileSystem, algorithm: str) -> None:
+    """The error tells the digest that was found. One of an algorithm that Python does not know is read unverified."""
+    digest = f"{algorithm}:{hashlib.new(algorithm, b'abc').hexdigest()}"
+    path = registry_layout.blob_path(digest)
+    fs.pipe_file(path, b"abc")
+    assert fs.cat_file(path, verify=True) == b"abc"
+    fs.pipe_file(path, b"abd")
+    with pytest.raises(DigestMismatch, match=f"{algorithm}:{hashlib.new(algorithm, b'abd').hexdigest()}"):
+        fs.cat_file(path, verify=True)
+    unknown = registry_layout.blob_path("blake3:0a1b2c")
+    fs.pipe_file(unknown, b"abc")
+    with pytest.raises(ValueError, match="whose path has its sha256, sha384 or sha512 digest"):
+        fs.cat_file(unknown, verify=True)
 
 
 @pytest.mark.promise("Reading")

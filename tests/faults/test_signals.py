@@ -6,7 +6,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -16,51 +16,55 @@ from registry_s3fs import RegistryS3FileSystem
 from registry_s3fs.cli import main
 from testbed.proxy import ALWAYS, GIVE_UP_S, Fault, Proxy
 from tests.faults.conftest import DATA
+from tests.registries import MadeRegistry
 
-MAIN = """
-import sys
-from registry_s3fs.cli import main as cli
-folder = sys.argv.pop(1)
-def call(fs, arguments):
-    CALL
-if CALLED: cli._cat = call
-sys.exit(cli.main(sys.argv[1:]))
-"""
-GET = ("fs.get_file('/large', folder + '/f')", Fault("GetObject", "stall", nth=3, times=ALWAYS))
+GET = (["get", "/large", "{folder}/f"], Fault("GetObject", "stall", nth=3, times=ALWAYS))
 PUT = (
-    "open(folder + '/f', 'wb').write(bytes(32 << 20)); fs.put_file(folder + '/f', '/new', block_size=5 << 20)",
+    ["put", "{folder}/large", "/new", "-o", "chunksize=5242880"],
     Fault("UploadPart", "silent", nth=3, times=ALWAYS),
 )
 STREAM = (
-    "fs.put_file('/dev/zero', '/new', block_size=5 << 20)",
+    ["put", "/dev/zero", "/new", "-o", "chunksize=5242880"],
     Fault("UploadPart", "silent", nth=3, times=ALWAYS),
 )
-CAT = ("", Fault("GetObject", "stall", nth=2, times=ALWAYS))
-CALLS = {"get": GET, "put": PUT, "put of a stream": STREAM, "cat": CAT}
+CAT = (["cat", "/large"], Fault("GetObject", "stall", nth=2, times=ALWAYS))
+INVENTORY = (["inventory", "{folder}/tables"], Fault("ListObjectsV2", "silent", nth=2, times=ALWAYS))
+VERIFY = (["verify"], Fault("GetObject", "stall", nth=3, times=ALWAYS))
+CALLS = {"get": GET, "put": PUT, "put of a stream": STREAM, "cat": CAT, "inventory": INVENTORY, "verify": VERIFY}
 SIGNALS = [signal.SIGTERM, signal.SIGINT, signal.SIGHUP]
 
-Started = Callable[[str, Fault, list[str]], "subprocess.Popen[str]"]
+Started = Callable[[list[str], Fault, list[str]], "subprocess.Popen[str]"]
 
 
 @pytest.fixture
-def start(fs: RegistryS3FileSystem, options: dict[str, Any], proxy: Proxy, tmp_path: Path) -> Started:
-    """Starts the command ``cat``, or what the code does in its place, and waits until the server has stalled."""
+def start(
+    fs: RegistryS3FileSystem, options: dict[str, Any], proxy: Proxy, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Started]:
+    """Starts the command with these words, and waits until the server has stalled. It is killed after the test."""
     fs.pipe_file("/large", DATA)
+    MadeRegistry(fs).image("team/app", "v1", [DATA])
+    (tmp_path / "large").write_bytes(bytes(32 << 20))
+    monkeypatch.setenv("THE_SECRET", options["secretkey"])
     given = {**options, "regionendpoint": proxy.endpoint}
-    words = [word for name, value in given.items() for word in ("-o", f"{name}={value}")]
+    words = [f"-o{name}={value}" for name, value in given.items() if name != "secretkey"]
 
-    def run(call: str, fault: Fault, before: list[str]) -> subprocess.Popen[str]:
+    def run(call: list[str], fault: Fault, before: list[str]) -> subprocess.Popen[str]:
         proxy.faults = [Fault(**vars(fault))]
-        code = MAIN.replace("CALLED", str(bool(call))).replace("CALL", call or "pass")
+        named = [word.format(folder=tmp_path) for word in call]
         child = subprocess.Popen(
-            [*before, sys.executable, "-c", code, str(tmp_path), "cat", fs.unstrip_protocol("/large"), *words],
+            [*before, sys.executable, "-m", "registry_s3fs", *named, *words, "--secret-from-env", "THE_SECRET"],
             stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, errors="replace",
         )  # fmt: skip
+        children.append(child)
         assert proxy.stalled.wait(GIVE_UP_S)
         time.sleep(0.3)  # more may be under way by now
         return child
 
-    return run
+    children: list[subprocess.Popen[str]] = []
+    yield run
+    for child in children:
+        child.kill()
+        child.communicate()
 
 
 @pytest.mark.promise("Processes and threads")
@@ -79,12 +83,12 @@ def test_a_signal_ends_the_command_and_leaves_nothing(
     """SIGTERM ends the command as Ctrl-C does: with a plain sentence and status 130, and without a partial file or
     upload left. A second signal does not end the cleaning up.
     """
-    with start(*CALLS[name], []) as child:
+    child = start(*CALLS[name], [])
+    child.send_signal(number)
+    if number is not signal.SIGINT:  # Ctrl-C twice is meant so
+        time.sleep(0.1)
         child.send_signal(number)
-        if number is not signal.SIGINT:  # Ctrl-C twice is meant so
-            time.sleep(0.1)
-            child.send_signal(number)
-        _, said = child.communicate(timeout=GIVE_UP_S)
+    _, said = child.communicate(timeout=GIVE_UP_S)
     assert (said, child.returncode) == ("registry-s3fs: interrupted\n", 130)
     assert not list(tmp_path.rglob("*.part"))
     assert fs.list_multipart_uploads() == []
@@ -93,12 +97,11 @@ def test_a_signal_ends_the_command_and_leaves_nothing(
 
 def test_a_signal_that_is_ignored_stays_so(start: Started) -> None:
     """Who starts the command by nohup, or with SIGTERM ignored, wants it to go on."""
-    with start(*CAT, ["sh", "-c", 'trap "" TERM HUP; exec "$@"', "sh"]) as child:
-        for number in (signal.SIGTERM, signal.SIGHUP):
-            child.send_signal(number)
-        with pytest.raises(subprocess.TimeoutExpired):
-            child.wait(0.5)
-        child.kill()
+    child = start(*CAT, ["sh", "-c", 'trap "" TERM HUP; exec "$@"', "sh"])
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        child.send_signal(number)
+    with pytest.raises(subprocess.TimeoutExpired):
+        child.wait(0.5)
 
 
 @pytest.mark.promise("Processes and threads")

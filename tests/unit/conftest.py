@@ -6,6 +6,7 @@ import socket
 from typing import Any
 
 import pytest
+from fsspec.implementations.memory import MemoryFileSystem
 
 
 @pytest.fixture(autouse=True)
@@ -24,6 +25,13 @@ def no_sockets(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(socket.socket, name, refuse)
     monkeypatch.setattr(socket.socket, "bind", bind_to_a_file)
     monkeypatch.setattr(socket, "getaddrinfo", refuse)
+
+
+@pytest.fixture(autouse=True)
+def nothing_in_memory() -> None:
+    """fsspec's memory is one for the whole process, and has what another test left."""
+    MemoryFileSystem.store.clear()
+    MemoryFileSystem.pseudo_dirs[:] = [""]
 
 
 @pytest.fixture

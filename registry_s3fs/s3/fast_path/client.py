@@ -13,10 +13,10 @@ import logging
 import threading
 import time
 from collections import Counter, OrderedDict
-from collections.abc import Callable, Generator, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping
 from functools import partial
 from http.client import responses as reasons
-from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast
+from typing import TYPE_CHECKING, Any, cast
 from xml.etree.ElementTree import ParseError, fromstring
 
 from registry_s3fs.errors import FileExpired, InvalidResponseError
@@ -26,6 +26,7 @@ from registry_s3fs.s3 import checksums, list_xml, retry
 from registry_s3fs.s3.botocore_private import Listeners, error_class
 from registry_s3fs.s3.documents import SUCCESSES, is_json, local_name, oddity, root
 from registry_s3fs.s3.error_codes import LEFT_TO_BOTO3
+from registry_s3fs.s3.fast_path.call import Call, Maker
 from registry_s3fs.s3.fast_path.connection import Connections
 from registry_s3fs.s3.fast_path.engine import Exchange, drive
 from registry_s3fs.s3.fast_path.header_names import (
@@ -69,59 +70,6 @@ Accept = Callable[[Mapping[str, object]], "memoryview | Sink"]
 
 The buffer may be for the first bytes of the body alone. An `OSError` says that the response is not what was requested.
 """
-
-
-Maker = TypeVar("Maker")
-
-
-class Call(Generic[Maker]):
-    """One request on its way by the fast path.
-
-    At its end it has an `answer` or an `error`, or it is left to boto3.
-    """
-
-    def __init__(self, operation: str, key: str, exchange: Exchange, for_whom: Maker) -> None:
-        self.operation = operation
-        self.key = key
-        self.exchange = exchange
-        self.answer: dict[str, object] | None = None
-        """It holds the fields of a success, as boto3 gives them."""
-        self.accepted: dict[str, object] | None = None
-        """It holds the same fields, of an object whose body is still to come."""
-        self.error: Exception | None = None
-        """It is botocore's `ClientError` where S3 refused, or the error of a buffer or of the credentials."""
-        self.why = ""
-        """It says why the request is left to boto3."""
-        self.is_replaced = False
-        """It is True where the response was the plain one, of another object version than was requested."""
-        self.pauses = False
-        """It is True where boto3 should not send the request at once."""
-        self.is_unreachable = False
-        """It is True where the server could not be reached, or was silent."""
-        self.for_whom = for_whom
-        """It is whatever the maker of the call is to find again."""
-
-    def __repr__(self) -> str:
-        return f"<Call {self.operation} {self.key!r}>"
-
-    @property
-    def received(self) -> int:
-        """Return how many bytes of an object's body are in their place."""
-        return self.exchange.reader.received
-
-    def hand_over(self) -> None:
-        """Count the call as an attempt of the request that this thread is about to send by boto3.
-
-        A pause comes first where one is needed.
-        """
-        retry.begin_request()
-        retry.spend_attempt()
-        try:
-            if self.pauses:
-                retry.pause_after_failure()
-        except BaseException:
-            retry.begin_request()
-            raise
 
 
 class FastPath:
@@ -229,17 +177,37 @@ class FastPath:
         headers |= {REQUEST_FIELDS[name]: str(value) for name, value in fields.items() if name in REQUEST_FIELDS}
         if not all(value.isascii() and value.isprintable() for pair in headers.items() for value in pair):
             return None
-        headers = {name.lower(): value for name, value in headers.items()}
-        if self._sends_checksums:
-            headers["x-amz-sdk-checksum-algorithm"] = "CRC32"
-            headers["x-amz-checksum-crc32"] = checksums.crc32(body)
-        length = f"content-length: {len(body)}\r\n".encode()
+        return self._sending(
+            "PutObject", key, {}, {name.lower(): value for name, value in headers.items()}, body, for_whom
+        )
+
+    def upload_part(self, key: str, upload_id: str, number: int, body: Body, for_whom: Maker) -> Call[Maker]:
+        """Return the call of an UploadPart, whose bytes are guarded as those of `put_object` are."""
+        return self._sending("UploadPart", key, {"partNumber": str(number), "uploadId": upload_id}, {}, body, for_whom)
+
+    def _sending(
+        self,
+        operation: str,
+        key: str,
+        query: Mapping[str, str],
+        headers: dict[str, str],
+        body: Body,
+        for_whom: Maker,
+    ) -> Call[Maker]:
+        """Return the call of a PUT of bytes.
+
+        The digests are computed when the request is about to be sent, while other requests are on their way.
+        """
 
         def head() -> bytes:
+            length = f"content-length: {len(body)}\r\n".encode()
+            guards = {}
+            if self._sends_checksums:
+                guards = {"x-amz-sdk-checksum-algorithm": "CRC32", "x-amz-checksum-crc32": checksums.crc32(body)}
             payload = hashlib.sha256(body).hexdigest() if self._signs_payload() else UNSIGNED_PAYLOAD
-            return self._head("PUT", key, {}, headers, payload=payload)[:-2] + length + b"\r\n"
+            return self._head("PUT", key, query, {**headers, **guards}, payload=payload)[:-2] + length + b"\r\n"
 
-        return Call("PutObject", key, Exchange("PUT", head, body=body), for_whom)
+        return Call(operation, key, Exchange("PUT", head, body=body), for_whom)
 
     # Carrying out
 
@@ -263,13 +231,16 @@ class FastPath:
     def carry_out_one(self, call: Call[Maker]) -> None:
         """Carry out one request."""
         waiting = [call]
-        for _ in self.carry_out(lambda: waiting.pop() if waiting else None, 1):
+        for _ in self.carry_out(lambda: waiting.pop() if waiting else None, 1, lambda: len(waiting)):
             pass
 
-    def carry_out(self, due: Callable[[], Call[Maker] | None], at_once: int) -> Generator[Call[Maker], None, None]:
+    def carry_out(
+        self, due: Callable[[], Call[Maker] | None], at_once: int, left: Callable[[], int]
+    ) -> Generator[Call[Maker], None, None]:
         """Carry out requests in this thread, at most `at_once` side by side, and yield each as it ends.
 
         `due` gives the next request, or None where there is none now. The caller has asked `is_open` before each.
+        `left` tells how many are yet to begin, as far as that is known.
         """
         calls: dict[int, tuple[Call[Maker], float]] = {}
 
@@ -280,7 +251,7 @@ class FastPath:
             calls[id(call.exchange)] = call, time.perf_counter()
             return call.exchange
 
-        driven = drive(self.connections, next_exchange, at_once)
+        driven = drive(self.connections, next_exchange, at_once, left)
         try:
             for exchange in driven:
                 call, began = calls.pop(id(exchange))
@@ -374,15 +345,6 @@ class FastPath:
                 del self._signed[name]
 
 
-def is_boto3s_turn(left: Sequence[tuple[object, Call[Maker] | None]], at_once: int) -> bool:
-    """Return whether no further request may begin before boto3 has carried out those that were left to it.
-
-    That is so where many were left. It is also so where the server is not reached, since each further request would
-    take as long as the first.
-    """
-    return len(left) >= at_once or any(call is not None and call.is_unreachable for _, call in left)
-
-
 def _accepted(call: Call[Maker], head: Head, accept: Accept) -> memoryview | Sink:
     """Return the buffer or the sink for the body of an object, if the response is the one that was requested."""
     fields = {**fields_of(head, GET_FIELDS), "ResponseMetadata": {"HTTPStatusCode": head.status}}
@@ -414,7 +376,7 @@ def _answer(call: Call[Maker], head: Head) -> dict[str, object]:
     if not fields.get("ETag"):
         raise NotPlainError("a success without an ETag")
     document = bytes(call.exchange.reader.document)
-    if call.operation == "PutObject" and (root(document) or is_json(document)):
+    if call.exchange.method == "PUT" and (root(document) or is_json(document)):
         raise NotPlainError("a document where S3 sends none")
     return {"Metadata": {}, **fields} if call.operation == "HeadObject" else fields
 

@@ -18,6 +18,7 @@ from selectors import EVENT_READ, EVENT_WRITE
 from urllib.parse import urlsplit
 from weakref import WeakSet
 
+from registry_s3fs.s3.fast_path.connection_count import CONNECT_S, TLS_HANDSHAKE_S
 from registry_s3fs.s3.fast_path.response import SCRATCH_BYTES, ResponseReader
 from registry_s3fs.s3.sockets import MAX_IDLE_S, descriptors_allowed, keep_alive
 from registry_s3fs.s3.stall_watch import Progress
@@ -52,6 +53,7 @@ class Connection:
         self.sock: socket.socket | None = None
         self.progress = Progress(endpoint.connect_timeout_s, time.monotonic())
         self.idle_since = 0.0
+        self._begun_at = self._sent_at = self._first_byte_at = 0.0
         self._endpoint = endpoint
         self._scratch = bytearray(SCRATCH_BYTES)
 
@@ -70,8 +72,10 @@ class Connection:
         pieces: Sequence[bytes | bytearray | memoryview] = (
             (head + body,) if len(body) <= SCRATCH_BYTES else (head, body)
         )
+        self._begun_at = time.monotonic()
         for piece in pieces:
             yield from self._send(sock, memoryview(piece))
+        self._sent_at, self._first_byte_at = time.monotonic(), 0.0
         try:
             yield from self._receive(sock, reader)
         finally:
@@ -133,12 +137,19 @@ class Connection:
                     break
                 if count == 0:
                     raise ConnectionResetError(errno.ECONNRESET, "the connection ended within an answer")
-                self.progress.received(count, time.monotonic())
+                now = time.monotonic()
+                self._first_byte_at = self._first_byte_at or now
+                self.progress.received(count, now)
                 if reader.filled(count):
                     return
                 if count < len(space) and not is_tls:
                     event = EVENT_READ
                     break
+
+    def times(self) -> tuple[float, float]:
+        """Return the seconds from the last request to the first byte of its response, and those of both bodies."""
+        now = time.monotonic()
+        return self._first_byte_at - self._sent_at, (self._sent_at - self._begun_at) + (now - self._first_byte_at)
 
     def fileno(self) -> int:
         """Return the descriptor of the socket, or -1 where there is none."""
@@ -201,6 +212,8 @@ class Endpoint:
         self.context = context if parts.scheme == "https" else None
         self.connect_timeout_s = connect_timeout_s
         self.read_timeout_s = read_timeout_s
+        self.handshake_s = CONNECT_S if self.context is None else TLS_HANDSHAKE_S
+        """The processor time that a connection costs."""
         self._addresses: tuple[float, list[tuple[int, Address]]] = (0.0, [])
         self._reached: Address | None = None
         """It is the address that was reached last."""
@@ -245,6 +258,8 @@ class Connections:
         """They are open, and nobody uses them. The one that was used last is at the end."""
         self.used: WeakSet[Connection] = WeakSet()
         """They were taken. Ctrl-C may come where nobody has one, which is why nothing here keeps them."""
+        self.wait_s: float | None = None
+        """It is the shortest wait for the first byte of a response in the last call, in seconds."""
         self._made = 0
         # Within a cycle, a `__del__` could come after those of the sockets, which would warn.
         weakref.finalize(self, _close_all, self.idle).atexit = False
@@ -279,8 +294,9 @@ class Connections:
         self.idle.append(connection)
         self._keep(USED_SHARE)
 
-    def rest(self) -> None:
-        """Note that a call has ended, after which fewer connections are kept."""
+    def rest(self, wait_s: float | None = None) -> None:
+        """Note that a call has ended, after which fewer connections are kept, and how long its requests waited."""
+        self.wait_s = wait_s or self.wait_s
         self._keep(IDLE_SHARE)
 
     def _keep(self, share: int) -> None:

@@ -16,6 +16,7 @@ from collections.abc import Callable, Generator
 
 from registry_s3fs.s3.fast_path import connection as connection_module
 from registry_s3fs.s3.fast_path.connection import Connection, Connections, Steps
+from registry_s3fs.s3.fast_path.connection_count import ConnectionCount
 from registry_s3fs.s3.fast_path.response import NotPlainError, Place, ResponseReader
 from registry_s3fs.threads import cancellation
 
@@ -72,13 +73,14 @@ all.
 """
 
 
-def drive(connections: Connections, due: Due, at_once: int) -> Generator[Exchange, None, None]:
+def drive(connections: Connections, due: Due, at_once: int, left: Callable[[], int]) -> Generator[Exchange, None, None]:
     """Carry out exchanges, at most `at_once` side by side, and yield each as it ends.
 
     They end in any order. The generator ends when no exchange is under way and `due` gives None. Where the caller
-    closes it earlier, it closes the connections in use.
+    closes it earlier, it closes the connections in use. `left` tells how many exchanges are yet to begin, as far as
+    that is known; on that it depends how many connections are worth it.
     """
-    run = _Run(connections, due, at_once)
+    run = _Run(connections, due, at_once, left)
     try:
         while True:
             run.begin_due()
@@ -95,12 +97,16 @@ def drive(connections: Connections, due: Due, at_once: int) -> Generator[Exchang
 class _Run:
     """The state of one call of `drive`."""
 
-    def __init__(self, connections: Connections, due: Due, at_once: int) -> None:
+    def __init__(self, connections: Connections, due: Due, at_once: int, left: Callable[[], int]) -> None:
         self.ended: deque[Exchange] = deque()
         self.active: dict[Connection, tuple[Exchange, Steps]] = {}
         self._connections = connections
         self._due = due
+        self._left = left
         self._at_once = at_once
+        self._count = ConnectionCount(connections.endpoint.handshake_s, connections.wait_s)
+        self._is_held = False
+        """It is True where an exchange may be due for which one more connection was not worth it."""
         self._put_off: deque[Exchange] = deque()
         self._selector = _Selector()
         self._waiting: dict[int, tuple[Connection, int]] = {}
@@ -111,12 +117,21 @@ class _Run:
         self._look_at = time.monotonic() + LOOKED_AT_S
 
     def begin_due(self) -> None:
-        """Begin as many exchanges as are due and may run."""
+        """Begin as many exchanges as are due, may run, and are worth a connection."""
+        self._is_held = False
         while len(self.active) < self._at_once and (not self.active or self._connections.has_room()):
+            if not self._is_worth_one_more():
+                self._is_held = True
+                return
             exchange = self._put_off.popleft() if self._put_off else self._due()
             if exchange is None:
                 return
             self._begin(exchange)
+
+    def _is_worth_one_more(self) -> bool:
+        """Return whether a connection is idle, or one more is worth its handshake."""
+        active = len(self.active)
+        return not active or bool(self._connections.idle) or active < self._count.most(active + max(1, self._left()))
 
     def _begin(self, exchange: Exchange) -> None:
         try:
@@ -131,7 +146,10 @@ class _Run:
 
     def work(self) -> None:
         """Wait until a connection is ready, and drive it on."""
-        for key, _ in self._selector.select(LOOKED_AT_S):
+        began = time.monotonic()
+        ready = self._selector.select(self._connections.endpoint.handshake_s if self._is_held else LOOKED_AT_S)
+        self._count.waited(time.monotonic() - began)
+        for key, _ in ready:
             if key.data in self.active and key.data.fileno() == key.fd:
                 self._step(key.data)
             else:
@@ -175,6 +193,8 @@ class _Run:
     def _end(self, connection: Connection, exchange: Exchange) -> None:
         del self.active[connection]
         self.ended.append(exchange)
+        wait_s, body_s = connection.times()
+        self._count.answered(wait_s, exchange.reader.received + len(exchange.body), body_s)
         if exchange.reader.reusable:
             self._connections.give_back(connection)
         else:
@@ -205,7 +225,7 @@ class _Run:
             steps.close()
             exchange.reader.end()
         self.active.clear()
-        self._connections.rest()
+        self._connections.rest(self._count.wait_s)
         self._selector.close()
 
 

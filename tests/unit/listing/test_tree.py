@@ -108,6 +108,24 @@ def test_only_what_is_visited_in_order_is_listed_ahead(fs: RegistryS3FileSystem,
     assert len(listed) <= 2 + 2 * tree.GROWTH
 
 
+def test_a_walk_that_leaves_out_all_children_reads_few_keys_below_them(
+    fs: RegistryS3FileSystem, listed: Requests
+) -> None:
+    """After the first directories, each is listed by its delimiter, though a page would tell of two."""
+    repositories = [f"/q/app-{number:03}" for number in range(100)]
+    for path in repositories:
+        for number in range(20):
+            fs.bucket.plant(fs.bucket.space.key(f"{path}/_layers/{number:03}/link"), 1)
+    visited = []
+    for path, dirs, _ in fs.walk("/q"):
+        dirs[:] = [name for name in dirs if not name.startswith("_")]
+        visited.append(path)
+    assert visited == ["/q", *repositories]
+    flat = [each for each in listed if each[-1] == "*"]
+    assert len(flat) <= 10
+    assert len(listed) <= len(visited) + len(flat)
+
+
 def test_an_error_is_told_where_the_walk_gets_there(
     fs: RegistryS3FileSystem, listed: Requests, monkeypatch: pytest.MonkeyPatch
 ) -> None:

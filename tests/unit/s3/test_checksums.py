@@ -8,6 +8,7 @@ import pytest
 
 from registry_s3fs.model.objects import Checksum
 from registry_s3fs.s3 import checksums
+from tests.libraries import library
 
 DIGITS = b"123456789"
 VALUES = {
@@ -24,7 +25,7 @@ VALUES = {
 def test_each_algorithm_of_s3_is_computed(algorithm: str) -> None:
     """In any number of steps; those that the standard library lacks with awscrt, as in boto3."""
     if algorithm in ("CRC32C", "CRC64NVME"):
-        pytest.importorskip("awscrt")
+        library("awscrt")
     value = bytes.fromhex(VALUES[algorithm])
     told = {f"Checksum{algorithm}": base64.b64encode(value).decode(), "ChecksumType": "FULL_OBJECT"}
     assert checksums.stored(told) == Checksum(algorithm, value)

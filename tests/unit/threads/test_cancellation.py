@@ -35,6 +35,13 @@ def write_in_vain(fs: Any, local: str) -> None:
     file.discard()
 
 
+def write_while_handling(fs: Any, local: str) -> None:
+    try:
+        raise LookupError
+    except LookupError:
+        write(fs, local)
+
+
 def append(fs: Any, local: str) -> None:
     with fs.open("/large", "ab", block_size=5 * MIB) as file:
         file.write(b"x")
@@ -88,7 +95,7 @@ def soon(condition: Callable[[], bool]) -> bool:
 
 
 @pytest.mark.promise("Processes and threads")
-@pytest.mark.parametrize("act", [write, write_in_vain, append, put, put_many, copy])
+@pytest.mark.parametrize("act", [write, write_in_vain, write_while_handling, append, put, put_many, copy])
 def test_ctrl_c_at_any_point_leaves_no_upload(
     fs: RegistryS3FileSystem, tmp_path: Path, act: Callable[[Any, str], None]
 ) -> None:

@@ -1,0 +1,283 @@
+"""Every place that an option may come from, and which of two wins: docs/configuration.md, one test for each row."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import fsspec
+import fsspec.config
+import pytest
+
+from registry_s3fs import RegistryS3FileSystem
+
+CONFIG = "storage:\n  s3:\n    bucket: demo\n    region: eu-west-1\n    rootdirectory: /of-config\n"
+
+
+class Places:
+    """Writes an option into one of the places, nearest first in `ORDER`."""
+
+    def __init__(self, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.folder, self.monkeypatch = folder, monkeypatch
+        self.options: dict[str, Any] = {}
+        (folder / "fsspec").mkdir()
+
+    def option(self, region: str) -> None:
+        """An option of the call."""
+        self.options["region"] = region
+
+    def fsspec_variable(self, region: str) -> None:
+        """A variable for one option."""
+        self.monkeypatch.setenv("FSSPEC_REGISTRYS3_REGION", region)
+
+    def fsspec_json(self, region: str) -> None:
+        """A variable for all options."""
+        self.monkeypatch.setenv("FSSPEC_REGISTRYS3", json.dumps({"region": region}))
+
+    def fsspec_ini(self, region: str) -> None:
+        """The file that comes last by its name."""
+        (self.folder / "fsspec" / "b.ini").write_text(f"[registrys3]\nregion = {region}\n")
+
+    def fsspec_file(self, region: str) -> None:
+        """The file that comes first by its name."""
+        (self.folder / "fsspec" / "a.json").write_text(json.dumps({"registrys3": {"region": region}}))
+
+    def registry_variable(self, region: str) -> None:
+        """The registry's variable for one parameter."""
+        self._config()
+        self.monkeypatch.setenv("REGISTRY_STORAGE_S3_REGION", region)
+
+    def registry_block(self, region: str) -> None:
+        """The registry's variable for all parameters."""
+        self._config()
+        self.monkeypatch.setenv("REGISTRY_STORAGE_S3", f"{{bucket: demo, region: {region}}}")
+
+    def config(self, region: str) -> None:
+        """The registry's file."""
+        self._config(region)
+
+    def aws_region(self, region: str) -> None:
+        """The variable of most AWS SDKs."""
+        self.monkeypatch.setenv("AWS_REGION", region)
+
+    def aws_default_region(self, region: str) -> None:
+        """The variable that boto3 knows."""
+        self.monkeypatch.setenv("AWS_DEFAULT_REGION", region)
+
+    def profile(self, region: str) -> None:
+        """The usual profile, as no other is named."""
+        (self.folder / "aws").write_text(f"[default]\nregion = {region}\n")
+        self.monkeypatch.setenv("AWS_CONFIG_FILE", str(self.folder / "aws"))
+
+    def _config(self, region: str = "") -> None:
+        path = self.folder / "config.yml"
+        if not path.exists() or region:
+            path.write_text(f"storage: {{s3: {{bucket: demo{f', region: {region}' if region else ''}}}}}")
+        self.options["config"] = str(path)
+
+    def filesystem(self) -> RegistryS3FileSystem:
+        """What a program that starts now gets: fsspec reads its own configuration when it is imported."""
+        found: dict[str, dict[str, Any]] = {}
+        fsspec.config.set_conf_files(str(self.folder / "fsspec"), found)
+        fsspec.config.set_conf_env(found)
+        options = fsspec.config.apply_config(RegistryS3FileSystem, {"bucket": "demo", **self.options}, found)
+        return RegistryS3FileSystem(**options)
+
+
+ORDER: tuple[Callable[[Places, str], None], ...] = (
+    Places.option,
+    Places.fsspec_variable,
+    Places.fsspec_json,
+    Places.fsspec_ini,
+    Places.fsspec_file,
+    Places.registry_variable,
+    Places.registry_block,
+    Places.config,
+    Places.aws_region,
+    Places.aws_default_region,
+    Places.profile,
+)
+
+
+@pytest.fixture
+def places(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Places:
+    """No place says anything yet."""
+    return Places(tmp_path, monkeypatch)
+
+
+@pytest.mark.promise("Configuration")
+@pytest.mark.parametrize("nearest", ORDER, ids=lambda place: place.__name__)
+def test_the_nearest_place_wins(nearest: Callable[[Places, str], None], places: Places) -> None:
+    """An option of the call wins over fsspec's variables, and these over fsspec's files.
+
+    They win over the registry's variables, these over `config.yml`, that over `AWS_*`, which wins over the profile.
+    """
+    there = ORDER[ORDER.index(nearest) :]
+    for number, place in enumerate(there):
+        place(places, f"eu-west-{number + 1}" if number < 3 else "us-east-1")
+    assert places.filesystem().parameters.region == "eu-west-1"
+
+
+def test_what_a_nearer_place_does_not_say_comes_from_a_farther_one(places: Places) -> None:
+    """Options are taken one by one, and not a place at a time."""
+    (places.folder / "config.yml").write_text(CONFIG)
+    places.options["config"] = str(places.folder / "config.yml")
+    places.monkeypatch.setenv("FSSPEC_REGISTRYS3_CHUNKSIZE", "6291456")
+    places.monkeypatch.setenv("REGISTRY_STORAGE_S3_STORAGECLASS", "STANDARD_IA")
+    found = places.filesystem().parameters
+    assert (found.rootdirectory, found.chunksize, found.storageclass) == ("/of-config", 6291456, "STANDARD_IA")
+    assert found.region == "eu-west-1"
+
+
+@pytest.mark.promise("Configuration")
+def test_fsspecs_own_configuration_reaches_every_program(tmp_path: Path) -> None:
+    """A file below `~/.config/fsspec`, or the folder that `FSSPEC_CONFIG_DIR` names, is all that a program needs."""
+    (tmp_path / "registry.json").write_text(json.dumps({"registrys3": {"region": "eu-west-3", "encrypt": "true"}}))
+    code = "import fsspec; print(fsspec.url_to_fs('registrys3://demo/a')[0].parameters)"
+    environ = {**os.environ, "FSSPEC_CONFIG_DIR": str(tmp_path)}
+    done = subprocess.run([sys.executable, "-c", code], env=environ, check=True, capture_output=True, text=True)
+    assert done.stdout == "DriverParameters(region='eu-west-3', bucket='demo', encrypt=True)\n"
+
+
+def test_none_is_not_given(places: Places) -> None:
+    """It takes back what a farther place says."""
+    places.monkeypatch.setenv("FSSPEC_REGISTRYS3_ENCRYPT", "true")
+    places.options |= {"region": "us-east-1", "encrypt": None}
+    assert not places.filesystem().parameters.encrypt
+
+
+def test_the_urls_bucket_wins(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Over that of a configuration, which is of the registry that one usually looks into."""
+    monkeypatch.setitem(fsspec.config.conf, "registrys3", {"bucket": "theirs", "region": "us-east-1"})
+    assert RegistryS3FileSystem().parameters.bucket == "theirs"
+    fs, _ = fsspec.url_to_fs("registrys3://mine/a")
+    assert fs.parameters.bucket == "mine"
+
+
+@pytest.mark.promise("Configuration")
+@pytest.mark.parametrize(
+    ("given", "kept"),
+    [
+        ({"profile": "mine"}, {"profile": "mine"}),
+        ({"anon": "true"}, {"anon": True}),
+        ({"accesskey": "b", "secretkey": "c"}, {"accesskey": "b", "secretkey": "c"}),
+        ({"anon": "false"}, {"accesskey": "a", "secretkey": "s", "sessiontoken": "t"}),
+        ({}, {"accesskey": "a", "secretkey": "s", "sessiontoken": "t"}),
+    ],
+)
+def test_credentials_beside_a_config_replace_its_own(
+    places: Places, given: dict[str, Any], kept: dict[str, Any]
+) -> None:
+    """Credentials that are given beside a `config.yml` replace its own, whatever kind they are of."""
+    (places.folder / "aws").write_text("[profile mine]\nregion = eu-west-1\n")
+    places.monkeypatch.setenv("AWS_CONFIG_FILE", str(places.folder / "aws"))
+    (places.folder / "config.yml").write_text(CONFIG + "    accesskey: a\n    secretkey: s\n    sessiontoken: t\n")
+    found = RegistryS3FileSystem(config=str(places.folder / "config.yml"), **given).parameters
+    names = ("accesskey", "secretkey", "sessiontoken", "profile", "anon")
+    assert {name: getattr(found, name) for name in names if getattr(found, name)} == kept
+
+
+def test_keys_beside_a_config_replace_its_profile(places: Places) -> None:
+    """They are refused only where one place gives both."""
+    (places.folder / "config.yml").write_text(CONFIG + "    profile: theirs\n")
+    found = RegistryS3FileSystem(config=str(places.folder / "config.yml"), accesskey="a", secretkey="s").parameters
+    assert (found.accesskey, found.profile) == ("a", "")
+
+
+ENDPOINTS = {
+    "option": "http://option:1",
+    "AWS_ENDPOINT_URL_S3": "http://s3:1",
+    "AWS_ENDPOINT_URL": "http://all:1",
+    "services": "http://services:1",
+    "profile": "http://profile:1",
+}
+
+
+@pytest.mark.promise("Configuration")
+@pytest.mark.parametrize("nearest", ENDPOINTS)
+def test_the_nearest_endpoint_wins(nearest: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """`regionendpoint` wins over `AWS_ENDPOINT_URL_S3`, that over `AWS_ENDPOINT_URL`, and that over the profile's.
+
+    Such a store is asked as one that `regionendpoint` names: by path, and without AWS's own checksums.
+    """
+    there = list(ENDPOINTS)[list(ENDPOINTS).index(nearest) :]
+    for name in there:
+        if name.startswith("AWS_"):
+            monkeypatch.setenv(name, ENDPOINTS[name])
+    section = f"services = mine\nendpoint_url = {ENDPOINTS['profile']}\n"
+    services = f"[services mine]\ns3 =\n  endpoint_url = {ENDPOINTS['services']}\n" if "services" in there else ""
+    (tmp_path / "aws").write_text(f"[default]\n{section}{services or '[services mine]'}\n")
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "aws"))
+    options = {"regionendpoint": ENDPOINTS["option"]} if "option" in there else {}
+    fs = RegistryS3FileSystem(bucket="demo", accesskey="a", secretkey="s", **options)
+    assert fs.sign("/a").startswith(f"{ENDPOINTS[nearest]}/demo/a?")
+    assert not fs.parameters.is_aws
+
+
+@pytest.mark.parametrize(
+    ("environ", "options"),
+    [
+        ({}, {"regionendpoint": ""}),
+        ({}, {"config_kwargs": {"ignore_configured_endpoint_urls": True}}),
+        ({"AWS_IGNORE_CONFIGURED_ENDPOINT_URLS": "true"}, {}),
+    ],
+)
+def test_a_configured_endpoint_is_left_out_on_demand(
+    environ: dict[str, str], options: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By an empty option, or as boto3's users say it."""
+    for name, value in {"AWS_ENDPOINT_URL": "http://all:1", **environ}.items():
+        monkeypatch.setenv(name, value)
+    fs = RegistryS3FileSystem(bucket="demo", region="eu-west-1", accesskey="a", secretkey="s", **options)
+    assert fs.sign("/a").startswith("https://demo.s3.eu-west-1.amazonaws.com/a?")
+
+
+def test_an_endpoint_that_was_found_goes_along(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Another process may have another environment; so does one that never had it."""
+    keys = {"bucket": "demo", "region": "eu-west-1", "accesskey": "a", "secretkey": "s"}
+    plain = RegistryS3FileSystem(**keys)
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "http://all:1")
+    text = RegistryS3FileSystem(**keys).to_json()
+    assert plain.sign("/a").startswith("https://demo.s3.")
+    monkeypatch.delenv("AWS_ENDPOINT_URL")
+    assert json.loads(text)["regionendpoint"] == "http://all:1"
+    assert RegistryS3FileSystem.from_json(text).sign("/a").startswith("http://all:1/demo/a?")
+    assert RegistryS3FileSystem(**keys).sign("/a").startswith("https://demo.s3.")
+
+
+VARIANTS = {
+    "usefipsendpoint": ("AWS_USE_FIPS_ENDPOINT", "use_fips_endpoint", "s3-fips"),
+    "usedualstack": ("AWS_USE_DUALSTACK_ENDPOINT", "use_dualstack_endpoint", "dualstack"),
+}
+
+
+@pytest.mark.promise("Configuration")
+@pytest.mark.parametrize("option", VARIANTS)
+def test_variants_of_endpoints_are_the_environments_or_the_profiles(
+    option: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`AWS_USE_FIPS_ENDPOINT` and `AWS_USE_DUALSTACK_ENDPOINT`, or the profile's settings, hold without an option."""
+    variable, setting, host = VARIANTS[option]
+    keys = {"bucket": "demo", "region": "us-east-1", "accesskey": "a", "secretkey": "s"}
+    (tmp_path / "aws").write_text(f"[default]\n{setting} = true\n")
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "aws"))
+    assert host in RegistryS3FileSystem(**keys).sign("/a")
+    monkeypatch.setenv(variable, "false")
+    assert host not in RegistryS3FileSystem(**keys).sign("/a")
+    monkeypatch.setenv(variable, "true")
+    assert host in RegistryS3FileSystem(**keys).sign("/a")
+    assert host not in RegistryS3FileSystem(**keys, **{option: False}).sign("/a")
+    assert host not in RegistryS3FileSystem(**keys, regionendpoint="http://store:1").sign("/a")
+
+
+def test_files_that_change_are_read_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As of a notebook, whose user corrects a profile."""
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "aws"))
+    for region in ("eu-west-1", "eu-north-1"):
+        (tmp_path / "aws").write_text(f"[default]\nregion = {region}\n")
+        assert RegistryS3FileSystem(bucket="demo", skip_instance_cache=True).parameters.region == region
