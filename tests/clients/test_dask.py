@@ -9,12 +9,13 @@ import pandas
 import pytest
 
 from registry_s3fs import RegistryS3FileSystem
-from registry_s3fs.s3 import client
+from registry_s3fs.s3 import client as s3_client
+from tests.libraries import library
 
-pytest.importorskip("dask")
-distributed = pytest.importorskip("distributed")
-bag = pytest.importorskip("dask.bag")
-dataframe = pytest.importorskip("dask.dataframe")
+library("dask")
+distributed = library("distributed")
+bag = library("dask.bag")
+dataframe = library("dask.dataframe")
 
 
 def write_and_read(fs: RegistryS3FileSystem, frame: pandas.DataFrame) -> None:
@@ -37,20 +38,16 @@ def test_hive_partitions_on_threads(fs: RegistryS3FileSystem, frame: pandas.Data
 
 
 @pytest.mark.promise("Other libraries")
-def test_hive_partitions_on_processes(fs: RegistryS3FileSystem, frame: pandas.DataFrame) -> None:
+def test_hive_partitions_on_processes(fs: RegistryS3FileSystem, frame: pandas.DataFrame, client: Any) -> None:
     """dask works on threads and on processes. The threads of each process share one boto3 client."""
 
     def look(fs: RegistryS3FileSystem) -> tuple[int, int, int]:
-        return os.getpid(), len(fs.find("/hive")), len(client.CLIENTS.by_parameters)
+        mine = [each for each in s3_client.CLIENTS.by_parameters if each.bucket == fs.parameters.bucket]
+        return os.getpid(), len(fs.find("/hive")), len(mine)
 
-    with (
-        distributed.LocalCluster(
-            n_workers=2, threads_per_worker=2, processes=True, host="127.0.0.1", dashboard_address=None
-        ) as cluster,
-        distributed.Client(cluster) as workers,
-    ):
+    with client.as_current():
         write_and_read(fs, frame)
-        seen = workers.run(look, fs)
+        seen = client.run(look, fs)
     assert len({pid for pid, _, _ in seen.values()} - {os.getpid()}) == 2
     assert [(files, clients) for _, files, clients in seen.values()] == [(4, 1), (4, 1)]
 

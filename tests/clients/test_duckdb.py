@@ -9,8 +9,9 @@ import pandas
 import pytest
 
 from registry_s3fs import RegistryS3FileSystem
+from tests.libraries import library
 
-duckdb = pytest.importorskip("duckdb")
+duckdb = library("duckdb")
 
 
 @pytest.fixture

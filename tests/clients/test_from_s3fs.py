@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from registry_s3fs import InvalidPathError, RegistryS3FileSystem
+from tests.libraries import library
 
 PAGE = (Path(__file__).parents[2] / "docs" / "from-s3fs.md").read_text()
 BEFORE, AFTER = re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL)
@@ -29,7 +30,7 @@ def ran(code: str, options: dict[str, Any], folder: Path) -> dict[str, Any]:
 
 def test_the_code_does_the_same_on_both(options: dict[str, Any], tmp_path: Path) -> None:
     """Forty lines, of which only the first few change."""
-    pytest.importorskip("s3fs", reason="s3fs is not installed")
+    library("s3fs")
     calls = BEFORE[BEFORE.index("fs.pipe(") :]
     assert len(BEFORE.splitlines()) >= 40
     theirs = ran(BEFORE, options, tmp_path / "theirs")

@@ -9,6 +9,7 @@ import pandas
 import pytest
 
 from registry_s3fs import RegistryS3FileSystem
+from tests.libraries import library
 
 FORMATS = {"csv": "csv", "parquet": "parquet", "json": "jsonl", "text": "txt"}
 """What `load_dataset` calls a format -> the ending of its files."""
@@ -19,7 +20,7 @@ def datasets(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Any:
     """The library; what it caches is this test's own, and it reports to nobody."""
     monkeypatch.setenv("HF_HOME", str(tmp_path / "home"))
     monkeypatch.setenv("HF_HUB_DISABLE_TELEMETRY", "1")
-    datasets = pytest.importorskip("datasets")
+    datasets = library("datasets")
     monkeypatch.setattr(datasets.config, "HF_DATASETS_CACHE", tmp_path / "cache")
     datasets.disable_progress_bars()
     return datasets

@@ -9,8 +9,9 @@ import pyarrow.dataset
 import pytest
 
 from registry_s3fs import RegistryS3FileSystem
+from tests.libraries import library
 
-polars = pytest.importorskip("polars")
+polars = library("polars")
 
 
 def test_a_table_is_written_to_an_open_file_and_read_from_one(

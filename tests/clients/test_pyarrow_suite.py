@@ -12,10 +12,11 @@ import pyarrow.fs
 import pytest
 
 from registry_s3fs import RegistryS3FileSystem
+from tests.libraries import library
 
 with warnings.catch_warnings():  # its marks (s3, gcs, gzip, ...) are known to pyarrow's conftest alone
     warnings.simplefilter("ignore", pytest.PytestUnknownMarkWarning)
-    suite = pytest.importorskip("pyarrow.tests.test_fs")
+    suite = library("pyarrow.tests.test_fs")
 
 MAKE_EMPTY_DIRECTORIES = {
     "test_create_dir",

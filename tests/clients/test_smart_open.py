@@ -11,8 +11,9 @@ from unittest.mock import patch
 import pytest
 
 from registry_s3fs import RegistryS3FileSystem
+from tests.libraries import library
 
-smart_open = pytest.importorskip("smart_open")
+smart_open = library("smart_open")
 DOCS = Path(__file__).parents[2] / "docs" / "clients.md"
 
 

@@ -11,8 +11,9 @@ import fsspec
 import pytest
 
 from registry_s3fs import RegistryS3FileSystem
+from tests.libraries import library
 
-UPath = pytest.importorskip("upath").UPath
+UPath = library("upath").UPath
 
 
 @pytest.fixture

@@ -6,8 +6,9 @@ import numpy
 import pytest
 
 from registry_s3fs import RegistryS3FileSystem
+from tests.libraries import library
 
-zarr = pytest.importorskip("zarr")
+zarr = library("zarr")
 
 pytestmark = pytest.mark.filterwarnings(
     "ignore:Consolidated metadata is currently not part:UserWarning"  # zarr says so each time that it writes it
@@ -75,7 +76,7 @@ def test_what_is_deleted_or_overwritten_is_gone(fs: RegistryS3FileSystem, url: s
 
 def test_an_xarray_dataset_comes_back_and_grows(fs: RegistryS3FileSystem, url: str) -> None:
     """Values, coordinates and attributes, read lazily; append_dim adds to it."""
-    xarray = pytest.importorskip("xarray")
+    xarray = library("xarray")
     dataset = xarray.Dataset(
         {"t": (("time", "x"), NUMBERS[:6, :4])}, {"time": range(6), "x": [1.5, 2.5, 3.5, 4.5]}, {"title": "é"}
     )

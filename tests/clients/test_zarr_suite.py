@@ -8,8 +8,8 @@ import pytest
 
 from registry_s3fs import RegistryS3FileSystem
 
-pytest.importorskip("anyio")
-pytest.importorskip("zarr")
+pytest.importorskip("anyio", reason="anyio is not installed: pip install anyio")
+pytest.importorskip("zarr", reason="zarr is not installed: pip install zarr")
 from zarr.core.buffer import Buffer, cpu
 from zarr.storage import FsspecStore
 from zarr.testing.store import StoreTests

@@ -10,8 +10,9 @@ from typing import Any
 import pytest
 
 from registry_s3fs import RegistryS3FileSystem
+from tests.libraries import library
 
-s3fs = pytest.importorskip("s3fs", reason="s3fs is not installed")
+s3fs = library("s3fs")
 
 MIB = 1024 * 1024
 DOCUMENT = Path(__file__).parents[2] / "docs" / "differences.md"

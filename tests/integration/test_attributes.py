@@ -176,6 +176,31 @@ def test_unfinished_uploads_are_listed_and_cleared(fs: RegistryS3FileSystem) -> 
     assert [upload.key for upload in fs.bucket.list_uploads("registry2")] == ["registry2/foreign"]
 
 
+def test_unfinished_uploads_are_told_with_their_parts(fs: RegistryS3FileSystem) -> None:
+    """How many there are, what they weigh, and when the newest came, where that is asked for."""
+    key = fs.bucket.space.key("/a")
+    upload_id = fs.bucket.create_upload(key)
+    fs.bucket.create_upload(fs.bucket.space.key("/b"))
+    before = datetime.now(timezone.utc) - timedelta(minutes=1)
+    for number, size in ((1, 5 * 1024 * 1024), (2, 10)):
+        fs.bucket.upload_part(key, upload_id, number, bytes(size))
+    assert "parts" not in fs.list_multipart_uploads()[0]
+    first, second = fs.list_multipart_uploads(parts=True)
+    assert (first["UploadId"], first["parts"], first["part_bytes"]) == (upload_id, 2, 5 * 1024 * 1024 + 10)
+    assert first["LastModified"] is not None
+    assert first["LastModified"] > before
+    assert (second["name"], second["parts"], second["part_bytes"], second["LastModified"]) == ("/b", 0, 0, None)
+
+
+def test_one_unfinished_upload_is_aborted(fs: RegistryS3FileSystem) -> None:
+    """Its neighbour of the same path stays; one that is gone is missing."""
+    first, second = (fs.bucket.create_upload(fs.bucket.space.key("/a")) for _ in range(2))
+    fs.abort_multipart_upload("/a", first)
+    assert [upload["UploadId"] for upload in fs.list_multipart_uploads()] == [second]
+    with pytest.raises(FileNotFoundError):
+        fs.abort_multipart_upload("/a", first)
+
+
 def test_an_upload_of_a_directorys_marker_is_cleared_too(fs: RegistryS3FileSystem) -> None:
     """Its key ends in a slash, which its path does not show; and one that ended meanwhile is no error."""
     fs.bucket.create_upload(fs.bucket.space.key("/d") + "/")

@@ -25,6 +25,7 @@ from registry_s3fs.s3.fast_path.client import MOST_REFUSALS
 from testbed.messages import Answer, Close, Pause, Request, Silence, steps
 from testbed.plain_answers import plain
 from testbed.scripted_store import ScriptedStore
+from testbed.servers import Server
 
 MIB = 1024 * 1024
 DATA = bytes(range(256)) * 40
@@ -46,7 +47,10 @@ CALLS: dict[str, Callable[[RegistryS3FileSystem], Any]] = {
     "HeadObject": lambda fs: fs.info("/f")["size"],
     "ListObjectsV2": lambda fs: fs.ls("/d", detail=False),
     "PutObject": lambda fs: fs.pipe_file("/new", b"1"),
+    "UploadPart": lambda fs: fs.bucket.upload_part("p", fs.bucket.create_upload("p"), 1, b"1").etag,
 }
+SENT = [name for call in CALLS for name in {"UploadPart": ["CreateMultipartUpload", call]}.get(call, [call])]
+"""The operations that all of the calls send."""
 BY_BOTO3 = "Boto3/"
 
 
@@ -219,7 +223,7 @@ def test_who_listens_is_heard_from_then_on(store: ScriptedStore) -> None:
     fs.bucket.client.meta.events.register("before-send.s3", lambda **event: heard.append(event["event_name"]))
     for call in CALLS.values():
         call(fs)
-    assert [name.rpartition(".")[2] for name in heard] == list(CALLS)
+    assert [name.rpartition(".")[2] for name in heard] == SENT
 
 
 @pytest.mark.promise("boto3")
@@ -237,10 +241,10 @@ def test_who_wraps_botocores_calls_sees_each(store: ScriptedStore, monkeypatch: 
     for call in CALLS.values():
         call(fs)
     assert fs.cat(["/f", "/g"]) == {"/f": DATA, "/g": b"another"}
-    assert seen == [*CALLS, "GetObject", "GetObject"]
+    assert seen == [*SENT, "GetObject", "GetObject"]
     monkeypatch.undo()
     assert fs.cat_file("/f") == DATA
-    assert len(seen) == len(CALLS) + 2
+    assert len(seen) == len(SENT) + 2
 
 
 @pytest.mark.promise("Configuration")
@@ -349,6 +353,7 @@ def descriptors_left(count: int) -> Iterator[Callable[[], None]]:
     """Within it, the process has so many; what is given takes those that others have let go since."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     taken: list[int] = []
+    heard, gc.callbacks[:] = gc.callbacks[:], []  # dask's would open a file
 
     def take() -> None:
         gc.collect()  # files and sockets in cycles, which would be closed at any moment
@@ -366,6 +371,7 @@ def descriptors_left(count: int) -> Iterator[Callable[[], None]]:
         for each in taken:
             os.close(each)
         resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+        gc.callbacks[:] = heard
 
 
 @pytest.mark.promise("Errors")
@@ -387,15 +393,16 @@ def test_a_lack_of_descriptors_is_told_and_harms_no_later_call(store: ScriptedSt
     assert all(map(fs.bucket.fast_path.is_open, CALLS))
 
 
-def test_many_are_read_with_the_descriptors_that_there_are(store: ScriptedStore) -> None:
+def test_many_are_read_with_the_descriptors_that_there_are(moto_server: Server) -> None:
     """Fewer connections are used where the system gives no more."""
-    fs = filesystem(store)
-    for number in range(60):
-        store.s3.store(f"many/{number}", DATA)
-    assert fs.cat_file("/f") == DATA
-    with descriptors_left(12):  # a connection has two ends in this process
-        found = fs.cat([f"/many/{number}" for number in range(60)])
-    assert set(found.values()) == {DATA}
+    moto_server.create_bucket("few-descriptors")
+    names = [f"/many/{number}" for number in range(60)]
+    for name in names:
+        moto_server.client().put_object(Bucket="few-descriptors", Key=name[1:], Body=DATA)
+    fs = RegistryS3FileSystem(**moto_server.options("few-descriptors"))
+    assert fs.cat_file(names[0]) == DATA
+    with descriptors_left(6):
+        assert fs.cat(names) == dict.fromkeys(names, DATA)
 
 
 @pytest.mark.promise("boto3")

@@ -21,6 +21,11 @@ import pytest
 
 from registry_s3fs import RegistryS3FileSystem, StorageDriver, errors, redaction
 from registry_s3fs.model import registry_layout
+from registry_s3fs.registry import documents, reading
+from registry_s3fs.registry.catalog import Catalog
+from registry_s3fs.registry.manifests import parse_manifest
+from registry_s3fs.registry.oci_layout.names import parse_name
+from registry_s3fs.registry.platforms import parse_platform
 from registry_s3fs.s3 import error_codes
 from registry_s3fs.s3.fast_path.signer import SignedHead
 from testbed.messages import Answer, Request
@@ -210,6 +215,12 @@ def test_no_error_code_of_s3_shows_a_secret(
     no_secret_in("\n".join([*texts, *map(handled, caplog.records)]), quoting)
 
 
+def raised(found: object) -> None:
+    """Raise an error that stands in place of a value."""
+    assert isinstance(found, Exception)
+    raise found
+
+
 PROVOKED: dict[str, Callable[[RegistryS3FileSystem], Any]] = {
     "BucketNotFoundError": lambda fs: fs.cat_file("/NoSuchBucket"),
     "FileExpired": lambda fs: fs.open("/given", "rb").read(),
@@ -224,6 +235,18 @@ PROVOKED: dict[str, Callable[[RegistryS3FileSystem], Any]] = {
     "PathNotFoundError": lambda fs: StorageDriver(fs).get_content("/NoSuchKey"),
     "InvalidOffsetError": lambda fs: StorageDriver(fs).reader("/a", -1),
     "StorageDriverError": lambda fs: StorageDriver(fs).get_content("/AccessDenied"),
+    "NotInRegistryError": lambda fs: Catalog(fsspec.filesystem("memory"), "/none").repositories(),
+    "InvalidReferenceError": lambda fs: Catalog(fs).resolve("Team:"),
+    "PlatformError": lambda fs: parse_platform("x"),
+    "LinkError": lambda fs: raised(reading.parse_link("/link", b"garbled")),
+    "FileTooLargeError": lambda fs: raised(dict(reading.read_files(fs, [("/x", 10**9)], 1))["/x"]),
+    "NotAFileError": lambda fs: reading.raise_if_no_file(fsspec.filesystem("file"), "/dev/null"),
+    "UnreadableDocumentError": lambda fs: documents.parse(b"{"),
+    "UnreadableManifestError": lambda fs: parse_manifest(b"{}"),
+    "LayerError": lambda fs: raised(errors.bad_layer("the layer is cut short")),
+    "RefusedNameError": lambda fs: raised(errors.refused_name("/x", "the name '../a'", "it leads outside")),
+    "IncompleteError": lambda fs: raised(errors.blob_missing("sha256:" + 64 * "0", "/x")),
+    "LayoutError": lambda fs: parse_name("a:b:c"),
 }
 SIGNALS = {"SkipDir", "FilledBuffer"}
 """Raised by callers, to end a walk."""

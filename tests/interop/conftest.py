@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -44,6 +45,14 @@ def running(request: pytest.FixtureRequest) -> Iterator[Running]:
     options = server.options("registry", rootdirectory=ROOT)
     with servers.docker_registry(server, "registry", rootdirectory=ROOT) as registry:
         yield Running(registry, server, options)
+
+
+@contextmanager
+def on_bucket(running: Running, bucket: str) -> Iterator[Running]:
+    """Run a registry on a bucket of its own, for tests that push to it."""
+    running.server.create_bucket(bucket)
+    with servers.docker_registry(running.server, bucket, rootdirectory=ROOT) as registry:
+        yield Running(registry, running.server, {**running.options, "bucket": bucket})
 
 
 BASE = images.layer({"base.so": images.noise("base", 3 * MIB)})

@@ -21,7 +21,7 @@ from registry_s3fs import FileInfo, StorageDriver
 from registry_s3fs.model import registry_layout
 from testbed import servers
 from testbed.servers import Registry
-from tests.interop.conftest import PUSHED, ROOT, Running
+from tests.interop.conftest import PUSHED, ROOT, Running, on_bucket
 
 MIB = 1024 * 1024
 REPOSITORY = "team/app"
@@ -32,9 +32,8 @@ OCTETS = "application/octet-stream"
 @pytest.fixture(scope="session")
 def beside(running: Running) -> Iterator[Running]:
     """A registry on a bucket of its own, in which both write."""
-    running.server.create_bucket("beside")
-    with servers.docker_registry(running.server, "beside", rootdirectory=ROOT) as registry:
-        yield Running(registry, running.server, {**running.options, "bucket": "beside"})
+    with on_bucket(running, "beside") as own:
+        yield own
 
 
 @pytest.fixture

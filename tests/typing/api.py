@@ -89,6 +89,7 @@ def infos_are_typed(fs: RegistryS3FileSystem) -> None:
     assert_type(fs.object_version_info("/a"), list[Info])
     assert_type(fs.list_multipart_uploads(), list[UploadInfo])
     assert_type(fs.list_multipart_uploads()[0]["Initiated"], datetime | None)
+    assert_type(fs.list_multipart_uploads(parts=True)[0].get("part_bytes"), int | None)
 
 
 def paths_may_be_texts_or_objects(fs: RegistryS3FileSystem, path: PurePosixPath, local: Path) -> None:

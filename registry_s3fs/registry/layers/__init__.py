@@ -1,0 +1,1 @@
+"""What is in an image's layers, and the bytes of their files, over any fsspec filesystem."""

@@ -1,0 +1,1 @@
+"""A registry's contents as one page of HTML, made of an inventory's tables."""
