@@ -10,15 +10,15 @@ import argparse
 import os
 import signal
 import sys
+from collections.abc import Sequence
 from contextlib import AbstractContextManager
-from dataclasses import replace
 from pathlib import Path
 
 from benchmarks import baseline, endpoints, report, results, runner
 from benchmarks.baseline import Baseline
 from benchmarks.peers import OURS, PEERS
 from benchmarks.peers.base import Access
-from benchmarks.profiles import LAN, MOTO, PROFILES, QUICK, WAN, Profile
+from benchmarks.profiles import LAN, MEASURED, MOTO, PROFILES, QUICK, Profile
 from benchmarks.results import Results
 from benchmarks.surroundings import about
 from benchmarks.workloads import BY_NAME
@@ -37,7 +37,7 @@ def main() -> None:
     earlier = _baseline(args.baseline) if args.baseline else None
     for profile in _profiles(args, folder):
         plan = runner.Plan(profile, chosen_peers(args, earlier), args.workload or list(BY_NAME), args.rounds, earlier)
-        measured = measure(plan, _endpoint(args, folder))
+        measured = measure(plan, _endpoint(args, folder, profile))
         print(report.report(measured), flush=True)
         if args.json:
             results.save(args.json, measured)
@@ -53,15 +53,18 @@ def measure(plan: runner.Plan, server: AbstractContextManager[endpoints.Endpoint
     if plan.baseline:
         surroundings["baseline"] = baseline.describe(plan.baseline)
     titles = {name: BY_NAME[name].title(plan.profile.sizes) for name in plan.workloads}
+    moved = {name: BY_NAME[name].bytes_moved(plan.profile.sizes) for name in plan.workloads}
     with server as endpoint:
         records = runner.run(plan, endpoint)
-    return Results(plan.profile.name, plan.profile.title, titles, surroundings, records)
+    return Results(plan.profile.name, plan.profile.title, titles, surroundings, records, moved)
 
 
 def write_page(measured: list[Results]) -> None:
     """The tables and pictures of docs/performance.md."""
     from benchmarks.plot import plot
 
+    order = [profile.name for profile in MEASURED]
+    measured = sorted(measured, key=lambda each: order.index(each.profile))
     for each in measured:
         plot(each, PAGE.with_name(picture(each)))
     PAGE.write_text(report.inserted(PAGE.read_text(encoding="utf-8"), tables(measured)), encoding="utf-8")
@@ -79,13 +82,15 @@ def picture(measured: Results) -> str:
 
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__.split("\n")[0])
-    parser.add_argument("--profile", action="append", choices=PROFILES, help="default: lan and wan, or quick")
+    parser.add_argument(
+        "--profile", action="append", choices=PROFILES, help="default: tls, lan, wan and wan-tls, or quick"
+    )
     parser.add_argument("--peer", action="append", choices=PEERS, help="again for more; default: all")
     parser.add_argument("--workload", action="append", choices=BY_NAME, help="again for more; default: all")
     parser.add_argument(
         "--baseline", metavar="COMMIT", help="of this repository: a further peer, which ours is compared with"
     )
-    parser.add_argument("--tls", action="store_true", help="the simulator speaks https")
+    parser.add_argument("--tls", action="store_true", help="the simulator speaks https, whatever the profile")
     parser.add_argument("--rounds", type=int, default=3, help="default: %(default)s")
     parser.add_argument("--json", type=Path, help="a file for the results, too")
     parser.add_argument("--endpoint", help="URL of an S3 server, instead of the simulator or moto's")
@@ -114,28 +119,26 @@ def chosen_peers(args: argparse.Namespace, earlier: Baseline | None) -> list[str
     return [OURS, earlier.name, *(name for name in asked if name != OURS)] if earlier else asked
 
 
-def _profiles(args: argparse.Namespace, folder: Path | None) -> list[Profile]:
+def _profiles(args: argparse.Namespace, folder: Path | None) -> Sequence[Profile]:
     """Those asked for. A network that cannot be had is not claimed: without the simulator they are only sizes."""
     if args.endpoint:
         return [_only_sizes(name, f"on {args.endpoint}") for name in args.profile or [LAN.name]]
     if not folder:
         return [_only_sizes(name, f"on moto's server. {MOTO}") for name in args.profile or [QUICK.name]]
-    found = [PROFILES[name] for name in args.profile or [LAN.name, WAN.name]]
-    return (
-        [replace(each, name=f"{each.name} tls", title=f"{each.title}, over https") for each in found]
-        if args.tls
-        else found
-    )
+    found = [PROFILES[name] for name in args.profile] if args.profile else MEASURED
+    return [each.over_tls() if args.tls and not each.is_tls else each for each in found]
 
 
 def _only_sizes(name: str, where: str) -> Profile:
     return Profile(name=f"{name} sizes", title=where, sizes=PROFILES[name].sizes)
 
 
-def _endpoint(args: argparse.Namespace, folder: Path | None) -> AbstractContextManager[endpoints.Endpoint]:
+def _endpoint(
+    args: argparse.Namespace, folder: Path | None, profile: Profile
+) -> AbstractContextManager[endpoints.Endpoint]:
     if args.endpoint:
         return endpoints.other(Access(args.endpoint, args.bucket, args.region, args.accesskey, args.secretkey))
-    if args.tls and folder:
+    if profile.is_tls and folder:
         return endpoints.simulator_over_tls(folder)
     return endpoints.simulator(folder) if folder else endpoints.moto()
 

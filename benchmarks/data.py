@@ -24,6 +24,11 @@ FLAT = f"{ROOT}/flat"
 TREE = f"{ROOT}/tree"
 WALKED = f"{ROOT}/walked"
 DOOMED = f"{ROOT}/doomed"
+TWO = f"{ROOT}/two"
+MANY = f"{ROOT}/many"
+MIXED = f"{ROOT}/mixed"
+FOLDERS = (TWO, MANY, MIXED)
+"""They have files by `files`."""
 MISSING = f"{ROOT}/missing"
 ANY = f"{SMALL}/000000"
 """An object that is always there."""
@@ -31,6 +36,9 @@ ANY = f"{SMALL}/000000"
 REGISTRY = "docker/registry/v2"
 REPOSITORIES = f"{REGISTRY}/repositories"
 """Where a registry keeps its repositories, below its root directory."""
+
+FILE_STEP = 4099
+"""Each file of a folder begins so many bytes later in the large content than the one before it."""
 
 TILE_BYTES = 17 * MIB
 """Contents repeat after this much: a prime number of MiB, so that a part or piece in a wrong place is seen."""
@@ -78,6 +86,34 @@ def matches(pieces: Iterable[Any], size: int) -> bool:
 def small(count: int, size: int) -> dict[str, bytes]:
     """Keys and contents of small objects, all different as long as they fit into the tile."""
     return {key: content(number * size, size) for number, key in enumerate(flat_keys(SMALL, count))}
+
+
+def files(folder: str, sizes: Sequence[int]) -> dict[str, int]:
+    """Keys and sizes of files in a folder; each holds `file_content`."""
+    return dict(zip(flat_keys(folder, len(sizes)), sizes, strict=True))
+
+
+def file_content(key: str, size: int) -> bytes:
+    """What the file of a key by `flat_keys` holds; neighbours differ.
+
+    >>> file_content("folder/000001", 3) == content(FILE_STEP, 3)
+    True
+    """
+    return content(int(key.rpartition("/")[2]) * FILE_STEP, size)
+
+
+def mixed_sizes(count: int, largest: int) -> list[int]:
+    """Sizes of mixed files, in no order.
+
+    Half of them are from 1 to 64 KiB. Of the others, twice as many are half as large.
+
+    >>> sorted(mixed_sizes(14, MIB))[-7:] == [MIB // 4] * 4 + [MIB // 2] * 2 + [MIB]
+    True
+    """
+    large = [largest >> (number + 1).bit_length() - 1 for number in range(count // 2)]
+    found = large + [KIB << number % 7 for number in range(count - len(large))]
+    random.Random(3).shuffle(found)
+    return found
 
 
 def flat_keys(folder: str, count: int) -> list[str]:

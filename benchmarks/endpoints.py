@@ -56,6 +56,11 @@ class Endpoint:
         with ThreadPoolExecutor(THREADS) as threads:
             list(threads.map(lambda pair: self._put(*pair), values.items()))
 
+    def store_files(self, sizes: Mapping[str, int]) -> None:
+        """Store files, each with its `data.file_content`."""
+        with ThreadPoolExecutor(THREADS) as threads:
+            list(threads.map(lambda pair: self._put(pair[0], data.file_content(*pair)), sizes.items()))
+
     def store_large(self, key: str, size: int) -> None:
         """Store the first `size` bytes of the large content."""
         self.client.upload_fileobj(BytesIO(b"".join(data.blocks(size))), self.access.bucket, key)

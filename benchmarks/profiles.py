@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from benchmarks.data import KIB, MIB
 
@@ -34,6 +34,14 @@ class Sizes:
     repositories: int
     """Repositories that are walked."""
 
+    many: int = 50
+    """Files that are fetched and stored together."""
+    many_bytes: int = 8 * MIB
+    mixed: int = 2_000
+    """Files of mixed sizes, by `data.mixed_sizes`."""
+    mixed_largest_bytes: int = 64 * MIB
+    two_bytes: int = 128 * MIB
+    """Of each of two objects that are read together."""
     read_bytes: int = 64 * KIB
     range_bytes: int = 128 * KIB
     small_bytes: int = 16 * KIB
@@ -48,7 +56,29 @@ class Profile:
     sizes: Sizes
     knobs: Mapping[str, float] = field(default_factory=dict)
     """Of the simulator, while something is measured: milliseconds before an answer, MB/s of a connection."""
+    is_tls: bool = False
+    """Whether the simulator speaks https, with a certificate that each peer is told to trust."""
 
+    def over_tls(self) -> Profile:
+        """The same over https."""
+        return replace(self, name=f"{self.name}-tls", title=f"https, {self.title}", is_tls=True)
+
+
+_TLS_KNOBS = {"latencyMs": 10, "bandwidthMBps": 200}
+"""What a client in S3's region meets."""
+
+_NETWORK = "{latencyMs} ms before each answer, {bandwidthMBps} MB/s a connection"
+
+TLS = Profile(
+    name="tls",
+    title=f"https, {_NETWORK.format(**_TLS_KNOBS)}",
+    sizes=Sizes(
+        large_bytes=256 * MIB, copy_bytes=512 * MIB, reads=100, ranges=200, small=1_000,
+        lookups=100, flat=20_000, tree=100_000, repositories=100,
+    ),
+    knobs=_TLS_KNOBS,
+    is_tls=True,
+)  # fmt: skip
 
 LAN = Profile(
     name="lan",
@@ -64,7 +94,7 @@ _WAN_KNOBS = {"latencyMs": 30, "bandwidthMBps": 90}
 
 WAN = Profile(
     name="wan",
-    title="{latencyMs} ms before each answer, {bandwidthMBps} MB/s a connection".format(**_WAN_KNOBS),
+    title=_NETWORK.format(**_WAN_KNOBS),
     sizes=Sizes(
         large_bytes=256 * MIB, copy_bytes=512 * MIB, reads=60, ranges=200, small=1_000,
         lookups=60, flat=20_000, tree=100_000, repositories=60,
@@ -78,7 +108,11 @@ QUICK = Profile(
     sizes=Sizes(
         large_bytes=34 * MIB, copy_bytes=34 * MIB, reads=20, ranges=20, small=50,
         lookups=20, flat=200, tree=500, repositories=25,
+        many=4, many_bytes=9 * MIB, mixed=40, mixed_largest_bytes=9 * MIB, two_bytes=9 * MIB,
     ),
 )  # fmt: skip
 
-PROFILES = {profile.name: profile for profile in (LAN, WAN, QUICK)}
+MEASURED = (TLS, LAN, WAN, WAN.over_tls())
+"""What is measured by default, in the order of the page."""
+
+PROFILES = {profile.name: profile for profile in (*MEASURED, QUICK)}

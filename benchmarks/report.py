@@ -10,6 +10,7 @@ from benchmarks.data import MIB
 from benchmarks.peers import OURS, is_baseline
 from benchmarks.results import Record, Results, Summary, summarise
 
+GIB = 1024 * MIB
 BEGIN = "<!-- results: written by `python -m benchmarks` -->"
 END = "<!-- end of results -->"
 PROGRESS = "ours / baseline"
@@ -21,6 +22,10 @@ _PROGRESS = f" `{PROGRESS}` is our time divided by the earlier commit's: below 1
 _PEAK = (
     "This is the most memory that was resident, less what was resident when the clock started. "
     "Results that the caller gets are part of it."
+)
+_UNIT = (
+    "Where large objects are moved, these are CPU seconds for each GiB; elsewhere CPU milliseconds for each request. "
+    "A peer that needs fewer requests has fewer to divide by."
 )
 MET = {True: "met", False: "**missed**", None: "not known"}
 
@@ -34,10 +39,10 @@ Column = tuple[str, Callable[[dict[str, Record]], str]]
 def inserted(page: str, text: str, begin: str = BEGIN) -> str:
     """A page with what stands between its markers, `begin` and `END`, replaced.
 
-    >>> inserted(f"before {BEGIN} old {END} after", "new") == f"before {BEGIN}\\n\\nnew\\n\\n{END} after"
+    >>> inserted(f"before {BEGIN} old {END} after {END}", "new") == f"before {BEGIN}\\n\\nnew\\n\\n{END} after {END}"
     True
     """
-    pattern = re.compile(f"{re.escape(begin)}.*{re.escape(END)}", re.DOTALL)
+    pattern = re.compile(f"{re.escape(begin)}.*?{re.escape(END)}", re.DOTALL)
     if not pattern.search(page):
         raise ValueError(f"the page lacks the lines {begin} and {END}")
     return pattern.sub(lambda _: f"{begin}\n\n{text}\n\n{END}", page)
@@ -58,6 +63,9 @@ def report(results: Results, plot: str = "") -> str:
         "### CPU seconds",
         "These are user and system time of the client's process. Brackets and last column are as above.",
         _times(results, summary, lambda record: record.cpu_seconds),
+        "### CPU of a GiB, and of a request",
+        _UNIT,
+        _table(results, summary, _cpu_of_a_unit(results.bytes_moved)),
         "### Peak memory, MiB",
         _PEAK,
         _table(results, summary, _memory),
@@ -113,6 +121,16 @@ def seconds(value: float) -> str:
 
 def _memory(record: Record, ours: Record | None) -> str:
     return "-" if record.peak_bytes is None else f"{record.peak_bytes / MIB:.0f}"
+
+
+def _cpu_of_a_unit(bytes_moved: dict[str, int]) -> Cell:
+    def cell(record: Record, ours: Record | None) -> str:
+        moved, sent = bytes_moved.get(record.workload, 0), sum(record.requests.values())
+        if moved:
+            return f"{record.cpu_seconds * GIB / moved:.2f} s"
+        return f"{record.cpu_seconds / sent * 1000:.2f} ms" if sent else "not counted"
+
+    return cell
 
 
 def _requests(record: Record, ours: Record | None) -> str:

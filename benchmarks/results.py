@@ -38,6 +38,8 @@ class Results:
     about: dict[str, str]
     """When, where and with what."""
     records: list[Record]
+    bytes_moved: dict[str, int]
+    """Of each workload, the bytes of objects that are sent or received; 0 where requests matter more."""
 
 
 Summary = dict[str, dict[str, Record]]

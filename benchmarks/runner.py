@@ -25,9 +25,11 @@ from benchmarks.peers.base import Access
 from benchmarks.profiles import Profile, Sizes
 from benchmarks.results import Record
 from benchmarks.stored import check_stored, fill
-from benchmarks.workloads import BY_NAME, Case, Workload, WrongResultError
+from benchmarks.workloads import BY_NAME, Case, Workload, WrongResultError, files_of
 
 BOUND_SECONDS = 30.0
+FAR_SECONDS, FAR_TIMES = 2.0, 4
+"""A peer whose best round took longer than this, and so many times as long as our worst, is not measured again."""
 
 
 @dataclass(frozen=True)
@@ -43,17 +45,25 @@ class Plan:
 
 
 def run(plan: Plan, endpoint: Endpoint) -> list[Record]:
-    """All records, in the order of measuring. A peer that failed at a workload is not asked again."""
+    """All records, in the order of measuring."""
     with _scratch(plan.profile.sizes) as case:
         fill(endpoint, plan.profile.sizes)
         bench, records = Bench(endpoint, case, plan.profile.knobs, plan.baseline), list[Record]()
         for number in range(plan.rounds):
             for name in plan.workloads:
                 for peer in turns(plan.peers, number):
-                    if not any(each.failure and (each.peer, each.workload) == (peer, name) for each in records):
+                    if not is_settled(records, peer, name):
                         records.append(bench.record(peer, BY_NAME[name], is_first=number == 0))
                         print(f"round {number + 1}: {records[-1]}", file=sys.stderr)
     return records
+
+
+def is_settled(records: Sequence[Record], peer: str, workload: str) -> bool:
+    """Whether a peer needs no further round: it failed, or even its best one is far behind our worst."""
+    earlier = [each for each in records if (each.peer, each.workload) == (peer, workload)]
+    ours = [each.seconds for each in records if (each.peer, each.workload) == (OURS, workload) and not each.failure]
+    far = max(FAR_SECONDS, FAR_TIMES * max(ours)) if ours else BOUND_SECONDS
+    return any(each.failure for each in earlier) or min((each.seconds for each in earlier), default=0.0) > far
 
 
 def turns(peers: Sequence[str], number: int) -> list[str]:
@@ -72,6 +82,9 @@ def _scratch(sizes: Sizes) -> Iterator[Case]:
         case = Case(sizes, Path(folder))
         with open(case.source, "wb") as file:
             file.writelines(data.blocks(sizes.large_bytes))
+        for key, size in (pair for each in (data.MANY, data.MIXED) for pair in files_of(sizes, each).items()):
+            os.makedirs(os.path.dirname(case.local(key)), exist_ok=True)
+            Path(case.local(key)).write_bytes(data.file_content(key, size))
         yield case
 
 
@@ -101,6 +114,7 @@ class Bench:
     def _run(self, peer: str, workload: Workload, knobs: Mapping[str, float]) -> Record:
         if workload.deletes:
             self.endpoint.store_flat(data.DOOMED, self.case.sizes.small)
+        self.case.begin()
         name, command = self._started(peer)
         task = Task(name, workload.name, self.endpoint.access, self.case.sizes, str(self.case.scratch), BOUND_SECONDS)
         requests: dict[str, int] = {}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -33,8 +34,35 @@ class Case:
         return str(self.scratch / "source")
 
     @property
+    def fetched_folder(self) -> Path:
+        """Where a workload puts what it fetches."""
+        return self.scratch / "fetched"
+
+    @property
     def target(self) -> str:
-        return str(self.scratch / "target")
+        return str(self.fetched_folder / "target")
+
+    def local(self, key: str) -> str:
+        """The local file that has, or is to have, what the file of a key has."""
+        return str(self.scratch / key.removeprefix(data.ROOT + "/"))
+
+    def fetched(self, key: str) -> str:
+        """The local file that a key is fetched into; its folder is there."""
+        return str(self.fetched_folder / key.rpartition("/")[2])
+
+    def begin(self) -> None:
+        """Have an empty folder for what is fetched next.
+
+        What was fetched before is kept without its bytes: while files have been deleted within the last minute, ext4
+        without a journal takes half a millisecond to make a new one, more than all else that is done for a small file.
+        """
+        folder = self.fetched_folder
+        if folder.exists() and any(folder.iterdir()):
+            for file in folder.rglob("*"):
+                if file.is_file():
+                    os.truncate(file, 0)
+            folder.rename(tempfile.mkdtemp(dir=self.scratch))
+        folder.mkdir(exist_ok=True)
 
 
 class WrongResultError(Exception):
@@ -50,6 +78,21 @@ def expect(right: bool, what: str) -> None:
 def written_large(case: Case) -> dict[str, int]:
     """The key that a workload has written, and how much of the large content must be in it."""
     return {data.WRITTEN: case.sizes.large_bytes}
+
+
+def files_of(sizes: Sizes, folder: str) -> dict[str, int]:
+    """The files of one of the folders that have some, and their sizes."""
+    found = {
+        data.TWO: [sizes.two_bytes] * 2,
+        data.MANY: [sizes.many_bytes] * sizes.many,
+        data.MIXED: data.mixed_sizes(sizes.mixed, sizes.mixed_largest_bytes),
+    }[folder]
+    return data.files(folder, found)
+
+
+def as_written(key: str) -> str:
+    """The key under `data.WRITTEN` of a file of another folder."""
+    return f"{data.WRITTEN}/{key.rpartition('/')[2]}"
 
 
 def nothing_written(case: Case) -> dict[str, int]:
@@ -72,12 +115,16 @@ class Workload:
     """What `run` needs, built before the clock starts."""
     written: Callable[[Case], dict[str, int]] = nothing_written
     """Large objects that must be there afterwards."""
+    files_written: str = ""
+    """The folder whose files must be there afterwards, under `data.WRITTEN`."""
     small_written: bool = False
     """Whether the small objects must be there afterwards, under `data.WRITTEN`."""
     deletes: bool = False
     """Whether it needs the keys under `data.DOOMED`, and none may be left."""
     is_large_upload: bool = False
     """Whether the client sends what is written, and much of it."""
+    bytes_moved: Callable[[Sizes], int] = lambda sizes: 0
+    """How many bytes of objects the client sends or receives, where they are the larger part of its work."""
     knobs: tuple[tuple[str, float], ...] = ()
     """Of the simulator, beside the profile's."""
 
@@ -120,7 +167,21 @@ def _check_file(case: Case, _: Any) -> None:
     with open(case.target, "rb") as file:
         pieces = iter(lambda: file.read(data.TILE_BYTES), b"")
         expect(data.matches(pieces, case.sizes.large_bytes), "the file differs")
-    os.remove(case.target)
+
+
+def _check_fetched(folder: str) -> Callable[[Case, Any], None]:
+    def check(case: Case, _: Any) -> None:
+        for key, size in files_of(case.sizes, folder).items():
+            with open(case.fetched(key), "rb") as file:
+                expect(file.read() == data.file_content(key, size), f"{key} differs")
+
+    return check
+
+
+def _check_two(case: Case, values: list[Any]) -> None:
+    files = files_of(case.sizes, data.TWO)
+    for value, (key, size) in zip(values, files.items(), strict=True):
+        expect(memoryview(value).cast("B") == memoryview(data.file_content(key, size)), f"{key} differs")
 
 
 def _check_pieces(starts: list[int], size: int) -> Callable[[list[Any]], None]:
@@ -163,6 +224,22 @@ def _counts(wanted: Callable[[Sizes], int]) -> Callable[[Case, Any], None]:
     return check
 
 
+def _to_fetch(folder: str) -> Callable[[Case], dict[str, str]]:
+    return lambda case: {key: case.fetched(key) for key in files_of(case.sizes, folder)}
+
+
+def _to_store(folder: str) -> Callable[[Case], dict[str, str]]:
+    return lambda case: {case.local(key): as_written(key) for key in files_of(case.sizes, folder)}
+
+
+def _whole_bytes(folder: str) -> Callable[[Sizes], int]:
+    return lambda sizes: sum(files_of(sizes, folder).values())
+
+
+def _large_bytes(sizes: Sizes) -> int:
+    return sizes.large_bytes
+
+
 def _large_blocks(case: Case) -> list[memoryview]:
     return list(data.blocks(case.sizes.large_bytes))
 
@@ -176,31 +253,82 @@ WORKLOADS = (
         "write stream",
         lambda s: f"write a stream of {mib(s.large_bytes)} in blocks of {mib(STEP)}",
         lambda peer, case, blocks: peer.write_stream(data.WRITTEN, blocks),
-        _unchecked, inputs=_large_blocks, written=written_large, is_large_upload=True,
+        _unchecked, inputs=_large_blocks, written=written_large, is_large_upload=True, bytes_moved=_large_bytes,
     ),
     Workload(
         "read stream",
         lambda s: f"read a stream of {mib(s.large_bytes)} in blocks of {mib(STEP)}",
         lambda peer, case, _: _sampled(peer),
-        _check_stream,
+        _check_stream, bytes_moved=_large_bytes,
     ),
     Workload(
         "read whole",
         lambda s: f"read {mib(s.large_bytes)} into one piece of memory",
         lambda peer, case, _: peer.read_whole(data.LARGE),
-        _check_whole,
+        _check_whole, bytes_moved=_large_bytes,
     ),
     Workload(
         "get file",
         lambda s: f"fetch {mib(s.large_bytes)} into a local file",
         lambda peer, case, _: peer.get_file(data.LARGE, case.target),
-        _check_file,
+        _check_file, bytes_moved=_large_bytes,
     ),
     Workload(
         "put file",
         lambda s: f"store a local file of {mib(s.large_bytes)}",
         lambda peer, case, _: peer.put_file(case.source, data.WRITTEN),
-        _unchecked, written=written_large, is_large_upload=True,
+        _unchecked, written=written_large, is_large_upload=True, bytes_moved=_large_bytes,
+    ),
+    Workload(
+        "get one",
+        lambda s: f"fetch {mib(s.large_bytes)} into a local file by the call for many (`fs.get`)",
+        lambda peer, case, _: peer.get_one(data.LARGE, case.target),
+        _check_file, bytes_moved=_large_bytes,
+    ),
+    Workload(
+        "put one",
+        lambda s: f"store a local file of {mib(s.large_bytes)} by the call for many (`fs.put`)",
+        lambda peer, case, _: peer.put_one(case.source, data.WRITTEN),
+        _unchecked, written=written_large, is_large_upload=True, bytes_moved=_large_bytes,
+    ),
+    Workload(
+        "pipe one",
+        lambda s: f"store {mib(s.large_bytes)} from memory by the call for many (`fs.pipe`)",
+        lambda peer, case, value: peer.pipe_one(data.WRITTEN, value),
+        _unchecked, inputs=lambda case: data.content(0, case.sizes.large_bytes), written=written_large,
+        is_large_upload=True, bytes_moved=_large_bytes,
+    ),
+    Workload(
+        "cat two",
+        lambda s: f"read two objects of {mib(s.two_bytes)}",
+        lambda peer, case, keys: peer.cat(keys),
+        _check_two, inputs=lambda case: list(files_of(case.sizes, data.TWO)), bytes_moved=_whole_bytes(data.TWO),
+    ),
+    Workload(
+        "get many",
+        lambda s: f"fetch {s.many} objects of {mib(s.many_bytes)} into local files",
+        lambda peer, case, paths: peer.get_files(paths),
+        _check_fetched(data.MANY), inputs=_to_fetch(data.MANY), bytes_moved=_whole_bytes(data.MANY),
+    ),
+    Workload(
+        "put many",
+        lambda s: f"store {s.many} local files of {mib(s.many_bytes)}",
+        lambda peer, case, keys: peer.put_files(keys),
+        _unchecked, inputs=_to_store(data.MANY), files_written=data.MANY, is_large_upload=True,
+        bytes_moved=_whole_bytes(data.MANY),
+    ),
+    Workload(
+        "get mixed",
+        lambda s: f"fetch {s.mixed:,} objects of 1 KiB to {mib(s.mixed_largest_bytes)} into local files",
+        lambda peer, case, paths: peer.get_files(paths),
+        _check_fetched(data.MIXED), inputs=_to_fetch(data.MIXED), bytes_moved=_whole_bytes(data.MIXED),
+    ),
+    Workload(
+        "put mixed",
+        lambda s: f"store {s.mixed:,} local files of 1 KiB to {mib(s.mixed_largest_bytes)}",
+        lambda peer, case, keys: peer.put_files(keys),
+        _unchecked, inputs=_to_store(data.MIXED), files_written=data.MIXED, is_large_upload=True,
+        bytes_moved=_whole_bytes(data.MIXED),
     ),
     Workload(
         "random reads",

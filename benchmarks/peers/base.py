@@ -49,6 +49,21 @@ class Peer(Protocol):
     def put_file(self, path: str, key: str) -> None:
         """Store a local file."""
 
+    def get_one(self, key: str, path: str) -> None:
+        """As `get_file`, by the call that takes many, where there is one."""
+
+    def put_one(self, path: str, key: str) -> None:
+        """As `put_file`, by the call that takes many, where there is one."""
+
+    def pipe_one(self, key: str, value: bytes) -> None:
+        """Store a large object from memory."""
+
+    def get_files(self, paths: Mapping[str, str]) -> None:
+        """Fetch objects into local files, in one call or side by side."""
+
+    def put_files(self, keys: Mapping[str, str]) -> None:
+        """Store local files, in one call or side by side."""
+
     def random_reads(self, key: str, starts: Sequence[int], size: int) -> list[Any]:
         """`size` bytes from each of `starts`, one after another, through one open file."""
 

@@ -69,6 +69,21 @@ class FsspecPeer:
     def put_file(self, path: str, key: str) -> None:
         self.fs.put_file(path, self.root + key)
 
+    def get_one(self, key: str, path: str) -> None:
+        self.fs.get(self.root + key, path)
+
+    def put_one(self, path: str, key: str) -> None:
+        self.fs.put(path, self.root + key)
+
+    def pipe_one(self, key: str, value: bytes) -> None:
+        self.fs.pipe(self.root + key, value)
+
+    def get_files(self, paths: Mapping[str, str]) -> None:
+        self.fs.get(self.paths(paths), list(paths.values()))
+
+    def put_files(self, keys: Mapping[str, str]) -> None:
+        self.fs.put(list(keys), self.paths(keys.values()))
+
     def random_reads(self, key: str, starts: Sequence[int], size: int) -> list[Any]:
         found = []
         with self.fs.open(self.root + key, "rb") as file:

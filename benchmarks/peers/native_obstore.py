@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+import sys
 from collections.abc import Awaitable, Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,9 @@ import obstore
 from obstore.store import S3Store
 
 from benchmarks.peers.base import TAG_ENDING, Access
+
+FILES_AT_ONCE = 64
+"""Each is open, and each large one has parts of its own."""
 
 
 class ObstorePeer:
@@ -40,6 +44,23 @@ class ObstorePeer:
 
     def put_file(self, path: str, key: str) -> None:
         obstore.put(self.store, key, Path(path))
+
+    get_one, put_one = get_file, put_file
+
+    def pipe_one(self, key: str, value: bytes) -> None:
+        obstore.put(self.store, key, value)
+
+    def get_files(self, paths: Mapping[str, str]) -> None:
+        _together(self._fetch, paths.items(), FILES_AT_ONCE)
+
+    async def _fetch(self, pair: tuple[str, str]) -> None:
+        found = await obstore.get_async(self.store, pair[0])
+        with open(pair[1], "wb") as file:
+            async for piece in found.stream():
+                file.write(piece)
+
+    def put_files(self, keys: Mapping[str, str]) -> None:
+        _together(lambda pair: obstore.put_async(self.store, pair[1], Path(pair[0])), keys.items(), FILES_AT_ONCE)
 
     def random_reads(self, key: str, starts: Sequence[int], size: int) -> list[Any]:
         return [obstore.get_range(self.store, key, start=start, length=size) for start in starts]
@@ -104,8 +125,14 @@ def client_options(access: Access) -> Any:
     return {"root_certificate": Path(access.authority).read_text()} if access.authority else {"allow_http": True}
 
 
-def _together(call: Callable[[Any], Awaitable[Any]], arguments: Iterable[Any]) -> list[Any]:
+def _together(call: Callable[[Any], Awaitable[Any]], arguments: Iterable[Any], most: int = sys.maxsize) -> list[Any]:
     async def gathered() -> list[Any]:
-        return await asyncio.gather(*map(call, arguments))
+        allowed = asyncio.Semaphore(most)
+
+        async def one(argument: Any) -> Any:
+            async with allowed:
+                return await call(argument)
+
+        return await asyncio.gather(*map(one, arguments))
 
     return asyncio.run(gathered())

@@ -51,6 +51,19 @@ class Boto3Peer:
     def put_file(self, path: str, key: str) -> None:
         self.client.upload_file(path, self.bucket, key)
 
+    get_one, put_one = get_file, put_file
+
+    def pipe_one(self, key: str, value: bytes) -> None:
+        self.client.upload_fileobj(BytesIO(value), self.bucket, key)
+
+    def get_files(self, paths: Mapping[str, str]) -> None:
+        with ThreadPoolExecutor(THREADS) as threads:
+            list(threads.map(self.get_file, paths, paths.values()))
+
+    def put_files(self, keys: Mapping[str, str]) -> None:
+        with ThreadPoolExecutor(THREADS) as threads:
+            list(threads.map(self.put_file, keys, keys.values()))
+
     def random_reads(self, key: str, starts: Sequence[int], size: int) -> list[Any]:
         return [self._range(key, size, start) for start in starts]
 

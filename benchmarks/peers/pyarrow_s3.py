@@ -49,6 +49,19 @@ class PyarrowPeer:
     def put_file(self, path: str, key: str) -> None:
         fs.copy_files(path, self.root + key, source_filesystem=fs.LocalFileSystem(), destination_filesystem=self.fs)
 
+    get_one, put_one = get_file, put_file
+
+    def pipe_one(self, key: str, value: bytes) -> None:
+        self._store(key, value)
+
+    def get_files(self, paths: Mapping[str, str]) -> None:
+        with ThreadPoolExecutor(THREADS) as threads:
+            list(threads.map(self.get_file, paths, paths.values()))
+
+    def put_files(self, keys: Mapping[str, str]) -> None:
+        with ThreadPoolExecutor(THREADS) as threads:
+            list(threads.map(self.put_file, keys, keys.values()))
+
     def random_reads(self, key: str, starts: Sequence[int], size: int) -> list[Any]:
         with self.fs.open_input_file(self.root + key) as file:
             return [file.read_at(size, start) for start in starts]
