@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
-import io
 import json
+from pathlib import Path
 from typing import Any
 
 import fsspec
 import pandas as pd
 
-from demo import images
+from demo import registry
+from registry_s3fs.cli.main import main as registry_s3fs
 from registry_s3fs.model import registry_layout
+from registry_s3fs.registry.inventory import inventory
 from testbed import servers
 
 BUCKET = "demo"
 URL = f"registrys3://{BUCKET}"
 MIB = 1024 * 1024
+HERE = Path(__file__).parents[1]
+LEFT = HERE / "build" / "demo"
+"""What stays when the demo has ended."""
 
 
 def main() -> None:
@@ -25,44 +30,19 @@ def main() -> None:
         options = server.options(BUCKET)
         print(f"An S3 server of its own, moto's, listens on {server.endpoint}; nothing leaves this machine.")
         fs = fsspec.filesystem("registrys3", **options)
-        fill(fs)
+        headline("A registry's tree, as pushes would leave it")
+        stored = registry.fill(fs)
+        print(f"{stored} objects: two images that share a layer, and one OCI artifact whose layer is a Parquet file.")
+        print("Beside them is what a push left that was interrupted.")
         del options["bucket"]  # from here on it is the URL that names it
         show_repositories(fs)
         show_storage(fs)
         parquet = show_artifact(fs)
         frame = show_pandas(parquet, options)
         show_writing(frame, options)
-    print("\nDone. The same calls work on your bucket: only the storage options differ.")
-
-
-def fill(fs: Any) -> None:
-    """What the registry would hold after three pushes."""
-    base = images.layer({"lib/base.so": images.noise("base", 3 * MIB)})
-    web = images.layer({"app/web.py": b"print('web')\n", "app/data": images.noise("web", 400_000)})
-    worker = images.layer({"app/worker.py": b"print('worker')\n"})
-    builds = pd.DataFrame(
-        {
-            "build": range(1, 9),
-            "branch": ["main", "main", "fix", "main", "fix", "main", "main", "fix"],
-            "seconds": [212.5, 208.1, 190.0, 215.9, 187.4, 201.3, 199.8, 188.6],
-        }
-    )
-    table = images.Blob("application/vnd.apache.parquet", parquet(builds))
-    tree = {
-        **images.files("team/web", "v1", images.image([base, web])),
-        **images.files("team/worker", "latest", images.image([base, worker])),
-        **images.files("ci/builds", "2026", images.artifact("application/vnd.example.table", table)),
-    }
-    fs.pipe(tree)
-    headline("A registry's tree, as pushes would leave it")
-    print(f"{len(tree)} objects: two images that share a layer, and one OCI artifact whose layer is a Parquet file.")
-
-
-def parquet(frame: pd.DataFrame) -> bytes:
-    """A table as the bytes of a Parquet file."""
-    buffer = io.BytesIO()
-    frame.to_parquet(buffer, index=False)
-    return buffer.getvalue()
+        inventory(fs).write(str(LEFT / "inventory"))
+    print("\nThe same calls work on your bucket: only the storage options differ.")
+    show_command()
 
 
 def show_repositories(fs: Any) -> None:
@@ -132,6 +112,22 @@ def show_writing(frame: pd.DataFrame, options: dict[str, Any]) -> None:
     except RuntimeError as error:
         fs = fsspec.filesystem("registrys3", bucket=BUCKET, **options)
         print(f"   {error!r}; exists: {fs.exists('/reports/big.bin')}; ls: {fs.ls('/reports', detail=False)}")
+
+
+def show_command() -> None:
+    """What each repository weighs, and a page that shows it, of the inventory that was written."""
+    headline("What each repository weighs, by the command")
+    tables, report = (str((LEFT / name).relative_to(HERE)) for name in ("inventory", "report.html"))
+    command("repos", "--from", tables, "--sort", "fair")
+    command("report", "--from", tables, "--price", "0.023", "--currency", "USD", report)
+    print(f"\nThe report for your browser: {(LEFT / 'report.html').as_uri()}")
+
+
+def command(*words: str) -> None:
+    """Run a command of the shell, in this process."""
+    print(f"$ registry-s3fs {' '.join(words)}")
+    if status := registry_s3fs(words):
+        raise SystemExit(status)
 
 
 def headline(text: str) -> None:

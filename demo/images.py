@@ -23,6 +23,8 @@ class Blob:
 
     media_type: str
     data: bytes
+    title: str = ""
+    """The name of the file that an artifact's blob is."""
 
     @property
     def digest(self) -> str:
@@ -31,7 +33,8 @@ class Blob:
     @property
     def descriptor(self) -> dict[str, Any]:
         """How a manifest refers to it."""
-        return {"mediaType": self.media_type, "digest": self.digest, "size": len(self.data)}
+        named = {"annotations": {"org.opencontainers.image.title": self.title}} if self.title else {}
+        return {"mediaType": self.media_type, "digest": self.digest, "size": len(self.data), **named}
 
 
 @dataclass(frozen=True)

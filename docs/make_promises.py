@@ -29,6 +29,9 @@ HEADINGS = (
     "Odd stores and odd answers",
     "Processes and threads",
     "The storage driver",
+    "Registry contents",
+    "Images and artifacts as files",
+    "Commands",
     "Other libraries",
 )
 INTRODUCTION = """\

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import subprocess
 import sys
+from configparser import ConfigParser
+from importlib.metadata import version
 from pathlib import Path
 from zipfile import ZipFile
 
@@ -14,7 +17,13 @@ import pytest
 HERE = Path(__file__).parents[1]
 SOURCES = ("LICENSE", "README.md", "pyproject.toml", "setup.cfg", "setup.py")
 PACKAGE = "registry_s3fs"
-FILES = {path.relative_to(HERE).as_posix() for path in (HERE / PACKAGE).rglob("*.py")} | {f"{PACKAGE}/py.typed"}
+MODULES = {path.relative_to(HERE).as_posix() for path in (HERE / PACKAGE).rglob("*.py")}
+DATA = {
+    path.relative_to(HERE).as_posix()
+    for path in (HERE / PACKAGE).rglob("*.*")
+    if path.suffix in (".css", ".html", ".js")
+}
+FILES = MODULES | DATA | {f"{PACKAGE}/py.typed"}
 IMPORT_ALL = """
 import importlib, json, sys
 target, *names = sys.argv[1:]
@@ -43,8 +52,22 @@ def pip(command: str, *arguments: str | Path) -> None:
     assert done.returncode == 0, done.stderr
 
 
+def test_the_version_stands_once() -> None:
+    """In setup.cfg. The changelog begins with it, in Keep a Changelog's form, and CITATION.cff names the same."""
+    config = ConfigParser()
+    config.read(HERE / "setup.cfg")
+    changes = (HERE / "CHANGELOG.md").read_text()
+    newest, _ = re.findall(r"^## \[([\d.]+)\] - (unreleased|\d{4}-\d\d-\d\d)$", changes, re.MULTILINE)[0]
+    assert config["metadata"]["version"] == version("registry-s3fs") == newest
+    assert f"\nversion: {newest}\n" in (HERE / "CITATION.cff").read_text()
+    kinds = re.findall("^### (.*)", changes, re.MULTILINE)
+    assert set(kinds) <= {"Added", "Changed", "Deprecated", "Removed", "Fixed", "Security"}
+    assert re.search("^- ", changes, re.MULTILINE).start() > changes.index("### ")  # type: ignore[union-attr]  # there are lines
+
+
 def test_the_wheel_has_every_file_of_the_package(wheel: Path) -> None:
-    """Those of its folders too, and `py.typed`; and nothing else beside its metadata."""
+    """Those of its folders too, `py.typed`, and what the report is made of; and nothing else beside its metadata."""
+    assert len(DATA) == 4
     with ZipFile(wheel) as archive:
         assert {name for name in archive.namelist() if ".dist-info/" not in name} == FILES
 
@@ -53,7 +76,7 @@ def test_the_wheel_has_every_file_of_the_package(wheel: Path) -> None:
 def test_every_module_is_imported_from_where_the_wheel_was_installed(wheel: Path, tmp_path: Path) -> None:
     """The wheel has every module of the package."""
     pip("install", "--target", tmp_path, wheel)
-    modules = FILES - {f"{PACKAGE}/py.typed", f"{PACKAGE}/__main__.py"}  # whose import runs the command
+    modules = MODULES - {f"{PACKAGE}/__main__.py"}  # whose import runs the command
     files = {name.removesuffix(".py").removesuffix("/__init__").replace("/", "."): name for name in modules}
     command = [sys.executable, "-I", "-c", IMPORT_ALL, str(tmp_path), *files]
     done = subprocess.run(command, capture_output=True, text=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import builtins
+import json
 import re
 import runpy
 import tokenize
@@ -46,6 +47,14 @@ def test_the_promises_page_is_made_from_the_tests() -> None:
     assert len(promises) > 200
     assert [promise for promise in promises if not promise.endswith(".")] == []
     assert (HERE / "docs" / "promises.md").read_text() == made
+
+
+def test_the_compatibility_page_is_made_from_the_runs() -> None:
+    """docs/compatibility.md is what `make matrix` writes."""
+    made = runpy.run_path(str(HERE / "docs" / "make_compatibility.py"))
+    runs = json.loads(made["RUNS"].read_text())
+    assert (HERE / "docs" / "compatibility.md").read_text() == made["page"](runs)
+    assert runs == sorted(runs, key=made["place"])
 
 
 def test_the_architecture_page_names_every_module() -> None:
