@@ -12,25 +12,29 @@ from datetime import datetime, timezone
 from importlib.metadata import version
 from pathlib import Path
 
+PRIVATE = "--(?:secretkey|json)"
+"""Options whose values are not shown: a secret, and a place on the machine of whoever measures."""
+
 
 def about(program: str, distributions: Iterable[str]) -> dict[str, str]:
     """As lines of a report; `program` is the module that was started, `distributions` what it depends on."""
     return {
         "date": datetime.now(timezone.utc).strftime("%Y-%m-%d %H:%M UTC"),
-        "command": shlex.join(["python", "-m", program, *_without_secret(sys.argv[1:])]),
+        "command": shlex.join(["python", "-m", program, *_published(sys.argv[1:])]),
         "machine": f"{os.cpu_count()} processors, {_processor()}; {_memory()}{platform.system()} {platform.release()}",
         "load before": f"{os.getloadavg()[0]:.1f}",
         "versions": f"Python {platform.python_version()}, {_versions(distributions)}",
     }
 
 
-def _without_secret(arguments: list[str]) -> list[str]:
+def _published(arguments: list[str]) -> list[str]:
     """
-    >>> _without_secret(["--secretkey", "x", "--rounds", "3", "--secretkey=y"])
-    ['--secretkey', '...', '--rounds', '3', '--secretkey=...']
+    >>> _published(["--secretkey", "x", "--rounds", "3", "--secretkey=y", "--json", "/home/me/x.json"])
+    ['--secretkey', '...', '--rounds', '3', '--secretkey=...', '--json', '...']
     """
-    shown = [re.sub("^(--secretkey=).*", r"\1...", each) for each in arguments]
-    return ["..." if before == "--secretkey" else each for before, each in zip(["", *shown], shown, strict=False)]
+    shown = [re.sub(f"^({PRIVATE}=).*", r"\1...", each) for each in arguments]
+    pairs = zip(["", *shown], shown, strict=False)
+    return ["..." if re.fullmatch(PRIVATE, before) else each for before, each in pairs]
 
 
 def _versions(distributions: Iterable[str]) -> str:

@@ -99,12 +99,19 @@ def _client_of_process(endpoint: str, pid: int) -> Any:
     return _client(endpoint)
 
 
-def _client(endpoint: str, **more: Any) -> Any:
+@cache
+def _session_of_process(pid: int) -> Any:
+    """A session reads boto3's data on S3 once, which takes as long as ten further clients."""
     import boto3
+
+    return boto3.session.Session()
+
+
+def _client(endpoint: str, **more: Any) -> Any:
     from botocore.config import Config
 
     config = Config(s3={"addressing_style": "path"}, response_checksum_validation="when_required", **more)
-    return boto3.session.Session().client(
+    return _session_of_process(os.getpid()).client(
         "s3", endpoint_url=endpoint, region_name=REGION, config=config,
         aws_access_key_id=ACCESS_KEY, aws_secret_access_key=SECRET_KEY,
     )  # fmt: skip
@@ -153,12 +160,7 @@ class Registry:
         )
 
 
-SERIAL_MOTO = """
-import sys
-from moto.server import DomainDispatcherApplication, create_backend_app
-from werkzeug.serving import run_simple
-run_simple(sys.argv[1], int(sys.argv[2]), DomainDispatcherApplication(create_backend_app))
-"""
+MOTO = Path(__file__).with_name("moto_server.py")
 
 
 @contextmanager
@@ -169,32 +171,9 @@ def moto(*, serial: bool = False) -> Iterator[Server]:
     """
     with _Processes() as processes:
         port = free_port()
-        if serial:
-            processes.start(sys.executable, "-c", SERIAL_MOTO, HOST, str(port))
-        else:
-            processes.start(sys.executable, "-m", "moto.server", "-H", HOST, "-p", str(port))
+        processes.start(sys.executable, str(MOTO), HOST, str(port), "serial" if serial else "threaded")
         processes.wait_until(lambda: _answers(port, "/moto-api/"))
         yield Server("moto", f"http://{HOST}:{port}")
-
-
-RECORDING_MOTO = """
-import io, json, sys
-from moto.server import DomainDispatcherApplication, create_backend_app
-from werkzeug.serving import run_simple
-
-moto = DomainDispatcherApplication(create_backend_app)
-log = open(sys.argv[3], "w", buffering=1)
-
-def recording(environ, start_response):
-    body = environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
-    environ["wsgi.input"] = io.BytesIO(body)
-    headers = {name[5:].replace("_", "-").lower(): value for name, value in environ.items() if name[:5] == "HTTP_"}
-    said = body.decode("latin-1") if len(body) < 65536 else ""
-    print(json.dumps([environ["REQUEST_METHOD"], environ["RAW_URI"], headers, said]), file=log)
-    return moto(environ, start_response)
-
-run_simple(sys.argv[1], int(sys.argv[2]), recording, threaded=True)
-"""
 
 
 @contextmanager
@@ -203,7 +182,7 @@ def recording_moto() -> Iterator[tuple[Server, Path]]:
     target as sent, headers (lower case) and body (of 64 KiB and more: none)."""
     with _Processes() as processes:
         port, log = free_port(), processes.folder / "requests"
-        processes.start(sys.executable, "-c", RECORDING_MOTO, HOST, str(port), str(log))
+        processes.start(sys.executable, str(MOTO), HOST, str(port), "threaded", str(log))
         processes.wait_until(lambda: _answers(port, "/moto-api/"))
         yield Server("moto", f"http://{HOST}:{port}"), log
 
