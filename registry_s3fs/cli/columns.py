@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Literal, NamedTuple
@@ -101,11 +102,13 @@ def _flat(value: object) -> str:
 
 
 def for_programs(value: object) -> Value:
-    """Return a value as JSON has it: bytes, seconds, and times in UTC.
+    """Return a value as JSON has it: bytes, seconds, and times in UTC. JSON has no infinite numbers.
 
-    >>> for_programs({"age": timedelta(minutes=2), "tags": ("v1",)})
-    {'age': 120.0, 'tags': ['v1']}
+    >>> for_programs({"age": timedelta(minutes=2), "tags": ("v1",), "ratio": float("nan")})
+    {'age': 120.0, 'tags': ['v1'], 'ratio': None}
     """
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
     if value is None or isinstance(value, (str, int, float)):
         return value
     if isinstance(value, datetime):

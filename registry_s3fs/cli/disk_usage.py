@@ -13,7 +13,7 @@ from typing import NamedTuple, TextIO
 
 from registry_s3fs.cli import progress
 from registry_s3fs.cli.columns import Column, Row
-from registry_s3fs.cli.files import Info, modified, pages_below, tops
+from registry_s3fs.cli.files import Info, modified, pages_below, size_of, tops
 from registry_s3fs.cli.options import PROGRAM, Commands, output
 from registry_s3fs.cli.places import Place, place
 
@@ -90,7 +90,7 @@ def usage_below(path: str, infos: Iterable[Info], max_depth: int) -> dict[str, U
         for count in range(min(max_depth, len(below) - 1) + 1):
             name = "/".join([top.rstrip("/"), *below[:count]]) or "/"
             had = found.get(name, Usage(0, 0))
-            found[name] = Usage(had.size + (info["size"] or 0), had.files + 1)
+            found[name] = Usage(had.size + size_of(info), had.files + 1)
     return found
 
 
@@ -139,7 +139,7 @@ def ncdu_lines(path: str, infos: Iterable[Info]) -> Iterator[str]:
 
 
 def _ncdu_file(name: str, info: Info) -> dict[str, object]:
-    found: dict[str, object] = {"name": name, "asize": info["size"] or 0, "dsize": info["size"] or 0}
+    found: dict[str, object] = {"name": name, "asize": size_of(info), "dsize": size_of(info)}
     when = modified(info)
     return {**found, "mtime": int(when.timestamp())} if when else found
 

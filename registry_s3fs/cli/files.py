@@ -7,6 +7,7 @@ import os
 import shutil
 import sys
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from datetime import datetime, timedelta, timezone
 from fnmatch import fnmatchcase
 from stat import S_IFDIR, S_IFMT, S_IFREG, filemode
@@ -146,13 +147,23 @@ def _pages(found: Place, max_depth: int | None, with_directories: bool) -> Itera
         yield [infos[name] for name in sorted(infos)]
 
 
+def is_directory(info: Info) -> bool:
+    """Return whether an info is a directory's. Some filesystems leave the type out."""
+    return info.get("type") == "directory"
+
+
+def size_of(info: Info) -> int:
+    """Return a file's size in bytes, 0 where its filesystem does not know it."""
+    return info.get("size") or 0
+
+
 def file_row(info: Info) -> Row:
     """Return what a listing tells of a file or directory, by the columns' names."""
-    is_file = info["type"] != "directory"
+    is_file = not is_directory(info)
     return {
         "name": str(info["name"]),
-        "type": info["type"],
-        "size": info["size"] if is_file else None,
+        "type": info.get("type", "file"),
+        "size": info.get("size") if is_file else None,
         "modified": modified(info) if is_file else None,
         "storage_class": info.get("StorageClass"),
         "etag": info.get("ETag"),
@@ -191,12 +202,12 @@ def _found(arguments: argparse.Namespace) -> Iterator[Row]:
 
 
 def _is_wanted(info: Info, arguments: argparse.Namespace) -> bool:
-    if (info["type"] == "directory") != (arguments.type == "d"):
+    if is_directory(info) != (arguments.type == "d"):
         return False
     name = str(info["name"]).rstrip("/").rpartition("/")[2]
     if arguments.name and not fnmatchcase(name, arguments.name):
         return False
-    if arguments.larger_than is not None and (info["size"] or 0) <= arguments.larger_than:
+    if arguments.larger_than is not None and size_of(info) <= arguments.larger_than:
         return False
     return _has_age(info, arguments.older_than, arguments.newer_than)
 
@@ -223,7 +234,7 @@ def _stat(arguments: argparse.Namespace) -> None:
     rows = []
     for word in arguments.paths:
         found = place(word, arguments)
-        rows += [_stat_row(found.fs.info(info["name"])) for info in matches(found)]
+        rows += [_stat_row(_told(found, info)) for info in matches(found)]
     out = output(arguments, STAT)
     if out.format != "table" or out.is_quiet:
         out.rows(rows, STAT)
@@ -231,6 +242,14 @@ def _stat(arguments: argparse.Namespace) -> None:
     for row in rows:
         known = [column for column in STAT if row.get(column.name) not in (None, "", {})]
         out.lines(f"{column.name + ':':14} {out.cell(row[column.name], column)}" for column in known)
+
+
+def _told(found: Place, info: Info) -> Info:
+    """Return all that is known of what was listed. Of a link to nothing, fsspec's local filesystem tells only there."""
+    with suppress(FileNotFoundError):
+        told: Info = found.fs.info(info["name"])
+        return told
+    return info
 
 
 def _stat_row(info: Info) -> Row:
@@ -247,5 +266,5 @@ def _mode(info: Info) -> object:
     mode = info.get("mode")
     if not isinstance(mode, int) or not 0 <= mode < 2**16:
         return mode
-    bits = S_IFDIR if info["type"] == "directory" else S_IFREG
+    bits = S_IFDIR if is_directory(info) else S_IFREG
     return filemode(mode if S_IFMT(mode) else mode | bits)  # archives tell permissions alone

@@ -12,7 +12,17 @@ from typing import TYPE_CHECKING, NoReturn
 from registry_s3fs import errors
 from registry_s3fs.cli import progress
 from registry_s3fs.cli.columns import Row
-from registry_s3fs.cli.files import COPY_BYTES, FILE, WHERE, file_row, is_pattern, matches, pages_below
+from registry_s3fs.cli.files import (
+    COPY_BYTES,
+    FILE,
+    WHERE,
+    file_row,
+    is_directory,
+    is_pattern,
+    matches,
+    pages_below,
+    size_of,
+)
 from registry_s3fs.cli.options import Commands, output
 from registry_s3fs.cli.places import Place, local_place, place, place_or_local
 from registry_s3fs.model.text import counted
@@ -124,7 +134,7 @@ def _target(target: Place, sources: int) -> Place:
 def _check(source: Place, recursive: bool) -> None:
     """Raise the error of a source that is missing, or is a directory without `recursive`."""
     (first, *_) = matches(source)
-    if not recursive and first["type"] == "directory" and not is_pattern(source):
+    if not recursive and is_directory(first) and not is_pattern(source):
         _refuse_directory(source.path)
 
 
@@ -171,7 +181,7 @@ def _rm(arguments: argparse.Namespace) -> None:
         for each in found:
             _delete(each, arguments.recursive)
     out = output(arguments, FILE)
-    total = sum(int(str(row["size"])) for row in rows)
+    total = sum(map(size_of, rows))
     told = f"{counted(len(rows), 'file')}, {out.size(total)}"
     done = f"deleted: {told}" if arguments.yes else f"would be deleted: {told}; nothing was, without --yes"
     is_said = arguments.yes and out.is_for_people and not out.is_quiet
@@ -182,7 +192,7 @@ def _to_delete(found: Place, recursive: bool) -> Sequence[Row]:
     """Return the files that a path or pattern names, and with `recursive` those below directories."""
     rows: list[Row] = []
     for info in matches(found):
-        if info["type"] != "directory":
+        if not is_directory(info):
             rows.append(file_row(info))
         elif recursive:
             below = pages_below(found._replace(path=info["name"]))
@@ -196,6 +206,6 @@ def _delete(found: Place, recursive: bool) -> None:
     if not is_pattern(found):
         found.fs.rm(found.path, recursive=recursive)
         return
-    names = [info["name"] for info in matches(found) if recursive or info["type"] != "directory"]
+    names = [info["name"] for info in matches(found) if recursive or not is_directory(info)]
     if names:
         found.fs.rm(names, recursive=recursive)

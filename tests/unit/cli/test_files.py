@@ -151,3 +151,35 @@ def test_names_cannot_command_the_terminal(good: Good, fs: object, bucket: list[
         out = good(*words, *bucket, "/odd").out
         assert out.replace("\n", "").isprintable(), words
     assert good("ls", "--json", *bucket, "/odd").json[0]["name"] == name
+
+
+def test_a_link_to_nothing_is_told_as_it_is_listed(good: Good, folder: Path) -> None:
+    """fsspec's local filesystem lists it, and fails to tell of it alone. The others of a pattern are shown."""
+    (folder / "link").symlink_to("nowhere")
+    told = {row["name"]: row for row in good("stat", f"file://{folder}/*", "--json").json}
+    assert told[f"{folder}/link"]["destination"] == "nowhere"
+    assert told[f"{folder}/f"]["size"] == 0
+
+
+@pytest.mark.parametrize("missing", [("type",), ("size",), ("type", "size")])
+def test_what_a_filesystem_leaves_out_is_unknown(
+    good: Good, memory: MemoryFileSystem, monkeypatch: pytest.MonkeyPatch, missing: tuple[str, ...]
+) -> None:
+    """Infos without a type are taken for files', and those without a size have none."""
+    memory.pipe("/d/f", b"abc")
+    whole = MemoryFileSystem.info
+
+    def info(self: MemoryFileSystem, path: str, **kwargs: object) -> dict[str, object]:
+        return {name: value for name, value in whole(self, path, **kwargs).items() if name not in missing}
+
+    def ls(self: MemoryFileSystem, path: str, detail: bool = True, **kwargs: object) -> list[object]:
+        return [info(self, "/d/f")] if detail else ["/d/f"]
+
+    monkeypatch.setattr(MemoryFileSystem, "ls", ls)
+    monkeypatch.setattr(MemoryFileSystem, "find", lambda self, path, **kwargs: {"/d/f": info(self, "/d/f")})
+    monkeypatch.setattr(MemoryFileSystem, "info", info)
+    size = None if "size" in missing else 3
+    for words in (["ls", "memory:///d"], ["find", "memory:///d"], ["stat", "memory:///d/f"], ["rm", "memory:///d/f"]):
+        (row,) = good(*words, "--json").json
+        assert (row["name"], row["type"], row["size"]) == ("/d/f", "file", size)
+    assert good("du", "memory:///d", "--json").json[0]["size"] == (size or 0)
