@@ -458,7 +458,7 @@ def test_a_failed_download_leaves_the_local_file_alone(fs: RegistryS3FileSystem,
 def test_no_warning_is_given_for_good_files(fs: RegistryS3FileSystem) -> None:
     """Closed files are collected quietly."""
     with warnings.catch_warnings():
-        warnings.simplefilter("error")
+        warnings.simplefilter("error", ResourceWarning)
         with fs.open("/f", "wb") as file:
             file.write(b"x")
         del file
