@@ -13,9 +13,10 @@ from typing import NamedTuple, TextIO
 
 from registry_s3fs.cli import progress
 from registry_s3fs.cli.columns import Column, Row
-from registry_s3fs.cli.files import Info, modified, pages_below, size_of, tops
+from registry_s3fs.cli.files import Info, pages_below, size_of, tops
 from registry_s3fs.cli.options import PROGRAM, Commands, output
 from registry_s3fs.cli.places import Place, place
+from registry_s3fs.model.info import modified
 
 DU = (Column("size", "bytes"), Column("name"), Column("files", "number", shown=False))
 NCDU_VERSION = (1, 2)

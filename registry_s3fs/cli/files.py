@@ -7,7 +7,6 @@ import os
 import shutil
 import sys
 from collections.abc import Iterator, Mapping
-from contextlib import suppress
 from datetime import datetime, timedelta, timezone
 from fnmatch import fnmatchcase
 from stat import S_IFDIR, S_IFMT, S_IFREG, filemode
@@ -18,7 +17,7 @@ from registry_s3fs.cli import values
 from registry_s3fs.cli.columns import Column, Row
 from registry_s3fs.cli.options import Commands, output
 from registry_s3fs.cli.places import Place, place
-from registry_s3fs.model.text import in_utc, time_of
+from registry_s3fs.model.info import is_directory, modified
 
 Info = Mapping[str, Any]
 """What a filesystem says of a file; each has its own keys and values, so they are Any."""
@@ -113,11 +112,24 @@ def matches(found: Place) -> list[Info]:
         FileNotFoundError: It names nothing.
     """
     if not is_pattern(found):
-        return [found.fs.info(found.path)]
+        return [_info(found)]
     infos = found.fs.glob(found.path, detail=True)
     if not infos:
         raise errors.missing(found.path)
     return [infos[name] for name in sorted(infos)]
+
+
+def _info(found: Place) -> Info:
+    """Return the info of a path. Of a link to nothing, fsspec's local filesystem tells in listings alone."""
+    is_link = getattr(found.fs, "islink", None)
+    try:
+        told: Info = found.fs.info(found.path)
+    except FileNotFoundError:
+        if is_link is None or not is_link(found.path):
+            raise
+        beside: list[Info] = found.fs.ls(found.path.rpartition("/")[0], detail=True)
+        return next(info for info in beside if info["name"] == found.path)
+    return told
 
 
 def tops(found: Place) -> list[Place]:
@@ -147,11 +159,6 @@ def _pages(found: Place, max_depth: int | None, with_directories: bool) -> Itera
         yield [infos[name] for name in sorted(infos)]
 
 
-def is_directory(info: Info) -> bool:
-    """Return whether an info is a directory's. Some filesystems leave the type out."""
-    return info.get("type") == "directory"
-
-
 def size_of(info: Info) -> int:
     """Return a file's size in bytes, 0 where its filesystem does not know it."""
     return info.get("size") or 0
@@ -168,17 +175,6 @@ def file_row(info: Info) -> Row:
         "storage_class": info.get("StorageClass"),
         "etag": info.get("ETag"),
     }
-
-
-def modified(info: Info) -> datetime | None:
-    """Return when a file was written, by the word that its filesystem has for it."""
-    for name in ("LastModified", "modified", "mtime", "created"):
-        found = info.get(name)
-        if isinstance(found, datetime):
-            return in_utc(found)
-        if isinstance(found, (int, float)):
-            return time_of(found)
-    return None
 
 
 def _find(arguments: argparse.Namespace) -> None:
@@ -234,7 +230,7 @@ def _stat(arguments: argparse.Namespace) -> None:
     rows = []
     for word in arguments.paths:
         found = place(word, arguments)
-        rows += [_stat_row(_told(found, info)) for info in matches(found)]
+        rows += [_stat_row(_info(top)) for top in tops(found)]
     out = output(arguments, STAT)
     if out.format != "table" or out.is_quiet:
         out.rows(rows, STAT)
@@ -242,14 +238,6 @@ def _stat(arguments: argparse.Namespace) -> None:
     for row in rows:
         known = [column for column in STAT if row.get(column.name) not in (None, "", {})]
         out.lines(f"{column.name + ':':14} {out.cell(row[column.name], column)}" for column in known)
-
-
-def _told(found: Place, info: Info) -> Info:
-    """Return all that is known of what was listed. Of a link to nothing, fsspec's local filesystem tells only there."""
-    with suppress(FileNotFoundError):
-        told: Info = found.fs.info(info["name"])
-        return told
-    return info
 
 
 def _stat_row(info: Info) -> Row:

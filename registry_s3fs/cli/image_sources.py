@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Collection, Iterable, Mapping
-from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
 from registry_s3fs.cli.columns import Row
-from registry_s3fs.cli.files import modified
 from registry_s3fs.cli.references import full_digest, parse, resolve
 from registry_s3fs.cli.tables import among, registry_of, rows, stored_tables, where
 from registry_s3fs.model import registry_layout as layout
 from registry_s3fs.model.digests import is_digest
+from registry_s3fs.model.info import modified
 
 if TYPE_CHECKING:
     from registry_s3fs.registry.catalog import Catalog
@@ -106,9 +106,11 @@ class LiveSource:
 
     def sizes(self, digests: Collection[str]) -> Mapping[str, int]:
         """Return the sizes of those blobs that are stored."""
-        with ThreadPoolExecutor(AT_ONCE) as pool:
-            found = zip(digests, pool.map(self._size, digests), strict=True)
-            return {digest: size for digest, size in found if size is not None}
+        from registry_s3fs.registry.abilities import side_by_side
+        from registry_s3fs.threads import pool
+
+        with closing(side_by_side([self.catalog.fs], self._size, digests, pool.pool(AT_ONCE), AT_ONCE)) as sizes:
+            return {digest: size for digest, size in zip(digests, sizes, strict=True) if size is not None}
 
     def _size(self, digest: str) -> int | None:
         try:

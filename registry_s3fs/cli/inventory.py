@@ -34,8 +34,8 @@ def add(commands: Commands) -> None:
         words="[URL] OUT", examples=(
             "inventory --config config.yml ./inventory",
             "inventory --config config.yml --previous ./inventory ./inventory",
-            "inventory registrys3://my-bucket s3://reports/today --configs",
-            "inventory --config config.yml --dask tcp://scheduler:8786 s3://reports/today",
+            "inventory registrys3://my-bucket registrys3://reports/today --configs",
+            "inventory --config config.yml --dask tcp://scheduler:8786 registrys3://reports/today",
         ),
     )  # fmt: skip
     parser.add_argument(
@@ -61,6 +61,7 @@ def _inventory(arguments: argparse.Namespace) -> None:
     from registry_s3fs.registry.inventory import inventory
     from registry_s3fs.registry.s3_inventory import Report
 
+    place = directory_place(target, arguments)  # before hours of listing
     listing = directory_place(arguments.s3_inventory, arguments) if arguments.s3_inventory else None
     with clusters.client(arguments.dask) as client, progress.of_steps(arguments) as told:
         tables = inventory(
@@ -72,7 +73,6 @@ def _inventory(arguments: argparse.Namespace) -> None:
             client=client,
             progress=told,
         )
-        place = directory_place(target, arguments)
         tables.write(place.path, place.fs, client)
     written: list[Row] = [{"table": name, "rows": getattr(tables, name).num_rows} for name in TABLES]
     (snapshot,) = rows(tables.snapshot)

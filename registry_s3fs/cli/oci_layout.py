@@ -49,7 +49,7 @@ def add(commands: Commands) -> None:
         "export", _export, "write images and artifacts into an OCI image layout", EXPORT,
         words="[URL] REF... OUT[.tar]", examples=(
             "export --config config.yml team/app:1.2 ./layout",
-            "export --config config.yml --referrers team/app:1.2 team/tools:latest s3://backup/images.tar",
+            "export --config config.yml --referrers team/app:1.2 team/tools:latest registrys3://backup/images.tar",
         ),
     )  # fmt: skip
     parser.add_argument(

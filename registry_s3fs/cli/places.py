@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 PROTOCOL = "registrys3"
 REGISTRY_FOLDER = "/docker/registry/v2"
 """Where a registry has its files, below its rootdirectory."""
+LOCAL = ("file://", "local://")
 CONFIGS = (".yml", ".yaml")
 """How the name of a registry's configuration ends."""
 WHICH = "give --config config.yml, -o bucket=..., or a URL such as registrys3://BUCKET or file:///srv/registry"
@@ -56,8 +57,22 @@ def _is_foreign(word: str) -> bool:
 def _foreign(word: str, arguments: argparse.Namespace) -> tuple[AbstractFileSystem, str]:
     from fsspec.core import url_to_fs
 
-    fs, path = url_to_fs(word, **dict(arguments.options))
+    options = {} if _names_ours(arguments) else dict(arguments.options)
+    if word.startswith(LOCAL):
+        options["auto_mkdir"] = True
+    fs, path = url_to_fs(word, **options)
     return fs, str(path)
+
+
+def _names_ours(arguments: argparse.Namespace) -> bool:
+    """Return whether a command names a bucket of our own: then its options are for that.
+
+    Another filesystem beside it has its own configuration, and need not know the words.
+    """
+    given = [each for value in vars(arguments).values() for each in (value if isinstance(value, list) else [value])]
+    words = [each for each in given if isinstance(each, str)]
+    is_named = bool(arguments.config) or "bucket" in dict(arguments.options)
+    return is_named or any(word.startswith(f"{PROTOCOL}://") for word in words)
 
 
 def _ours(word: str, arguments: argparse.Namespace) -> tuple[AbstractFileSystem, str]:

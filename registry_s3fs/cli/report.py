@@ -32,7 +32,7 @@ def add(commands: Commands) -> None:
         words="[URL] OUT.html", examples=(
             "report --from ./inventory report.html",
             "report --config config.yml --price 0.023 --currency USD report.html",
-            "report --from s3://reports/today s3://reports/today.html",
+            "report --from registrys3://reports/today registrys3://reports/today.html",
         ),
     )  # fmt: skip
     add_inventory(parser)

@@ -17,7 +17,6 @@ from registry_s3fs.cli.files import (
     FILE,
     WHERE,
     file_row,
-    is_directory,
     is_pattern,
     matches,
     pages_below,
@@ -25,6 +24,7 @@ from registry_s3fs.cli.files import (
 )
 from registry_s3fs.cli.options import Commands, output
 from registry_s3fs.cli.places import Place, local_place, place, place_or_local
+from registry_s3fs.model.info import is_directory
 from registry_s3fs.model.text import counted
 
 if TYPE_CHECKING:

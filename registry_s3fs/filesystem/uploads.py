@@ -90,9 +90,9 @@ class Uploads(OnBucket):
     ) -> dict[str, Exception]:
         """Store each of several files. Return the errors of those that failed.
 
-        Small files are stored by this thread, where their sizes are known and they need not be new. Other files of one
-        request are stored by the pool, so that their digests are computed side by side. Larger files are stored a few
-        at a time, with their parts side by side.
+        Small files are stored by this thread, where their sizes are known and they need not be new. Meanwhile, other
+        files of one request are stored by the pool, so that their digests are computed side by side. Larger files
+        follow, a few at a time, with their parts side by side.
         """
         if len(files) == 1:
             return many_calls.errors_of(self.pool, lambda file: file.store(), files, done=done)
@@ -105,12 +105,17 @@ class Uploads(OnBucket):
                 small.append(file)
             else:
                 (large if (file.size or 0) > self.parameters.chunksize else middling).append(file)
-        failed = self._store_small(small, object_headers({**how}), done) if small else {}
+        failed: dict[str, Exception] = {}
+
+        def store_small() -> None:
+            if small:
+                failed.update(self._store_small(small, object_headers({**how}), done))
+
+        others = many_calls.errors_of(self.pool, lambda file: file.store(), middling, done=done, meanwhile=store_small)
         grown = [file for file in small if isinstance(failed.get(str(file.path)), _GrownError)]
         for file in grown:
             del failed[str(file.path)]
-        middling += grown
-        failed |= many_calls.errors_of(self.pool, lambda file: file.store(), middling, done=done)
+        failed |= others | many_calls.errors_of(self.pool, lambda file: file.store(), grown, done=done)
         sharing = min(len(large), pool.COORDINATORS)
         return failed | many_calls.errors_of(
             pool.coordinators(), lambda file: file.store(side_by_side=sharing), large, done=done

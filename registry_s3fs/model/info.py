@@ -6,6 +6,11 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Literal, TypedDict
 
+from registry_s3fs.model.text import in_utc, time_of
+
+_MODIFIED = ("LastModified", "last_modified", "updated", "modified", "mtime", "created")
+"""What filesystems call the time of the last write, the surest first. The memory filesystem has only ``created``."""
+
 
 class _Named(TypedDict):
     """What every info has, on any filesystem of fsspec."""
@@ -59,3 +64,27 @@ class UploadInfo(_Upload, total=False):
     """The bytes of its parts, which are paid for."""
     LastModified: datetime | None
     """When its newest part was uploaded, or None where it has none, or the store does not tell."""
+
+
+def is_directory(info: Mapping[str, object]) -> bool:
+    """Return whether an info of any filesystem is a directory's. Some leave the type out."""
+    return info.get("type", "file") == "directory"
+
+
+def modified(info: Mapping[str, object]) -> datetime | None:
+    """Return when a file was written, by the word that its filesystem has for it.
+
+    >>> modified({"name": "/a", "mtime": 0.5})
+    datetime.datetime(1970, 1, 1, 0, 0, 0, 500000, tzinfo=datetime.timezone.utc)
+    >>> modified({"name": "/a", "last_modified": "2026-01-01T00:00:00Z"}).year
+    2026
+    """
+    told = next((info[name] for name in _MODIFIED if info.get(name) is not None), None)
+    if isinstance(told, str):
+        try:
+            told = datetime.fromisoformat(told.replace("Z", "+00:00"))
+        except ValueError:
+            return None
+    if isinstance(told, datetime):
+        return in_utc(told)
+    return time_of(told) if isinstance(told, (int, float)) else None

@@ -20,6 +20,7 @@ from registry_s3fs.errors import (
     UnreadableManifestError,
 )
 from registry_s3fs.model import digests, names, references
+from registry_s3fs.model.info import is_directory
 from registry_s3fs.model.references import Reference, parse_reference
 from registry_s3fs.model.registry_layout import (
     LINK_BYTES,
@@ -137,7 +138,7 @@ repositories as root: '/nothing/docker/registry/v2'
         except FileNotFoundError:
             self._check_repository(repository)
             return []
-        found = [info["name"].rstrip("/").rpartition("/")[2] for info in infos if info["type"] == "directory"]
+        found = [info["name"].rstrip("/").rpartition("/")[2] for info in infos if is_directory(info)]
         return sorted(filter(names.is_tag, found))
 
     def tag_digests(self, repository: str) -> dict[str, str | OSError]:

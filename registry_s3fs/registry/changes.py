@@ -7,9 +7,10 @@ seems to be missing, and so does one that was deleted before.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import partial
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
@@ -17,11 +18,13 @@ import pyarrow.compute as pc
 
 from registry_s3fs.model import digests
 from registry_s3fs.model.registry_layout import Blob, RevisionLink, TagLink
+from registry_s3fs.registry.abilities import side_by_side
 from registry_s3fs.registry.columns import rows
 from registry_s3fs.registry.entries import Entry, entry, listed
 from registry_s3fs.registry.manifests import FOREIGN_LAYERS, is_manifest
 from registry_s3fs.registry.reading import read_links
 from registry_s3fs.registry.tables import Tables, table_of
+from registry_s3fs.threads import pool
 
 if TYPE_CHECKING:
     from fsspec import AbstractFileSystem
@@ -38,9 +41,8 @@ def look_at(fs: AbstractFileSystem, paths: Collection[str], folder: str) -> dict
         return {each.path: each for page in listed(fs, folder) for each in page if each.path in wanted and each.is_file}
     if not paths:
         return {}
-    with ThreadPoolExecutor(THREADS) as pool:
-        found = zip(paths, pool.map(lambda path: _look(fs, path), paths), strict=True)
-        return {path: each for path, each in found if each is not None}
+    with closing(side_by_side([fs], partial(_look, fs), paths, pool.pool(THREADS), THREADS)) as found:
+        return {path: each for path, each in zip(paths, found, strict=True) if each is not None}
 
 
 def _look(fs: AbstractFileSystem, path: str) -> Entry | None:

@@ -4,18 +4,16 @@ from __future__ import annotations
 
 import errno
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import datetime, timezone
+from datetime import datetime
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from registry_s3fs.model.text import time_of
+from registry_s3fs.model.info import modified
 from registry_s3fs.registry import folders
 from registry_s3fs.registry.abilities import is_asynchronous, is_ours
 
 if TYPE_CHECKING:
     from fsspec import AbstractFileSystem
 
-_MODIFIED = ("LastModified", "last_modified", "updated", "modified", "mtime", "created")
-"""What filesystems call the time of the last write, the surest first. The memory filesystem has only ``created``."""
 _ETAG = ("ETag", "etag", "e_tag")
 _STORAGE_CLASS = ("StorageClass", "storageClass", "storage_class")
 
@@ -91,7 +89,7 @@ def entry(info: Mapping[str, object]) -> Entry:
     return Entry(
         str(info["name"]),
         size if isinstance(size, int) else 0,
-        _time(_first(info, _MODIFIED)),
+        modified(info),
         _text(_first(info, _ETAG)),
         _text(_first(info, _STORAGE_CLASS)),
         info.get("type", "file") == "file",
@@ -104,14 +102,3 @@ def _first(info: Mapping[str, object], names: tuple[str, ...]) -> object:
 
 def _text(value: object) -> str | None:
     return value if isinstance(value, str) else None
-
-
-def _time(value: object) -> datetime | None:
-    if isinstance(value, str):
-        try:
-            value = datetime.fromisoformat(value.replace("Z", "+00:00"))
-        except ValueError:
-            return None
-    if isinstance(value, datetime):
-        return value if value.tzinfo else value.replace(tzinfo=timezone.utc)
-    return time_of(value) if isinstance(value, (int, float)) else None

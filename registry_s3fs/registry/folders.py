@@ -10,6 +10,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from registry_s3fs.model import names
+from registry_s3fs.model.info import is_directory
 from registry_s3fs.registry.abilities import is_asynchronous, is_ours
 from registry_s3fs.threads import pool
 
@@ -51,8 +52,8 @@ def files(fs: AbstractFileSystem, top: str) -> Iterator[list[Mapping[str, object
     while waiting:
         path = waiting.pop()
         found = infos(fs, path)
-        waiting += [str(info["name"]) for info in found if info["type"] == "directory"]
-        yield [info for info in found if info["type"] != "directory"]
+        waiting += [str(info["name"]) for info in found if is_directory(info)]
+        yield [info for info in found if not is_directory(info)]
 
 
 def _walk_ahead(fs: AbstractFileSystem, top: str) -> Iterator[tuple[str, list[str]]]:
@@ -77,7 +78,7 @@ def _listed(fs: AbstractFileSystem, top: str, names_: list[str]) -> list[tuple[s
 
 def _folders_in(fs: AbstractFileSystem, top: str, name: str) -> list[str]:
     path = f"{top}/{name}".rstrip("/")
-    found = [info for info in infos(fs, path) if info["type"] == "directory"]
+    found = [info for info in infos(fs, path) if is_directory(info)]
     return [str(info["name"]).rstrip("/").rpartition("/")[2] for info in found]
 
 
@@ -90,13 +91,13 @@ def infos(fs: AbstractFileSystem, path: str) -> list[Mapping[str, object]]:
         found = fs.ls(path, detail=True)
     except FileNotFoundError:
         return []
-    below = (info for info in found if info["type"] != "directory" or str(info["name"]).strip("/") != path.strip("/"))
+    below = (info for info in found if not is_directory(info) or str(info["name"]).strip("/") != path.strip("/"))
     return [_followed(fs, info) for info in below]
 
 
 def _followed(fs: AbstractFileSystem, info: Mapping[str, object]) -> Mapping[str, object]:
     """Return an info, in which a link to a file is one. On a disk, what else is no folder is a FIFO, a device, ..."""
-    if info["type"] in ("file", "directory") or not fs.isfile(str(info["name"])):
+    if info.get("type", "file") in ("file", "directory") or not fs.isfile(str(info["name"])):
         return info
     return {**info, "type": "file"}
 

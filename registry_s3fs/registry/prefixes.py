@@ -6,6 +6,8 @@ from collections.abc import Iterable
 from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
+from registry_s3fs.model.info import is_directory
+from registry_s3fs.registry.abilities import side_by_side
 from registry_s3fs.registry.entries import Entry, entry
 from registry_s3fs.registry.folders import infos
 from registry_s3fs.threads import pool
@@ -75,6 +77,7 @@ def _name(folder: str) -> str:
 
 def _listed(fs: AbstractFileSystem, folders: Iterable[str]) -> tuple[list[Entry], list[str]]:
     """Return the files and the folders that lie directly in folders."""
-    found = [info for each in pool.pool(THREADS).map(partial(infos, fs), folders) for info in each]
-    files = [entry(info) for info in found if info["type"] != "directory"]
-    return files, [str(info["name"]).rstrip("/") for info in found if info["type"] == "directory"]
+    listings = side_by_side([fs], partial(infos, fs), folders, pool.pool(THREADS), THREADS)
+    found = [info for each in listings for info in each]
+    files = [entry(info) for info in found if not is_directory(info)]
+    return files, [str(info["name"]).rstrip("/") for info in found if is_directory(info)]

@@ -117,7 +117,7 @@ def raise_if_no_file(fs: AbstractFileSystem, path: str) -> None:
         NotAFileError: It is a FIFO, a socket or a device.
         OSError: There is nothing.
     """
-    if fs.info(path)["type"] not in ("file", "directory"):
+    if fs.info(path).get("type", "file") not in ("file", "directory"):
         raise errors.not_a_file(path)
 
 

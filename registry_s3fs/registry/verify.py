@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from registry_s3fs.model import registry_layout
 from registry_s3fs.registry import reading
+from registry_s3fs.registry.abilities import side_by_side
 from registry_s3fs.registry.affected import AffectedTags, affected_tags
 from registry_s3fs.registry.columns import rows
 from registry_s3fs.registry.verify_state import State
@@ -112,7 +113,7 @@ def verify(
         run = _Run(fs, root, state, progress or (lambda count, size: None))
         run.lacking(_lacking(tables, digests))
         left = run.left(blobs)
-        with closing(pool.pool(threads).each(run.compare, _batches(left), threads)) as compared:
+        with closing(side_by_side([fs], run.compare, _batches(left), pool.pool(threads), threads)) as compared:
             for _ in compared:
                 pass
     return run.result(lambda: affected_tags(tables))

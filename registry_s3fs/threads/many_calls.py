@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import errno
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import closing, nullcontext
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import closing
 from typing import TypeVar
 
 from registry_s3fs.errors import BulkError
@@ -30,21 +30,32 @@ def errors_of(
     items: Sequence[Named],
     *,
     done: Callable[[], object] = lambda: None,
+    meanwhile: Callable[[], object] = lambda: None,
 ) -> dict[str, Exception]:
     """Call with each item, side by side, and return the errors of those that failed.
 
     `done` is called after each call that succeeded. A single call is made in this thread, so that it may have its own
-    work done side by side by the pool.
+    work done side by side by the pool. `meanwhile` is called by this thread once the first of several have begun.
     """
-    failed: dict[str, Exception] = {}
     attempt = _until_hopeless(call)
-    each = nullcontext(map(attempt, items)) if len(items) == 1 else closing(pool.each(attempt, items, pool.threads))
-    with each as errors:
-        for item, error in zip(items, errors, strict=True):
-            if error is None:
-                done()
-            else:
-                failed[str(item[0])] = error
+    if len(items) == 1:
+        meanwhile()
+        return _gathered(items, map(attempt, items), done)
+    with closing(pool.each(attempt, items, pool.threads)) as errors:
+        errors.begin()
+        meanwhile()
+        return _gathered(items, errors, done)
+
+
+def _gathered(
+    items: Sequence[Named], errors: Iterable[Exception | None], done: Callable[[], object]
+) -> dict[str, Exception]:
+    failed: dict[str, Exception] = {}
+    for item, error in zip(items, errors, strict=True):
+        if error is None:
+            done()
+        else:
+            failed[str(item[0])] = error
     return failed
 
 

@@ -261,10 +261,14 @@ class Results(Iterator[R], Generic[T, R]):
         self._items = iter(items)
         self._ahead = ahead
 
+    def begin(self) -> None:
+        """Start as many calls as may wait or run, before a result is asked for."""
+        for item in islice(self._items, self._ahead - len(self._pending)):
+            self._pool.submit_to(self._pending, self._call, item)
+
     def __next__(self) -> R:
         try:
-            for item in islice(self._items, self._ahead - len(self._pending)):
-                self._pool.submit_to(self._pending, self._call, item)
+            self.begin()
             if self._pending:
                 return first_result(self._pending)
         except BaseException:

@@ -10,6 +10,7 @@ from typing import Any
 
 from registry_s3fs import errors
 from registry_s3fs.model import names
+from registry_s3fs.model.info import is_directory
 from registry_s3fs.model.references import Reference
 from registry_s3fs.model.registry_layout import RevisionLink, TagLink
 from registry_s3fs.model.text import time_of
@@ -151,7 +152,7 @@ class RegistryFileSystem(Reads, Search):
 
     def _folders_in(self, name: str) -> list[str]:
         folder = f"{self.catalog.root}/repositories/{name}".rstrip("/")
-        found = [info for info in folders.infos(self.fs, folder) if info["type"] == "directory"]
+        found = [info for info in folders.infos(self.fs, folder) if is_directory(info)]
         return [str(info["name"]).rstrip("/").rpartition("/")[2] for info in found]
 
     def _in_files(self, name: str, place: Place, files: Files) -> list[Info]:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from registry_s3fs import errors
 from registry_s3fs.model import digests
+from registry_s3fs.model.info import is_directory
 from registry_s3fs.model.registry_layout import Blob
 from registry_s3fs.registry.abilities import side_by_side
 from registry_s3fs.registry.documents import MAX_BYTES
@@ -86,9 +87,9 @@ class BlobFiles:
             info = self.fs.info(path)
         except FileNotFoundError:
             return None
-        if info["type"] not in ("file", "directory"):
+        if info.get("type", "file") not in ("file", "directory"):
             raise errors.not_a_file(path)
-        return size_in(info) if info["type"] == "file" else None
+        return None if is_directory(info) else size_in(info)
 
 
 def registry_blobs(fs: AbstractFileSystem, root: str) -> BlobFiles:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from registry_s3fs import errors
 from registry_s3fs.errors import LayoutError
+from registry_s3fs.model.info import is_directory
 from registry_s3fs.registry.documents import MAX_BYTES
 from registry_s3fs.registry.entries import size_in
 from registry_s3fs.registry.oci_layout.blobs import BlobFiles, BlobSource, folder_blobs, name_in_layout
@@ -42,7 +43,7 @@ def open_layout(fs: AbstractFileSystem, path: str) -> Layout:
     """
     raise_if_no_file(fs, path)
     info = fs.info(path)
-    return FolderLayout(fs, path.rstrip("/")) if info["type"] == "directory" else TarLayout(fs, path, size_in(info))
+    return FolderLayout(fs, path.rstrip("/")) if is_directory(info) else TarLayout(fs, path, size_in(info))
 
 
 class FolderLayout:

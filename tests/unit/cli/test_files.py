@@ -183,3 +183,27 @@ def test_what_a_filesystem_leaves_out_is_unknown(
         (row,) = good(*words, "--json").json
         assert (row["name"], row["type"], row["size"]) == ("/d/f", "file", size)
     assert good("du", "memory:///d", "--json").json[0]["size"] == (size or 0)
+
+
+def test_a_link_to_nothing_is_told_by_its_own_name(good: Good, folder: Path) -> None:
+    """As what it is, and it can be deleted."""
+    (folder / "link").symlink_to("nowhere")
+    (row,) = good("stat", f"file://{folder}/link", "--json").json
+    assert row["destination"] == "nowhere"
+    good("rm", f"file://{folder}/link", "--yes")
+    assert not (folder / "link").is_symlink()
+
+
+@pytest.mark.parametrize("told", [{"last_modified": "2026-01-01T00:00:00Z"}, {"mtime": 1767225600}])
+def test_the_time_of_a_file_has_many_names(
+    good: Good, memory: MemoryFileSystem, monkeypatch: pytest.MonkeyPatch, told: dict[str, object]
+) -> None:
+    """Each filesystem has its own, and age is reckoned from any."""
+    memory.pipe("/d/f", b"abc")
+    monkeypatch.setattr(
+        MemoryFileSystem,
+        "find",
+        lambda self, path, **kwargs: {"/d/f": {"name": "/d/f", "size": 3, "type": "file", **told}},
+    )
+    (row,) = good("find", "memory:///d", "--older-than", "1d", "--json").json
+    assert row["modified"].startswith("2026-01-01T00:00:00")

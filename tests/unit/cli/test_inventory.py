@@ -127,3 +127,12 @@ assert not {"pandas", "boto3", "botocore"} & set(sys.modules)
     done = subprocess.run([sys.executable, "-c", code, *words], capture_output=True, text=True)
     assert (done.returncode, done.stderr) == (0, "")
     assert "team/app" in done.stdout
+
+
+def test_a_place_that_cannot_be_written_to_is_told_first(
+    run: Run, sample: Sample, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Not after a registry was listed, which may take hours."""
+    monkeypatch.setattr("registry_s3fs.registry.inventory.inventory", None)
+    done = run("inventory", sample.url, "nosuch://reports/today")
+    assert (done.status, done.err.strip()) == (1, "registry-s3fs: Protocol not known: nosuch")

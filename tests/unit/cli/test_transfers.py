@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import fsspec
 import pytest
 from fsspec.implementations.memory import MemoryFileSystem
 
@@ -123,3 +124,41 @@ def test_rm_names_alone_for_programs(good: Good, bucket: list[str]) -> None:
     """As JSON, or quietly."""
     assert good("rm", *bucket, "-q", "/top/f").lines == ["/top/f"]
     assert [row["name"] for row in good("rm", *bucket, "--json", "/top/f").json] == ["/top/f"]
+
+
+@pytest.mark.parametrize("command", ["cp", "put"])
+def test_a_url_of_this_machine_is_a_path_of_it(
+    good: Good, monkeypatch: pytest.MonkeyPatch, folder: Path, tmp_path: Path, command: str
+) -> None:
+    """The folders of a target are made, as they are where it is a path."""
+    good(command, folder / "a/e", f"file://{tmp_path}/new/folder/")
+    assert files_of(tmp_path / "new") == {"folder/e": FILES["a/e"]}
+
+
+class Picky(MemoryFileSystem):
+    """It knows no storage parameters."""
+
+    protocol = "picky"
+
+    def __init__(self) -> None:
+        super().__init__()
+
+    @classmethod
+    def _strip_protocol(cls, path: str) -> str:
+        return str(super()._strip_protocol(path.removeprefix("picky://")))
+
+
+def test_the_parameters_are_the_buckets(good: Good, bucket: list[str], memory: MemoryFileSystem) -> None:
+    """Another filesystem beside it has its own configuration, and may refuse words that it does not know."""
+    fsspec.register_implementation("picky", Picky, clobber=True)
+    good("cp", *bucket, "/top/a/e", "picky://copy")
+    assert memory.cat_file("/copy") == FILES["a/e"]
+    memory.rm("/copy")
+    good("get", "-o", "region=eu-central-1", *bucket, "registrys3:///top/a/b/c", "-")
+    good("ls", *bucket, "registrys3:///top", "picky:///")
+
+
+def test_parameters_of_another_filesystem_are_its_own(run: Run) -> None:
+    """Where no bucket is named, they go where the URL leads."""
+    fsspec.register_implementation("picky", Picky, clobber=True)
+    assert "unexpected keyword argument 'region'" in run("ls", "-o", "region=eu-central-1", "picky:///").err

@@ -79,6 +79,29 @@ def test_requests_are_side_by_side(
     assert met.is_set()
 
 
+def test_small_files_are_stored_while_others_go_on(fs: RegistryS3FileSystem, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One thread stores the small ones. It does not wait for files of some MiB, nor they for it."""
+    put, put_many = fs.bucket.put, fs.bucket.put_many
+    began, stored = threading.Event(), threading.Event()
+
+    def larger(key: str, body: Any, **how: Any) -> Any:
+        if len(body) > MIB:
+            began.set()
+            assert stored.wait(20), "the small files wait for this one"
+        return put(key, body, **how)
+
+    def small(*args: Any) -> Any:
+        assert began.wait(20), "the larger files wait for the small ones"
+        yield from put_many(*args)
+        stored.set()
+
+    monkeypatch.setattr(fs.bucket, "put", larger)
+    monkeypatch.setattr(fs.bucket, "put_many", small)
+    files = {"/a": b"1", "/m": bytes(2 * MIB), "/n": bytes(2 * MIB), "/b": b"2"}
+    fs.pipe(files)
+    assert fs.cat(list(files)) == files
+
+
 def is_first_bytes(operation: str, args: Any) -> bool:
     """The request that tells the size of a large object comes alone."""
     return operation == "get" and args[0].endswith("large") and args[1] == 0
