@@ -6,7 +6,7 @@ from collections import deque
 
 from fsspec.transaction import Transaction
 
-from registry_s3fs.files.write_file import WriteFile
+from registry_s3fs.files.write_file import WriteFile, unfinished
 
 
 class PublishingTransaction(Transaction):
@@ -14,7 +14,7 @@ class PublishingTransaction(Transaction):
 
     At the end, the files are committed in the order in which they were opened. S3 publishes one object at a time. So
     where a commit fails, the files before it are published. That file and the ones after it are discarded, and the
-    error is raised.
+    error is raised. Where text or compression of a file is still open, nothing is published.
     """
 
     files: deque[WriteFile]
@@ -25,6 +25,9 @@ class PublishingTransaction(Transaction):
         self.fs._intrans = False
         self.fs._transaction = None
         try:
+            half = [file for file in files if commit and file.is_unfinished]
+            if half:
+                raise ValueError(unfinished(half))
             while commit and files:
                 files.popleft().commit()
         finally:

@@ -8,7 +8,7 @@ import enum
 import errno
 import logging
 import weakref
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -87,7 +87,14 @@ class WriteFile(AbstractBufferedFile):
     """The place of the code that called `writable` last."""
     published: Callable[[], object] = staticmethod(lambda: None)
     """A function that is called once the object is published."""
+    has_layer = False
+    """Whether text or compressed bytes come from a layer above, which may hold some back until it is closed."""
     _state = State.DISCARDED  # until it is known that the file can be opened
+    _is_in_block = False
+    """Whether a ``with`` block of this very file decides what becomes of it."""
+    _is_layer_closing = False
+    """Whether a layer of `io` above is being garbage-collected: what it writes and closes next is not the caller's."""
+    _is_loss_told = False
 
     def __init__(
         self,
@@ -146,7 +153,8 @@ class WriteFile(AbstractBufferedFile):
         """
         if self._state is State.ENDED:
             raise self._too_late()
-        if TRANSITIONS.after(self._state, "write") is None:
+        is_finaliser = self._is_layer_closing or self._state is not State.COLLECTED or call_stack.by_finaliser()
+        if TRANSITIONS.after(self._state, "write") is None or not is_finaliser:
             raise ValueError(f"{self.path}: the file is {self._state.value}; it takes no more bytes")
         return self._state is State.OPEN
 
@@ -199,8 +207,14 @@ class WriteFile(AbstractBufferedFile):
         Raises:
             FileExistsError: In mode ``xb``, the object exists.
             OSError: The object could not be stored, and is discarded. Or (EBADF) the file was open when the interpreter
-                ended.
+                ended, or was discarded as a layer above it was garbage-collected.
         """
+        if self._is_layer_closing:
+            self._is_layer_closing = False
+            if self._is_in_block:
+                return
+        elif self._state is State.COLLECTED:
+            self._tell_loss()
         if self.closed:
             return
         if self._state is State.ENDED:
@@ -224,15 +238,41 @@ class WriteFile(AbstractBufferedFile):
         """
         if self._state is State.ENDED:
             raise self._too_late()
+        if self.is_unfinished:
+            self.discard()
+            raise ValueError(unfinished([self]))
         self._do("commit")
+
+    @property
+    def is_unfinished(self) -> bool:
+        """Whether a layer above is open, and may hold back a part of what was written."""
+        return self.has_layer and self._state is State.OPEN
+
+    def _tell_loss(self) -> None:
+        """Raise an error, once, for whoever closes a file that was discarded because its layer was collected."""
+        self.closed = True
+        if self._is_loss_told or call_stack.must_not_wait():
+            return
+        self._is_loss_told = True
+        text = (
+            "what was written is discarded, as the text, buffer or compression above the file was garbage-collected "
+            "before it was closed; close that, or write in a with block of the file"
+        )
+        raise OSError(errno.EBADF, text, self.path)
 
     def discard(self) -> None:
         """Discard what was written. No object appears, and the parts that were sent are deleted."""
         self._do("discard")
 
+    def __enter__(self) -> WriteFile:
+        self._is_in_block = True
+        return self
+
     def __exit__(self, kind: object, error: object, traceback: object) -> None:
+        self._is_in_block = self._is_layer_closing = False
         if kind is not None:
             self.discard()
+            self._is_loss_told = True
         self.close()
 
     __hash__ = object.__hash__  # fsspec's asks for the checksum of a file that is not there yet
@@ -244,9 +284,12 @@ class WriteFile(AbstractBufferedFile):
     def _dealloc_warn(self, source: object) -> None:
         """Discard the file, since nobody closed the layer of Python's `io` above it, which is being garbage-collected.
 
-        Such a layer calls this before it closes what it wraps, as on an `io.FileIO`.
+        Such a layer calls this before it closes what it wraps, as on an `io.FileIO`. In a ``with`` block of the file,
+        the layer's bytes are taken, and the block publishes them.
         """
-        self._collect()
+        self._is_layer_closing = True
+        if not self._is_in_block:
+            self._collect()
 
     def _collect(self) -> None:
         """Discard the file if nobody published it.
@@ -388,6 +431,12 @@ class WriteFile(AbstractBufferedFile):
             version = ObjectVersion(committed.etag, size=committed.size)
             self._take(memoryview(bucket.get(key, copied, committed.size, version).data))
         self.loc = committed.size
+
+
+def unfinished(files: Iterable[WriteFile]) -> str:
+    """Return the text of an error for files whose text or compression is open when they should appear."""
+    names = ", ".join(file.path for file in files)
+    return f"{names}: text or compressed files are still open, and are discarded; close them before they are committed"
 
 
 @atexit.register

@@ -322,11 +322,15 @@ class RegistryS3FileSystem(Downloads, Uploads, ManyPaths, Searching, Attributes)
             given = {name: kwargs.pop(name, None) for name in ("encoding", "errors", "newline")}
             text = self._text | {name: value for name, value in given.items() if value is not None}
             binary = self.open(path, mode.replace("t", "") + "b", block_size, cache_options, compression, **kwargs)
-            return io.TextIOWrapper(binary, **text) if "r" in mode else wrappers.TextFile(binary, **text)
+            if "r" in mode:
+                return io.TextIOWrapper(binary, **text)
+            binary.has_layer = True
+            return wrappers.TextFile(binary, **text)
         if "r" in mode:
             return super().open(path, mode, block_size, cache_options, compression, **kwargs)
         file = super().open(path, mode, block_size, cache_options, **kwargs)
         codec = get_compression(self._path(path), compression)
+        file.has_layer = codec is not None
         return wrappers.CompressedWriter(file, codec, mode) if codec else file
 
     def _open(

@@ -13,7 +13,7 @@ import stat
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from typing import IO, TYPE_CHECKING
+from typing import IO, TYPE_CHECKING, Any
 
 from registry_s3fs.model.paths import StrPath
 from registry_s3fs.transfer import local_paths
@@ -70,20 +70,22 @@ def refuse_directory(lpath: StrPath) -> os.stat_result | None:
     return found
 
 
-def write_all(file: SupportsWrite[bytes]) -> Callable[[bytes], object]:
-    """Return a `write` for a user's file object that writes all of the bytes, even where the file has no buffer."""
-    if not isinstance(file, io.RawIOBase):
-        return file.write
+def write_all(file: SupportsWrite[Any]) -> Callable[[bytes], object]:
+    """Return a `write` for a user's file object that writes all of the bytes, even where the file takes some at a time.
 
-    def write(data: bytes) -> None:
-        with memoryview(data) as view:
-            at = 0
-            while at < len(view):
-                with view[at:] as rest:
-                    count = file.write(rest)
-                if count is None:
-                    raise BlockingIOError(errno.EAGAIN, "the file object takes no more bytes without waiting")
-                at += count
+    A file object that says nothing of how many it took has taken all, unless it is one of `io`'s without a buffer.
+    """
+
+    def write(data: bytes | memoryview) -> None:
+        while data:
+            count = file.write(data)
+            if count is None and isinstance(file, io.RawIOBase):
+                raise BlockingIOError(errno.EAGAIN, "the file object takes no more bytes without waiting")
+            if not isinstance(count, int):
+                return
+            if not 0 < count <= len(data):
+                raise OSError(errno.EIO, f"the file object says that it took {count} of {len(data)} bytes")
+            data = memoryview(data)[count:]
 
     return write
 
