@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta, timezone
 from fnmatch import fnmatchcase
@@ -14,7 +14,7 @@ from registry_s3fs.cli import values
 from registry_s3fs.cli.columns import Column, Row
 from registry_s3fs.cli.options import Commands, output
 from registry_s3fs.cli.references import Reference, parse
-from registry_s3fs.cli.tables import add_command, rows, tables_of, words_of
+from registry_s3fs.cli.tables import add_command, rows, tables_of, where, words_of
 from registry_s3fs.model.text import counted, printable
 
 if TYPE_CHECKING:
@@ -106,7 +106,7 @@ def choose(
         candidates += [row for row in named if not row["digest_tag_of"]]
         chosen.revisions |= revisions | set(map(_revision, named))
     if is_policy:
-        gone = _without_kept(tags, _old_tags(candidates, keep_last or 0, older_than))
+        gone = _without_kept(tags, _old_tags(candidates, keep_last or 0, older_than), _children(tables))
         chosen.revisions = gone | _about(gone, tags)
     return chosen
 
@@ -155,11 +155,22 @@ def _pushed(row: Row) -> datetime:
     return when if isinstance(when, datetime) else datetime.now(timezone.utc)
 
 
-def _without_kept(tags: Iterable[Row], old: Iterable[Row]) -> set[Revision]:
-    """Return the manifests of old tags that no other tag of their repository means."""
+def _children(tables: Tables) -> dict[str, list[str]]:
+    """Return the manifests that each index lists."""
+    found: defaultdict[str, list[str]] = defaultdict(list)
+    for row in rows(where(tables.references, role="child")):
+        found[str(row["parent"])].append(str(row["child"]))
+    return dict(found)
+
+
+def _without_kept(tags: Iterable[Row], old: Iterable[Row], children: Mapping[str, Sequence[str]]) -> set[Revision]:
+    """Return the manifests of old tags that no other tag of their repository needs: means, or lists in its index."""
     gone = {(row["repository"], row["tag"]) for row in old}
     kept = {_revision(row) for row in tags if (row["repository"], row["tag"]) not in gone}
-    return {_revision(row) for row in old} - kept
+    from registry_s3fs.registry.reachable import reachable
+
+    needed = reachable(kept, lambda each: [Revision(each.repository, child) for child in children.get(each.digest, ())])
+    return {_revision(row) for row in old} - needed
 
 
 def _sums(tables: Tables, deleted: Iterable[Revision], registry: str) -> dict[str, int]:

@@ -135,6 +135,7 @@ def _document(arguments: argparse.Namespace, plans: Plans, swept: list[Row]) -> 
             "freed_bytes": plans.safe.freed_bytes,
             "blobs": [{"digest": digest, "size": size} for digest, size in plans.safe.swept.items()],
             "manifests": [each._asdict() for each in plans.safe.manifests],
+            "unknown": plans.safe.unknown,
         },
         "warnings": [each._asdict() for each in plans.losses],
     }
@@ -157,6 +158,11 @@ def _lines(out: Output, plans: Plans, swept: list[Row]) -> Iterator[str]:
         f"The safe plan frees {out.size(safe.freed_bytes)}: {counted(len(safe.swept), 'blob')}, "
         f"{counted(len(safe.manifests), 'manifest')}."
     )
+    if safe.unknown:
+        yield printable(
+            f"{counted(len(safe.unknown), 'manifest')} that it keeps cannot be read, such as {safe.unknown[0]}. What "
+            "they refer to is not known, so the safe plan deletes nothing."
+        )
     for loss in plans.losses:
         place = f"{loss.repository or ''}{'@' if loss.repository and loss.digest else ''}{loss.digest or ''}"
         tags = f" ({', '.join(loss.affected_tags)})" if loss.affected_tags else ""

@@ -8,10 +8,12 @@ from __future__ import annotations
 
 from array import array
 from collections import Counter
-from collections.abc import Collection, Iterable, Mapping, Sequence
-from typing import NamedTuple
+from collections.abc import Collection, Hashable, Iterable, Mapping, Sequence
+from typing import NamedTuple, TypeVar
 
 from registry_s3fs.registry.manifests import MAX_NESTED
+
+Node = TypeVar("Node", bound=Hashable)
 
 
 class Root(NamedTuple):
@@ -96,8 +98,10 @@ def _among(children: Iterable[int], references: Mapping[int, Sequence[int]]) -> 
     return list(dict.fromkeys(child for child in children if references.get(child)))
 
 
-def reached(starts: Iterable[int], following: Mapping[int, Sequence[int]]) -> set[int]:
-    """Return the starts, all that follows them, and so on. Each is met once.
+def reached(
+    starts: Iterable[Node], following: Mapping[Node, Sequence[Node]], without: Collection[Node] = frozenset()
+) -> set[Node]:
+    """Return the starts, all that follows them, and so on, but not through some. Each is met once.
 
     >>> sorted(reached([0], {0: [1], 1: [0, 2], 3: [4]}))
     [0, 1, 2]
@@ -105,7 +109,7 @@ def reached(starts: Iterable[int], following: Mapping[int, Sequence[int]]) -> se
     pending = list(starts)
     seen = set(pending)
     while pending:
-        new = [each for each in following.get(pending.pop(), ()) if each not in seen]
+        new = [each for each in following.get(pending.pop(), ()) if each not in seen and each not in without]
         seen.update(new)
         pending += new
     return seen
@@ -216,7 +220,8 @@ class Deletions:
         revisions: Every revision of every repository: the collector's roots.
         tagged: Those of them that a tag points to now: the roots with ``--delete-untagged``.
         registry: The generation whose collector runs. With ``--delete-untagged``, that of ``2.8`` does not descend
-            into the children of an index, and so removes the layers of those that no tag points to; that of ``3`` does.
+            into the children of an index, and so removes the layers of those that no tag points to. That of ``3``
+            descends into those that are revisions of the same repository.
     """
 
     def __init__(
@@ -224,8 +229,9 @@ class Deletions:
     ) -> None:
         self._graph = graph
         every = frozenset(revisions)
-        self._all = _Roots(graph, every, graph.nested)
-        self._tagged = _Roots(graph, every.intersection(tagged), {} if registry.startswith("2") else graph.nested)
+        self._all = _Roots(graph, every, {})
+        nested = {} if registry.startswith("2") else _nested(graph, every)
+        self._tagged = _Roots(graph, every.intersection(tagged), nested)
         kept = zip(self._all.holders, self._tagged.holders, strict=True)
         self._only_untagged = frozenset(
             blob for blob, (by_all, by_tagged) in enumerate(kept) if by_all and not by_tagged
@@ -235,10 +241,11 @@ class Deletions:
     def freed(self, deleted: Iterable[Root]) -> Freed:
         """Return what goes when these manifests are deleted by API, and the collector has run.
 
-        That is closure(all roots) - closure(roots without these). It is a set's: the bytes of two deletions do not
-        add up. Revisions that do not exist free nothing.
+        Every revision that stays is a root, a child of an index as well. So a child that is deleted keeps its manifest
+        through an index that stays, and loses its layers. It is a set's: the bytes of two deletions do not add up.
+        Revisions that do not exist free nothing.
         """
-        blobs = self._all.freed(deleted)
+        blobs = self._all.freed(frozenset(deleted))
         return Freed(blobs, self._graph.bytes(blobs))
 
     def freed_with_untagged(self, deleted: Iterable[Root]) -> Freed:
@@ -247,8 +254,17 @@ class Deletions:
         That includes what the collector removes of manifests that have no tag even now: for no deletions at all, the
         result is what ``--delete-untagged`` would free by itself.
         """
-        blobs = self._tagged.freed(deleted)
+        blobs = self._tagged.freed(frozenset(deleted))
         return Freed(blobs | self._only_untagged, self._graph.bytes(blobs) + self._only_untagged_bytes)
+
+
+def _nested(graph: Graph, revisions: frozenset[Root]) -> dict[Root, list[Root]]:
+    """Return which revisions of its repository each index lists."""
+    return {
+        root: [child for each in graph.nested[root.manifest] if (child := Root(root.repository, each)) in revisions]
+        for root in revisions
+        if root.manifest in graph.nested
+    }
 
 
 class _Roots:
@@ -257,27 +273,26 @@ class _Roots:
     Args:
         graph: The blobs and references.
         roots: The revisions.
-        nested: Which manifests a manifest keeps.
+        nested: Which revisions a revision keeps.
     """
 
-    def __init__(self, graph: Graph, roots: frozenset[Root], nested: Mapping[int, Sequence[int]]) -> None:
+    def __init__(self, graph: Graph, roots: frozenset[Root], nested: Mapping[Root, Sequence[Root]]) -> None:
         self._graph = graph
         self._roots = roots
         self._nested = nested
-        self._times = Counter(root.manifest for root in roots)
-        kept = reached(self._times, nested)
-        self._parents = self._counted_parents(kept)
-        self.holders = counted(map(graph.direct, kept), len(graph.sizes))
-        """How many of the manifests that are kept keep each blob."""
+        self._kept = reached(roots, nested)
+        self._parents = self._counted_parents(self._kept)
+        self.holders = counted((graph.direct(root.manifest) for root in self._kept), len(graph.sizes))
+        """How many of the revisions that are kept keep each blob."""
 
-    def freed(self, deleted: Iterable[Root]) -> frozenset[int]:
-        """Return the blobs that nothing keeps without these roots."""
-        gone = Counter(root.manifest for root in self._roots.intersection(deleted))
-        below = reached(gone, self._nested)
+    def freed(self, deleted: frozenset[Root]) -> frozenset[int]:
+        """Return the blobs that nothing keeps without these revisions."""
+        below = reached(self._kept & deleted, self._nested)
         inner = self._counted_parents(below)
-        staying = (each for each in below if self._times[each] > gone[each] or self._parents[each] > inner[each])
-        lost = Counter(blob for each in below - reached(staying, self._nested) for blob in self._graph.direct(each))
+        roots_or_children = (each for each in below if each in self._roots or self._parents[each] > inner[each])
+        staying = reached((each for each in roots_or_children if each not in deleted), self._nested, deleted)
+        lost = Counter(blob for each in below - staying for blob in self._graph.direct(each.manifest))
         return frozenset(blob for blob, count in lost.items() if count == self.holders[blob])
 
-    def _counted_parents(self, manifests: Iterable[int]) -> Counter[int]:
-        return Counter(child for manifest in manifests for child in self._nested.get(manifest, ()))
+    def _counted_parents(self, revisions: Iterable[Root]) -> Counter[Root]:
+        return Counter(child for revision in revisions for child in self._nested.get(revision, ()))

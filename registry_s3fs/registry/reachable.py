@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Hashable, Iterable
+from typing import TypeVar
+
+Node = TypeVar("Node", bound=Hashable)
 
 
-def reachable(starts: Iterable[str], following: Callable[[str], Iterable[str]]) -> set[str]:
+def reachable(starts: Iterable[Node], following: Callable[[Node], Iterable[Node]]) -> set[Node]:
     """Return the starts, all that follows them, and so on; circles end.
 
     >>> children = {"a": ["b", "c"], "b": ["a", "d"], "x": ["y"]}
     >>> sorted(reachable(["a"], lambda each: children.get(each, ())))
     ['a', 'b', 'c', 'd']
     """
-    found: set[str] = set()
+    found: set[Node] = set()
     waiting = list(starts)
     while waiting:
         each = waiting.pop()

@@ -68,6 +68,9 @@ class Plan:
     unread_links: list[str] = field(default_factory=list)
     """Links at paths that the registry does not write, but reads. The plan is without what they say."""
 
+    unknown: list[str] = field(default_factory=list)
+    """Kept manifests that cannot be read. What they refer to is not known, so the safe plan deletes nothing."""
+
     @property
     def freed_bytes(self) -> int:
         """The bytes of the blobs that are deleted."""

@@ -17,7 +17,8 @@ def safe_plan(contents: Contents, *, delete_untagged: bool = False) -> Plan:
     what a tag means, and what was linked just now; the manifests that a kept index lists; and the referrers of what
     is kept, such as signatures, by their ``subject``. A fallback tag (``sha256-<hex>``) is a tag.
 
-    What a kept manifest refers to is kept, in whichever repository it has its link. So is each young blob.
+    What a kept manifest refers to is kept, in whichever repository it has its link. So is each young blob. Where a kept
+    manifest cannot be read, it may refer to anything, and nothing is deleted.
     """
     plan = Plan("safe", delete_untagged)
     for repository in contents.repositories.values():
@@ -29,7 +30,11 @@ def safe_plan(contents: Contents, *, delete_untagged: bool = False) -> Plan:
             plan.manifests.append(RemovedManifest(repository.name, digest, repository.index_tags(digest)))
     for digest in sorted(contents.young):
         plan.marked.setdefault(digest, YOUNG)
-    plan.sweep(contents.blobs)
+    plan.unknown = sorted(contents.unreadable.keys() & plan.marked.keys())
+    if plan.unknown:
+        plan.manifests.clear()
+    else:
+        plan.sweep(contents.blobs)
     return plan
 
 

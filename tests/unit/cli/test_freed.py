@@ -6,6 +6,9 @@ from collections.abc import Callable
 from datetime import datetime, timedelta, timezone
 from typing import Any
 
+import pytest
+
+from tests.registries import AMD64, ARM64
 from tests.unit.cli.conftest import Done, Run
 from tests.unit.cli.sample import Sample
 
@@ -111,3 +114,30 @@ def test_signatures_go_with_what_they_sign(good: Good, sample: Sample) -> None:
     assert [each["tags"] for each in kept] == [["v1"]]
     gone = good("freed", sample.url, "team/app", "--keep-last", "0", "--json").json["manifests"]
     assert {each["digest"] for each in gone} == {sample.v1.digest, sample.v2.digest, sample.signature.digest}
+
+
+def test_images_of_a_kept_index_are_kept(good: Good, sample: Sample) -> None:
+    """Their own tags are old, but the newest tag is an index that lists them. Nor do their signatures go."""
+    made = sample.made
+    one = made.image("multi", "1.0-amd64", [b"one"])
+    two = made.image("multi", "1.0-arm64", [b"two"], platform=ARM64)
+    made.artifact("multi", f"sha256-{one.digest[7:]}.sig", {"signature": b"signed"}, subject=one)
+    for name in ("1.0-amd64", "1.0-arm64"):
+        made.set_modified(made.tag_path("multi", name), datetime.now(timezone.utc) - timedelta(days=100))
+    made.index("multi", "1.0", [(one, AMD64), (two, ARM64)])
+    assert good("freed", sample.url, "multi", "--keep-last", "1", "--json").json["manifests"] == []
+    assert good("freed", sample.url, "multi", "--older-than", "90d", "--json").json["manifests"] == []
+    assert len(good("freed", sample.url, "multi", "--keep-last", "0", "--json").json["manifests"]) == 4
+
+
+@pytest.mark.parametrize("generation", ["2.8", "3"])
+def test_an_image_whose_index_stays_loses_its_layers(good: Good, sample: Sample, generation: str) -> None:
+    """As the collector's own plan has it once the image's manifest is deleted."""
+    words = ["--registry", generation]
+    told = good("freed", sample.url, f"team/tools@{sample.arm64.digest}", *words, "--json").json
+    before = good("gc", "--dry-run", sample.url, *words, "--json").json["freed_bytes"]
+    sample.made.delete_manifest("team/tools", sample.arm64.digest)
+    after = good("gc", "--dry-run", sample.url, *words, "--json").json["freed_bytes"]
+    assert after - before == told["freed_bytes"] > 15_000
+    untagged = good("gc", "--dry-run", "--delete-untagged", sample.url, *words, "--json").json["freed_bytes"]
+    assert untagged - before == told["freed_bytes_delete_untagged"]

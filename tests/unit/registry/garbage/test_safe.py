@@ -66,6 +66,22 @@ def test_untagged_images_go_and_indexes_stay_whole(made: Building) -> None:
     assert removed(made) == {("app", "old")}
 
 
+@pytest.mark.parametrize("delete_untagged", [False, True])
+def test_nothing_goes_where_a_kept_manifest_cannot_be_read(made: Building, delete_untagged: bool) -> None:
+    """It may refer to any blob: the registry itself may well read what this package cannot."""
+    made.image("odd", "layer")
+    made.image("untagged", "other")
+    made.push("app", "odd", tag="v1")
+    made.push("app", "untagged")
+    made.blob("nobody's")
+    made.contents.unreadable[digest("untagged")] = "it is not JSON"
+    assert bool(swept(made, delete_untagged=delete_untagged)) == delete_untagged  # with it, that one is not kept
+    made.contents.unreadable[digest("odd")] = "annotations must be an object of texts"
+    plan = safe_plan(made.contents, delete_untagged=delete_untagged)
+    assert (plan.swept, plan.manifests) == ({}, [])
+    assert digest("odd") in plan.unknown
+
+
 def test_referrers_stay_with_their_subject(made: Building) -> None:
     """A signature of an image, a signature of that, and one of an index's image; not one of what goes."""
     made.image("amd64")
