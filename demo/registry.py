@@ -27,8 +27,7 @@ def fill(fs: Any) -> int:
         **images.files("ci/builds", "2026", images.artifact("application/vnd.example.table", table)),
     }
     fs.pipe(tree)
-    leave_upload(fs)
-    return len(tree)
+    return len(tree) + leave_upload(fs)
 
 
 def builds() -> pd.DataFrame:
@@ -42,13 +41,17 @@ def builds() -> pd.DataFrame:
     )
 
 
-def leave_upload(fs: Any) -> None:
-    """What is left of a push that ended in the middle of a layer: parts that no listing shows."""
+def leave_upload(fs: Any) -> int:
+    """What is left of a push that ended in the middle of a layer: an object, and parts that no listing shows.
+
+    Gives the number of objects.
+    """
     upload = ("team/worker", "1ce0c0e7-0000-4000-8000-000000000000")
     started = datetime.now(timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
     fs.pipe_file(registry_layout.UploadStartedAt(*upload).at(registry_layout.ROOT), started.encode())
     with StorageDriver(fs).writer(registry_layout.UploadData(*upload).at(registry_layout.ROOT)) as writer:
         writer.write(images.noise("upload", 12 * MIB))
+    return 1
 
 
 def parquet(frame: pd.DataFrame) -> bytes:

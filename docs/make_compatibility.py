@@ -29,7 +29,7 @@ them on the lowest and the newest releases of the dependencies.
 - **boto3** from 1.36.0 on. The command tries the last release of each quarter, and the newest.
 - **fsspec** from 2024.10.0 on. The command tries the last release of each year, and the newest.
 
-Only what stands in the table has run.
+Only the runs in the table were made.
 
 | tried | Python | boto3 | botocore | fsspec | passed | skipped | on |
 | --- | --- | --- | --- | --- | --- | --- | --- |

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from registry_s3fs.cli import values
 from registry_s3fs.cli.columns import Column, Row
 from registry_s3fs.cli.options import Commands, output
-from registry_s3fs.cli.references import Reference, parse
+from registry_s3fs.cli.references import Reference, parse_set
 from registry_s3fs.cli.tables import add_command, rows, tables_of, where, words_of
 from registry_s3fs.model.text import counted, printable
 
@@ -29,8 +29,9 @@ it all tags that mean it now. Two figures are told: what garbage-collect frees t
 --delete-untagged, which includes all manifests that have no tag even now. The bytes are the set's: what two
 deletions free does not add up. Nothing is deleted here.
 
-With --keep-last and --older-than only tags are chosen, and a manifest stays that another tag of its repository needs.
-Tags that are made of a digest (signatures) are not counted; they go with the manifest that they are about."""
+With --keep-last and --older-than only tags are chosen, and a manifest stays that another tag of its repository needs,
+also as a part of its index. Tags that are made of a digest (signatures) are not counted; they go with the manifest
+that they are about."""
 _EPOCH = datetime.fromtimestamp(0, timezone.utc)
 
 
@@ -71,7 +72,7 @@ def _freed(arguments: argparse.Namespace) -> None:
     words = words_of(arguments, 1)
     out = output(arguments, DELETED)
     tables = tables_of(arguments)
-    chosen = choose(tables, list(map(parse, words)), arguments.keep_last, arguments.older_than)
+    chosen = choose(tables, list(map(parse_set, words)), arguments.keep_last, arguments.older_than)
     found: list[Row] = [
         {"repository": each.repository, "digest": each.digest, "tags": sorted(chosen.tags.get(each, ()))}
         for each in sorted(chosen.revisions)
@@ -209,5 +210,5 @@ def _lines(out: Output, sums: Mapping[str, int], shown: list[Row], count: int) -
     yield (
         f"With --delete-untagged, {out.size(sums['freed_bytes_delete_untagged'])} in "
         f"{counted(sums['freed_blobs_delete_untagged'], 'blob')}; "
-        f"{out.size(sums['freed_bytes_delete_untagged_alone'])} of them also if nothing was deleted."
+        f"of which {out.size(sums['freed_bytes_delete_untagged_alone'])} would go without this deletion, too."
     )

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from registry_s3fs.registry.garbage.plan import Abort, Plan
 
 PROBLEMS = 3
+CONFIG_OF = {"2.8": "/etc/docker/registry/config.yml", "3": "/etc/distribution/config.yml"}
+"""Where the images of both generations have the registry's configuration."""
 SWEPT = (Column("digest", "digest"), Column("size", "bytes"), Column("safe", "flag"), Column("young", "flag"))
 DAY = timedelta(hours=24)
 TEXT = """\
@@ -83,7 +85,7 @@ def _gc(arguments: argparse.Namespace) -> int | None:
 def _registrys_own(arguments: argparse.Namespace) -> str:
     """Return the command by which the registry itself collects."""
     option = " --delete-untagged" if arguments.delete_untagged else ""
-    return f"registry garbage-collect{option} {arguments.config or '/etc/docker/registry/config.yml'}"
+    return f"registry garbage-collect{option} {arguments.config or CONFIG_OF[arguments.registry]}"
 
 
 def _plans(arguments: argparse.Namespace) -> Plans:

@@ -79,6 +79,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     The status is 0 if all is good, 1 with a message on standard error, 2 for wrong usage, 3 if problems were found, and
     130 if interrupted. SIGTERM and SIGHUP act as Ctrl-C does: what is half done is cleaned up.
     """
+    if sys.stderr is None:  # closed, as by the shell's 2>&-
+        sys.stderr = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115  # for as long as the process lives
+    if sys.stdout is None:  # before anything is done of which nobody would read
+        return _failed("standard output is closed", ERROR)
     _write_any_character()
     try:
         arguments = _parsed(argv)

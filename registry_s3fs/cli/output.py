@@ -14,6 +14,8 @@ from registry_s3fs.cli.columns import PLAIN, Column, Row, Style, for_people, for
 from registry_s3fs.cli.text import aligned, width
 from registry_s3fs.model.text import printable
 
+MOST_LEVELS = 100
+"""What lies deeper in a tree is shown with its slashes."""
 FORMATS = ("table", "tree", "json", "jsonl", "csv")
 
 
@@ -166,8 +168,8 @@ class Output:
         return tree_of_names(noted)
 
 
-def tree_of_names(noted: Mapping[str, str]) -> list[Node]:
-    """Return names, each with a note, as a tree of what stands between their slashes.
+def tree_of_names(noted: Mapping[str, str], level: int = 0) -> list[Node]:
+    """Return names, each with a note, as a tree of what stands between their slashes, down to `MOST_LEVELS` levels.
 
     >>> for line in drawn(tree_of_names({"team/app": "2", "team/app/x": "", "z": ""})):
     ...     print(line)
@@ -178,10 +180,14 @@ def tree_of_names(noted: Mapping[str, str]) -> list[Node]:
     """
     below: dict[str, dict[str, str]] = {}
     for name, note in noted.items():
-        first, _, rest = name.strip("/").partition("/")
+        first, _, rest = name.strip("/").partition("/") if level < MOST_LEVELS else (name, "", "")
         below.setdefault(first, {})[rest] = note
     return [
-        Node(printable(first), tree_of_names({rest: note for rest, note in names.items() if rest}), names.get("", ""))
+        Node(
+            printable(first),
+            tree_of_names({rest: note for rest, note in names.items() if rest}, level + 1),
+            names.get("", ""),
+        )
         for first, names in below.items()
     ]
 

@@ -34,11 +34,32 @@ def parse(text: str) -> Reference:
     (Reference(repository='team/app', tag='1.2', digest=None), None)
     >>> parse("team/app:1.2@sha256:ab")
     Reference(repository='team/app', tag=None, digest='sha256:ab')
+
+    Raises:
+        ValueError: A part of it is empty. A script's variable may have been.
     """
-    name, _, digest = text.partition("@")
+    name, at, digest = text.partition("@")
     above, slash, last = name.rpartition("/")
-    last, _, tag = last.partition(":")
+    last, colon, tag = last.partition(":")
+    if not last or (at and not digest) or (colon and not tag):
+        raise _empty_part(text)
     return Reference(above + slash + last, (tag or None) if not digest else None, digest or None)
+
+
+def parse_set(text: str) -> Reference:
+    """Return what a text names, which may be many images. A digest's algorithm alone is no name of all of them.
+
+    Raises:
+        ValueError: A part of it is empty.
+    """
+    found = parse(text)
+    if found.digest and found.digest.endswith(":"):
+        raise _empty_part(text)
+    return found
+
+
+def _empty_part(text: str) -> ValueError:
+    return ValueError(f"{text!r} has an empty part; give team/app, team/app:1.2 or team/app@sha256:...")
 
 
 def resolve(tables: Tables, text: str) -> Reference:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import errno
 import os
 import shutil
 import sys
@@ -116,6 +117,8 @@ def _get(arguments: argparse.Namespace) -> None:
 def _put(arguments: argparse.Namespace) -> None:
     target = place(arguments.target, arguments)
     if arguments.sources == [STANDARD]:
+        if sys.stdin is None:
+            raise OSError(errno.EBADF, "standard input is closed")
         with target.fs.open(target.path, "wb") as file:
             shutil.copyfileobj(sys.stdin.buffer, file, COPY_BYTES)
         return

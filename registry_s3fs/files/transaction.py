@@ -6,7 +6,7 @@ from collections import deque
 
 from fsspec.transaction import Transaction
 
-from registry_s3fs.files.write_file import WriteFile, unfinished
+from registry_s3fs.files.write_file import WriteFile, raise_unfinished
 
 
 class PublishingTransaction(Transaction):
@@ -27,7 +27,7 @@ class PublishingTransaction(Transaction):
         try:
             half = [file for file in files if commit and file.is_unfinished]
             if half:
-                raise ValueError(unfinished(half))
+                raise_unfinished(half)
             while commit and files:
                 files.popleft().commit()
         finally:

@@ -4,20 +4,19 @@ from __future__ import annotations
 
 import atexit
 import concurrent.futures.thread  # noqa: F401  # boto3 needs it for a client, and at the interpreter's end it is too late
-import enum
 import errno
 import logging
 import weakref
 from collections.abc import Callable, Iterable
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 from fsspec.spec import AbstractBufferedFile
 
 from registry_s3fs.files.host import FileHost
+from registry_s3fs.files.write_states import CLOSED_LATER, TRANSITIONS, State
 from registry_s3fs.model import ranges
 from registry_s3fs.model.objects import DEFAULT_HEADERS, ObjectHeaders, ObjectVersion
-from registry_s3fs.model.states import Transitions
 from registry_s3fs.s3.bucket import ObjectLocation
 from registry_s3fs.threads import background, call_stack, cancellation, fork
 from registry_s3fs.threads.buffers import ReusedBuffers, memory, naming_path
@@ -27,48 +26,6 @@ if TYPE_CHECKING:
     from _typeshed import ReadableBuffer
 
 logger = logging.getLogger("registry_s3fs")
-
-
-class State(enum.Enum):
-    """The states of a file open for writing."""
-
-    OPEN = "open"
-    HELD = "closed, waiting for commit or discard"
-    PUBLISHED = "published"
-    DISCARDED = "discarded"
-    COLLECTED = "collected, and discarded, without having been closed"
-    ENDED = "discarded, as the interpreter ended before it was closed"
-
-
-TRANSITIONS = Transitions(
-    {
-        (State.OPEN, "write"): State.OPEN,
-        (State.OPEN, "close"): State.PUBLISHED,
-        (State.OPEN, "hold"): State.HELD,
-        (State.OPEN, "commit"): State.PUBLISHED,
-        (State.OPEN, "discard"): State.DISCARDED,
-        (State.OPEN, "collect"): State.COLLECTED,
-        (State.OPEN, "end"): State.ENDED,
-        (State.HELD, "commit"): State.PUBLISHED,
-        (State.HELD, "discard"): State.DISCARDED,
-        (State.HELD, "collect"): State.COLLECTED,
-        (State.HELD, "end"): State.ENDED,
-        (State.COLLECTED, "write"): State.COLLECTED,  # by finalisers of the layers above; nobody would see an error
-        **{(state, event): State.DISCARDED for state in State for event in ("fail", "disown")},
-    }
-)
-"""What may be done with a file.
-
-Where a state does not allow it, `write` raises, and other events do nothing. In the state ``ENDED``, `close` and
-`commit` raise too.
-"""
-
-CLOSED_LATER = (State.COLLECTED, State.ENDED)
-"""The states in which the file is not `closed` until somebody closes it.
-
-A layer above writes nothing to a file that is closed. It would silently lose what it holds, or complain.
-"""
-
 
 _open_files: weakref.WeakSet[WriteFile] = weakref.WeakSet()
 
@@ -240,7 +197,7 @@ class WriteFile(AbstractBufferedFile):
             raise self._too_late()
         if self.is_unfinished:
             self.discard()
-            raise ValueError(unfinished([self]))
+            raise_unfinished([self])
         self._do("commit")
 
     @property
@@ -433,10 +390,12 @@ class WriteFile(AbstractBufferedFile):
         self.loc = committed.size
 
 
-def unfinished(files: Iterable[WriteFile]) -> str:
-    """Return the text of an error for files whose text or compression is open when they should appear."""
+def raise_unfinished(files: Iterable[WriteFile]) -> NoReturn:
+    """Raise `ValueError` for files whose text or compression is open when they should appear."""
     names = ", ".join(file.path for file in files)
-    return f"{names}: text or compressed files are still open, and are discarded; close them before they are committed"
+    raise ValueError(
+        f"{names}: text or compressed files are still open, and are discarded; close them before they are committed"
+    )
 
 
 @atexit.register

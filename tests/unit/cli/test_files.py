@@ -207,3 +207,10 @@ def test_the_time_of_a_file_has_many_names(
     )
     (row,) = good("find", "memory:///d", "--older-than", "1d", "--json").json
     assert row["modified"].startswith("2026-01-01T00:00:00")
+
+
+def test_a_tree_of_a_very_deep_path(good: Good, memory: MemoryFileSystem) -> None:
+    """A key may have five hundred levels; the deepest are in one line."""
+    memory.pipe("/" + "a/" * 510 + "f", b"1")
+    lines = good("find", "memory://", "--format", "tree").lines
+    assert lines[-1].strip().endswith("a/a/a/f  size 1, modified " + lines[-1].rpartition("modified ")[2])

@@ -141,3 +141,11 @@ def test_an_image_whose_index_stays_loses_its_layers(good: Good, sample: Sample,
     assert after - before == told["freed_bytes"] > 15_000
     untagged = good("gc", "--dry-run", "--delete-untagged", sample.url, *words, "--json").json["freed_bytes"]
     assert untagged - before == told["freed_bytes_delete_untagged"]
+
+
+@pytest.mark.parametrize("word", ["team/app:", "team/app@", "team/app@sha256:", ":v1", "@sha256:ab", ""])
+def test_an_empty_part_is_refused(run: Run, sample: Sample, word: str) -> None:
+    """A script whose variable is empty would have the whole repository otherwise."""
+    done = run("freed", sample.url, word)
+    assert (done.status, done.out) == (1, "")
+    assert "has an empty part" in done.err

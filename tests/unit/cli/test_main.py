@@ -271,3 +271,23 @@ def test_an_exception_of_a_filesystems_library_is_one_line(
     assert (done.status, done.err) == (
         1, "registry-s3fs: RuntimeError: refused: https://x/?X-Amz-Signature=***\n"
     )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("closed", "said"), [(">&-", b"registry-s3fs: standard output is closed\n"), ("2>&-", b""), (">&- 2>&-", b"")]
+)
+def test_streams_may_be_closed(folder: Path, closed: str, said: bytes) -> None:
+    """As cron's and daemons' are: nothing is done of which nobody would read, and no message goes astray."""
+    command = f'exec "$0" -m registry_s3fs rm --yes "file://{folder}/f" {closed}'
+    done = subprocess.run(["/bin/sh", "-c", command, sys.executable], capture_output=True, check=False)
+    has_output = ">&-" not in closed.split()
+    assert (done.returncode, done.stderr) == (0 if has_output else 1, said)
+    assert (folder / "f").exists() == (not has_output)
+    assert (b"deleted: 1 file" in done.stdout) == has_output
+
+
+def test_a_closed_input_is_told(run: Run, bucket: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where it should be read."""
+    monkeypatch.setattr(sys, "stdin", None)
+    done = run("put", *bucket, "-", "/new")
+    assert (done.status, "standard input is closed" in done.err) == (1, True)

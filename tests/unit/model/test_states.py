@@ -8,14 +8,14 @@ from typing import Any
 import pytest
 
 from registry_s3fs.driver import file_writer
-from registry_s3fs.files import write_file
+from registry_s3fs.files import write_states
 from registry_s3fs.model.states import Transitions
 
 TABLES = [
-    pytest.param(write_file.State, write_file.TRANSITIONS, id="file"),
+    pytest.param(write_states.State, write_states.TRANSITIONS, id="file"),
     pytest.param(file_writer.State, file_writer.TRANSITIONS, id="writer"),
 ]
-FILE, WRITER = write_file.State, file_writer.State
+FILE, WRITER = write_states.State, file_writer.State
 
 
 @pytest.mark.parametrize(("states", "transitions"), TABLES)
@@ -40,18 +40,18 @@ def test_only_an_open_one_leads_to_bytes_in_an_object(states: Any, transitions: 
     assert states.OPEN not in {after for (state, _), after in transitions.table.items() if state is not states.OPEN}
 
 
-@pytest.mark.parametrize("event", sorted({event for _, event in write_file.TRANSITIONS.table} - {"fail", "disown"}))
+@pytest.mark.parametrize("event", sorted({event for _, event in write_states.TRANSITIONS.table} - {"fail", "disown"}))
 @pytest.mark.parametrize("state", [FILE.PUBLISHED, FILE.DISCARDED, FILE.ENDED])
-def test_nothing_happens_to_a_file_that_is_over(state: write_file.State, event: str) -> None:
+def test_nothing_happens_to_a_file_that_is_over(state: write_states.State, event: str) -> None:
     """A second close, commit or discard changes nothing, and a byte is refused."""
-    assert write_file.TRANSITIONS.after(state, event) is None
+    assert write_states.TRANSITIONS.after(state, event) is None
 
 
 @pytest.mark.parametrize("state", FILE)
 @pytest.mark.parametrize("event", ["fail", "disown"])
-def test_a_file_that_failed_is_discarded(state: write_file.State, event: str) -> None:
+def test_a_file_that_failed_is_discarded(state: write_states.State, event: str) -> None:
     """So is one that belongs to the parent of a process, whatever it was doing."""
-    assert write_file.TRANSITIONS.after(state, event) is FILE.DISCARDED
+    assert write_states.TRANSITIONS.after(state, event) is FILE.DISCARDED
 
 
 def test_a_failed_writer_can_only_be_cancelled() -> None:
