@@ -28,23 +28,19 @@ def shared(parameters: DriverParameters, cache: DirCache) -> DirCache:
 
 
 def forget(parameters: DriverParameters, path: str) -> None:
-    """Drop the listings that a change at a path makes untrue, from the caches of all filesystems on the bucket.
+    """Drop the listings that a change at a path makes untrue, from the caches of all filesystems with these parameters.
 
-    These are the listings of the path, of what lies below it, and of its parents; and all of filesystems that have
-    another rootdirectory, by which the path has another name.
+    These are the listings of the path, of what lies below it, and of its parents.
     """
     if not _caches:
         return
     with _guard.lock:
-        found = [(key[0], cache) for key, cache in list(_caches.items())]
+        caches = [cache for key, cache in list(_caches.items()) if key[0] == parameters]
     below = path.rstrip("/") + "/"
-    for others, cache in found:
-        if (others.bucket, others.regionendpoint) != (parameters.bucket, parameters.regionendpoint):
-            continue
+    for cache in caches:
         note_change(cache)
-        is_other_root = others.rootdirectory != parameters.rootdirectory
         for cached in list(cache):
-            if is_other_root or cached.startswith(below) or f"{path}/".startswith(cached.rstrip("/") + "/"):
+            if cached.startswith(below) or f"{path}/".startswith(cached.rstrip("/") + "/"):
                 with suppress(KeyError):  # another thread was quicker
                     del cache[cached]
 

@@ -139,20 +139,6 @@ def test_a_listings_cache_is_one_for_all_threads(options: dict[str, Any]) -> Non
     assert RegistryS3FileSystem(**cached, listings_expiry_time=5).dircache is not fs.dircache
 
 
-@on_both
-@pytest.mark.parametrize("more", [{"chunksize": 6 << 20}, {"rootdirectory": ""}])
-def test_a_cached_listing_shows_what_other_filesystems_write(options: dict[str, Any], more: dict[str, Any]) -> None:
-    """Of the same bucket, with other parameters or another rootdirectory."""
-    fs = RegistryS3FileSystem(**options, use_listings_cache=True)
-    other = RegistryS3FileSystem(**{**options, **more})
-    top = "" if "chunksize" in more else "/registry"
-    fs.pipe("/d/a", b"")
-    assert fs.ls("/d", detail=False) == ["/d/a"]
-    other.pipe(f"{top}/d/b", b"")
-    other.rm(f"{top}/d/a")
-    assert fs.ls("/d", detail=False) == ["/d/b"]
-
-
 @pytest.mark.promise("Paths and names")
 def test_a_bucket_may_stand_in_the_url_and_beside_it(options: dict[str, Any]) -> None:
     """A bucket may be given in the URL and as an option where both are the same. Two different ones are a `ValueError`
