@@ -475,3 +475,29 @@ def test_a_relative_path_and_one_with_a_slash_are_files(
     fs.get_file("/f", "new/f")
     fs.get_file("/f", "g/")
     assert (tmp_path / "new" / "f").read_bytes() == (tmp_path / "g").read_bytes() == DATA
+
+
+class TakesSome:
+    """A file object that takes some bytes at a time, and says how many."""
+
+    def __init__(self, said: int) -> None:
+        self.taken = b""
+        self.said = said
+
+    def write(self, data: bytes) -> int:
+        self.taken += bytes(data[: self.said])
+        return self.said
+
+
+def test_a_file_object_that_takes_some_bytes_gets_the_rest() -> None:
+    """As one does whose disk is nearly full, without being one of `io`'s."""
+    file = TakesSome(3)
+    local_target.write_all(file)(b"x" * 9)
+    assert file.taken == b"x" * 9
+
+
+@pytest.mark.parametrize("said", [0, -1, 10])
+def test_a_number_of_bytes_that_cannot_be_is_an_error(said: int) -> None:
+    """It neither counts as all of them, nor is it tried for ever."""
+    with pytest.raises(OSError, match=f"it took {said} of 9 bytes"):
+        local_target.write_all(TakesSome(said))(b"x" * 9)
