@@ -6,6 +6,7 @@ import atexit
 import concurrent.futures.thread  # noqa: F401  # boto3 needs it for a client, and at the interpreter's end it is too late
 import errno
 import logging
+import threading
 import weakref
 from collections.abc import Callable, Iterable
 from functools import partial
@@ -47,8 +48,8 @@ class WriteFile(AbstractBufferedFile):
     has_layer = False
     """Whether text or compressed bytes come from a layer above, which may hold some back until it is closed."""
     _state = State.DISCARDED  # until it is known that the file can be opened
-    _is_in_block = False
-    """Whether a ``with`` block of this very file decides what becomes of it."""
+    _block_thread: int | None = None
+    """The thread that is in a ``with`` block of this very file, which decides what becomes of it."""
     _is_layer_closing = False
     """Whether a layer of `io` above is being garbage-collected: what it writes and closes next is not the caller's."""
     _is_loss_told = False
@@ -168,7 +169,7 @@ class WriteFile(AbstractBufferedFile):
         """
         if self._is_layer_closing:
             self._is_layer_closing = False
-            if self._is_in_block:
+            if self._block_thread == threading.get_ident():
                 return
         elif self._state is State.COLLECTED:
             self._tell_loss()
@@ -222,11 +223,11 @@ class WriteFile(AbstractBufferedFile):
         self._do("discard")
 
     def __enter__(self) -> WriteFile:
-        self._is_in_block = True
+        self._block_thread = threading.get_ident()
         return self
 
     def __exit__(self, kind: object, error: object, traceback: object) -> None:
-        self._is_in_block = self._is_layer_closing = False
+        self._block_thread, self._is_layer_closing = None, False
         if kind is not None:
             self.discard()
             self._is_loss_told = True
@@ -242,10 +243,11 @@ class WriteFile(AbstractBufferedFile):
         """Discard the file, since nobody closed the layer of Python's `io` above it, which is being garbage-collected.
 
         Such a layer calls this before it closes what it wraps, as on an `io.FileIO`. In a ``with`` block of the file,
-        the layer's bytes are taken, and the block publishes them.
+        the layer's bytes are taken, and the block publishes them. Where another thread collects the layer, nothing may
+        wait for a part to be sent, and the block's end raises.
         """
         self._is_layer_closing = True
-        if not self._is_in_block:
+        if self._block_thread != threading.get_ident():
             self._collect()
 
     def _collect(self) -> None:

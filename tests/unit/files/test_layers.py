@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import threading
 from contextlib import suppress
 from typing import Any
 
@@ -93,3 +94,16 @@ def test_a_binary_file_that_is_open_is_published_by_its_transaction(fs: Registry
         file = fs.open("/f", "wb")
         file.write(b"hello")
     assert fs.cat_file("/f") == b"hello"
+
+
+def test_a_layer_that_another_thread_collects_discards_the_file(fs: RegistryS3FileSystem) -> None:
+    """It must not wait for a server there. The block's end tells."""
+    layers: list[Any] = []
+    with pytest.raises(OSError, match="garbage-collected"), fs.open("/f", "wb") as file:
+        layers.append(io.TextIOWrapper(file))
+        layers[0].write("x")
+        with pytest.warns(ResourceWarning, match="never closed"):
+            thread = threading.Thread(target=layers.clear)
+            thread.start()
+            thread.join()
+    assert not fs.exists("/f")
