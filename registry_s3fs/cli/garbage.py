@@ -95,8 +95,9 @@ def _plans(arguments: argparse.Namespace) -> Plans:
     from registry_s3fs.registry.garbage.safe import safe_plan
 
     tables = tables_of(arguments)
-    driver, exists = (None, None) if arguments.inventory else _driver(registry_of(arguments).fs)
-    contents = contents_of(tables, min_age=arguments.min_age, exists=exists)
+    fs = None if arguments.inventory else registry_of(arguments).fs
+    driver, exists = _driver(fs) if fs else (None, None)
+    contents = contents_of(tables, min_age=arguments.min_age, exists=exists, fs=fs)
     its = plan(contents, arguments.registry, delete_untagged=arguments.delete_untagged)
     safe = safe_plan(contents, delete_untagged=arguments.delete_untagged)
     ends = [abort for abort in its.aborts if driver is None or driver in abort.drivers]

@@ -13,9 +13,12 @@ from __future__ import annotations
 import hashlib
 import re
 from functools import lru_cache
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 from registry_s3fs.model import digests, names
+
+Generation = Literal["2.8", "3"]
+"""The registry's versions up to 2.8, and those from 3.0 on."""
 
 ROOT = "/docker/registry/v2"
 """Where the tree begins in a storage driver, below its rootdirectory."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterator
 from itertools import chain
-from typing import TYPE_CHECKING, Literal, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from registry_s3fs import errors
 from registry_s3fs.errors import (
@@ -26,6 +26,7 @@ from registry_s3fs.model.registry_layout import (
     LINK_BYTES,
     ROOT,
     Blob,
+    Generation,
     LayerLink,
     Layout,
     RevisionLink,
@@ -38,9 +39,6 @@ from registry_s3fs.registry.verified import mismatch_of
 
 if TYPE_CHECKING:
     from fsspec import AbstractFileSystem
-
-Generation = Literal["2.8", "3"]
-"""The registry's versions up to 2.8, and those from 3.0 on."""
 
 _FOLDERS: dict[Generation | None, frozenset[str]] = {
     "2.8": frozenset(["_layers"]),

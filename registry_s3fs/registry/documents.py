@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections import Counter
 from datetime import datetime, timezone
 from math import isinf
 
@@ -17,6 +18,16 @@ Json = None | bool | int | float | str | list["Json"] | dict[str, "Json"]
 """A value of a JSON document."""
 Members = dict[str, Json]
 """A JSON object."""
+
+
+class Doubled(Members):
+    """A JSON object that has a name twice, or more often. It has the last value."""
+
+    def __init__(self, members: Members, doubled: frozenset[str]) -> None:
+        super().__init__(members)
+        self.doubled = doubled
+        """The names that come more than once."""
+
 
 MAX_BYTES = 4 * 1024 * 1024
 """The size up to which the registry takes manifests (``maxManifestBodySize``), and clients take configs."""
@@ -37,18 +48,30 @@ def _integer(digits: str) -> int:
     return int(digits)
 
 
-def _number(text: str) -> float:
+def finite(text: str) -> float:
+    """Return a number, or raise a `ValueError` for one that no float is near."""
     value = float(text)
     if isinf(value):
         raise ValueError(f"{text[:MAX_DIGITS]} is beyond all numbers")
     return value
 
 
-def _refuse_constant(name: str) -> Json:
+def refuse_constant(name: str) -> Json:
+    """Raise the error for a constant that Python has, and JSON has not."""
     raise ValueError(f"{name} is no value of JSON")
 
 
-_DECODER = json.JSONDecoder(parse_int=_integer, parse_float=_number, parse_constant=_refuse_constant)
+def _members(pairs: list[tuple[str, Json]]) -> Members:
+    found = dict(pairs)
+    if len(found) == len(pairs):
+        return found
+    counts = Counter(name for name, _ in pairs)
+    return Doubled(found, frozenset(name for name, count in counts.items() if count > 1))
+
+
+_DECODER = json.JSONDecoder(
+    object_pairs_hook=_members, parse_int=_integer, parse_float=finite, parse_constant=refuse_constant
+)
 
 
 def parse(data: bytes, max_bytes: int = MAX_BYTES, max_values: int = MAX_VALUES) -> Members:
@@ -116,7 +139,8 @@ def _clean(value: Json) -> Json:
 
 
 def _clean_members(members: Members) -> Members:
-    return {_LONE_SURROGATE.sub("\ufffd", name): _clean(value) for name, value in members.items()}
+    cleaned = {_LONE_SURROGATE.sub("\ufffd", name): _clean(value) for name, value in members.items()}
+    return Doubled(cleaned, members.doubled) if isinstance(members, Doubled) else cleaned
 
 
 def time(value: Json) -> datetime | None:

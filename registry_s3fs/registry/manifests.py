@@ -7,12 +7,14 @@ is, and without a media type, ``manifests`` make an index. Names of members coun
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from typing import NamedTuple, cast
 
 from registry_s3fs.errors import UnreadableManifestError
 from registry_s3fs.registry import documents
-from registry_s3fs.registry.documents import Json, Members
+from registry_s3fs.registry.documents import Doubled, Json, Members
+from registry_s3fs.registry.go_json import fold, is_base64
 
 DOCKER_MANIFEST = "application/vnd.docker.distribution.manifest.v2+json"
 DOCKER_LIST = "application/vnd.docker.distribution.manifest.list.v2+json"
@@ -42,6 +44,16 @@ FOREIGN_LAYERS = frozenset(
 TITLE = "org.opencontainers.image.title"
 MODEL_PATH = "org.cncf.model.filepath"
 _TITLES = (TITLE, MODEL_PATH)
+
+_READ = frozenset(
+    [
+        *("schemaversion", "mediatype", "artifacttype", "config", "layers", "manifests", "blobs", "subject"),
+        *("annotations", "digest", "size", "urls", "data", "platform", "name", "tag", "architecture", "fslayers"),
+        *("history", "blobsum", "v1compatibility", "os", "os.version", "os.features", "features", "variant"),
+    ]
+)
+"""The names of all members that are read, in lower case."""
+_NOT_KEPT = frozenset(["urls", "data"])
 
 MAX_NAME_CHARACTERS = 1024
 """The longest digest, media type or word of a platform, and the longest name of an annotation."""
@@ -211,8 +223,12 @@ def _artifact_manifest(document: _Fields) -> Manifest:
 
 def _schema1(document: _Fields, media_type: str) -> Manifest:
     """Return what a manifest of schema 1 says. Its layers begin with the topmost, and some come more than once."""
-    sums = [layer.text("blobsum") for layer in document.objects("fslayers")]
-    layers = [Descriptor(blob, None, SCHEMA1_LAYER) for blob in reversed(sums) if blob]
+    for name in ("name", "tag", "architecture"):
+        document.text(name)
+    for layer in document.objects("history"):
+        layer.check_text("v1compatibility")
+    sums = [layer.digest("blobsum") for layer in document.objects("fslayers")]
+    layers = [Descriptor(blob, None, SCHEMA1_LAYER) for blob in reversed(sums)]
     return Manifest(kind="schema1", media_type=media_type or SCHEMA1, layers=tuple(layers))
 
 
@@ -220,8 +236,18 @@ class _Fields:
     """The members of a JSON object, each read as the type that it must have. `null` is the same as absence."""
 
     def __init__(self, members: Members, where: str) -> None:
-        self._members = {name.lower(): value for name, value in members.items() if value is not None}
+        self._members = {fold(name): value for name, value in members.items() if value is not None}
         self._where = where
+        if len(self._members) != len(members) or isinstance(members, Doubled):
+            self._check_names(members)
+
+    def _check_names(self, members: Members) -> None:
+        """Raise the error for a member that comes twice: the registry reads one value over the other."""
+        doubled = members.doubled if isinstance(members, Doubled) else ()
+        names = Counter([*map(fold, members), *map(fold, doubled)])
+        for name in sorted(_READ & names.keys()):
+            if names[name] > 1:
+                raise UnreadableManifestError(f"{self._where}{name} comes more than once, and must come once")
 
     def has(self, name: str) -> bool:
         return name in self._members
@@ -234,6 +260,18 @@ class _Fields:
         if not isinstance(value, str) or len(value) > MAX_NAME_CHARACTERS:
             raise self.refused(name, f"a text of at most {MAX_NAME_CHARACTERS} characters")
         return value
+
+    def digest(self, name: str) -> str:
+        """Return a short text that must be there."""
+        value = self.text(name)
+        if not value:
+            raise self.refused(name, "a text that is not empty")
+        return value
+
+    def check_text(self, name: str) -> None:
+        """Raise the error for what is no text, however long, and is not kept."""
+        if not isinstance(self._members.get(name, ""), str):
+            raise self.refused(name, "a text")
 
     def integer(self, name: str) -> int | None:
         """Return a number that is not negative."""
@@ -258,6 +296,19 @@ class _Fields:
             raise self.refused(name, "a list of objects")
         return [_Fields(cast("Members", each), f"{self._where}{name}[{at}].") for at, each in enumerate(value)]
 
+    def check_texts(self, *names: str) -> None:
+        """Raise the error for what is no list of texts, and is not kept."""
+        for name in names:
+            value = self._members.get(name, [])
+            if not isinstance(value, list) or not all(isinstance(each, str) for each in value):
+                raise self.refused(name, "a list of texts")
+
+    def check_base64(self, name: str) -> None:
+        """Raise the error for what is no base64, and is not kept."""
+        value = self._members.get(name, "")
+        if not isinstance(value, str) or not is_base64(value):
+            raise self.refused(name, "a text of base64")
+
     def descriptor(self, name: str) -> Descriptor | None:
         found = self.object(name)
         return found.as_descriptor() if found else None
@@ -266,10 +317,11 @@ class _Fields:
         return tuple(each.as_descriptor() for each in self.objects(name))
 
     def as_descriptor(self) -> Descriptor:
-        digest = self.text("digest")
-        if not digest:
-            raise self.refused("digest", "a text that is not empty")
+        digest = self.digest("digest")
         platform = self.object("platform")
+        if self._members.keys() & _NOT_KEPT:
+            self.check_texts("urls")
+            self.check_base64("data")
         return Descriptor(
             digest,
             self.integer("size"),
@@ -280,6 +332,8 @@ class _Fields:
         )
 
     def as_platform(self) -> Platform:
+        self.text("os.version")
+        self.check_texts("os.features", "features")
         return Platform(self.text("os") or "", self.text("architecture") or "", self.text("variant") or None)
 
     def annotations(self) -> Mapping[str, str]:
@@ -287,10 +341,10 @@ class _Fields:
         value = self._members.get("annotations")
         if value is None:
             return {}
-        if not isinstance(value, dict) or not all(isinstance(text, str) for text in value.values()):
+        if not isinstance(value, dict) or not all(text is None or isinstance(text, str) for text in value.values()):
             raise self.refused("annotations", "an object of texts")
-        items = list(cast("dict[str, str]", value).items())[:MAX_ANNOTATIONS]
-        return {name[:MAX_NAME_CHARACTERS]: text[:MAX_ANNOTATION_CHARACTERS] for name, text in items}
+        items = list(cast("dict[str, str | None]", value).items())[:MAX_ANNOTATIONS]
+        return {name[:MAX_NAME_CHARACTERS]: (text or "")[:MAX_ANNOTATION_CHARACTERS] for name, text in items}
 
     def refused(self, name: str, needed: str) -> UnreadableManifestError:
         found: Json = self._members.get(name)

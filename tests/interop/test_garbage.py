@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -34,6 +35,8 @@ from registry_s3fs.registry.verify import verify
 from testbed import servers
 from testbed.servers import Registry, Server
 from tests.interop import pushing
+from tests.odd_manifests import CONTENTS, ODD
+from tests.registries import MadeRegistry
 
 BASE = images.layer({"base": noise("base", 200_000)})
 
@@ -76,7 +79,7 @@ class Place:
 
     def contents(self) -> Contents:
         """What a collector looks at."""
-        return contents_of(self.tables(), exists=self.fs.exists)
+        return contents_of(self.tables(), exists=self.fs.exists, fs=self.fs)
 
     @property
     def driver(self) -> str:
@@ -283,6 +286,27 @@ def test_untagged_manifests_without_tags_end_the_run_on_s3(place: Place, tmp_pat
     assert bool(plan.ends_at(place.driver)) == (place.driver == "s3")
     pushing.delete(place.registry, "multi/old", OLD_CHILD.manifest.digest)
     check_plans(place)
+
+
+def test_odd_manifests_are_read_as_the_registry_reads_them(tmp_path: Path) -> None:
+    """Each by itself in a registry: the same blobs, the same summary, or the same end."""
+    try:
+        servers.program("docker-registry")
+    except servers.NotInstalledError as missing:
+        pytest.skip(str(missing))
+    told, expected = {}, {}
+    with servers.docker_registry_in(tmp_path) as registry:
+        for odd in ODD:
+            made = MadeRegistry(LocalFileSystem(auto_mkdir=True), str(tmp_path / layout.ROOT.lstrip("/")))
+            for data in CONTENTS:
+                made.layer("app", data)
+            made.manifest("app", odd.data, "v1")
+            contents = contents_of(inventory(made.fs, made.root), exists=made.fs.exists, fs=made.fs)
+            expected[odd.name] = said(registry, "--dry-run")
+            told[odd.name] = planned(collector.plan(contents, "2.8"), "filesystem")
+            shutil.rmtree(made.root)
+    assert told == expected
+    assert {name for name, each in expected.items() if each.ended} == {odd.name for odd in ODD if not odd.read_by_28}
 
 
 def test_real_deletions_free_what_was_said(place: Place) -> None:

@@ -8,13 +8,13 @@ rules of 3.0.0.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Literal, NamedTuple
+from itertools import chain
+from typing import NamedTuple
 
-from registry_s3fs.registry.garbage.contents import Contents, Repository
+from registry_s3fs.model.registry_layout import Generation
+from registry_s3fs.registry.garbage.contents import Contents, Reading, Repository
 from registry_s3fs.registry.garbage.odd_names import bad_blobs, bad_repositories, is_behind_a_stop, odd_links
 from registry_s3fs.registry.garbage.plan import Abort, LayerLink, Plan, RemovedManifest, Via
-
-Generation = Literal["2.8", "3"]
 
 
 def plan(contents: Contents, generation: Generation, *, delete_untagged: bool = False) -> Plan:
@@ -117,7 +117,10 @@ class _Run:
 
     def references(self, revision: _Revision) -> Iterator[str]:
         """Return what a manifest refers to, which is nothing where it cannot be read."""
-        reason = self.reason(revision.blob)
+        odd = self.contents.odd.get(revision.blob, {}).get(self.generation)
+        if isinstance(odd, Reading):
+            return chain(*odd)
+        reason = odd or self.reason(revision.blob)
         if reason is None:
             return self.contents.references(revision.blob)
         folder = f"{self.contents.root}/repositories/{revision.repository.name}/_manifests/revisions"

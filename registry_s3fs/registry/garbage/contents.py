@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from itertools import chain
 from typing import NamedTuple
 
+from registry_s3fs.model.registry_layout import Generation
+
 MOST_MANIFEST_BYTES = 4 * 1024 * 1024
 """The registry reads no more of a manifest (``maxBlobGetSize`` in ``registry/storage/io.go``)."""
 
@@ -16,6 +18,15 @@ class BrokenLink(NamedTuple):
 
     key: str
     detail: str
+
+
+class Reading(NamedTuple):
+    """What a generation of the registry reads in a manifest. A digest may be empty."""
+
+    files: tuple[str, ...] = ()
+    """The config and the layers."""
+    children: tuple[str, ...] = ()
+    """The manifests of an index."""
 
 
 @dataclass
@@ -63,7 +74,9 @@ class Contents:
     subjects: dict[str, str] = field(default_factory=dict)
     """The manifest that each referrer points to."""
     unreadable: dict[str, str] = field(default_factory=dict)
-    """Why the registry cannot read a manifest."""
+    """Why a manifest is not read here. The registry may read it (`odd`)."""
+    odd: dict[str, dict[Generation, Reading | str]] = field(default_factory=dict)
+    """What each generation of the registry reads in an odd manifest, or why it cannot read it."""
     schema1: set[str] = field(default_factory=set)
     """The manifests of schema 1, which 3.x cannot read."""
     odd_keys: list[str] = field(default_factory=list)

@@ -3,35 +3,48 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import datetime, timedelta
-from itertools import groupby
+from itertools import chain, groupby
 from operator import itemgetter
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import pyarrow.compute as pc
 
+from registry_s3fs.errors import UnreadableManifestError
 from registry_s3fs.model import names
 from registry_s3fs.model import registry_layout as layout
 from registry_s3fs.registry import manifests
 from registry_s3fs.registry.columns import rows
-from registry_s3fs.registry.garbage.contents import MOST_MANIFEST_BYTES, BrokenLink, Contents, Repository
+from registry_s3fs.registry.garbage import go_manifests
+from registry_s3fs.registry.garbage.contents import MOST_MANIFEST_BYTES, BrokenLink, Contents, Reading, Repository
 from registry_s3fs.registry.garbage.odd_names import is_digest
+from registry_s3fs.registry.reading import File, raise_if_unreachable, read_files
 
 if TYPE_CHECKING:
+    from fsspec import AbstractFileSystem
+
     from registry_s3fs.registry.tables import Tables
 
+GENERATIONS: tuple[layout.Generation, ...] = ("2.8", "3")
 MIN_AGE = timedelta(hours=24)
 """What is newer is never called garbage: a push that goes on has stored blobs that no manifest refers to yet."""
 
 Exists = Callable[[str], bool]
 _FOLDER = re.compile(r"(?P<name>.+?)/_(?P<area>layers|manifests)/(?P<tags>tags/)?.*", re.DOTALL)
 
-READABLE = frozenset([manifests.DOCKER_MANIFEST, manifests.DOCKER_LIST, manifests.OCI_MANIFEST, manifests.OCI_INDEX])
+IMAGES = frozenset([manifests.DOCKER_MANIFEST, manifests.OCI_MANIFEST])
+READABLE = manifests.INDEXES | IMAGES
 """The media types of the manifests that the registry can read, beside schema 1."""
 
 
-def contents_of(tables: Tables, *, min_age: timedelta = MIN_AGE, exists: Exists | None = None) -> Contents:
+def contents_of(
+    tables: Tables,
+    *,
+    min_age: timedelta = MIN_AGE,
+    exists: Exists | None = None,
+    fs: AbstractFileSystem | None = None,
+) -> Contents:
     """Return what a collector looks at.
 
     Args:
@@ -41,11 +54,15 @@ def contents_of(tables: Tables, *, min_age: timedelta = MIN_AGE, exists: Exists 
             an empty folder is there, which S3 does not have; and whether a manifest has a link of its own, beside one
             that says the manifest's digest at another digest's path. By default, the former do not exist, and the
             latter do.
+        fs: The registry's filesystem. Manifests of which the tables only say that they are odd are read there once
+            more, by the rules of the registry, which takes some of them. By default, it takes none of them.
     """
     contents = Contents(tables.snapshot["root"][0].as_py().rstrip("/"))
     contents.blobs = dict(rows(tables.blobs, "digest", "size"))
     _add_manifests(contents, tables)
     _add_references(contents, tables)
+    if fs:
+        _add_odd(contents, fs)
     _add_links(contents, tables)
     _add_read_links(contents, tables)
     _add_problems(contents, tables)
@@ -58,10 +75,12 @@ def contents_of(tables: Tables, *, min_age: timedelta = MIN_AGE, exists: Exists 
 
 
 def _add_manifests(contents: Contents, tables: Tables) -> None:
-    columns = ("digest", "kind", "media_type", "subject", "error", "size")
-    for digest, kind, media_type, subject, error, size in rows(tables.manifests, *columns):
+    columns = ("digest", "kind", "media_type", "config_digest", "subject", "error", "size")
+    for digest, kind, media_type, config, subject, error, size in rows(tables.manifests, *columns):
         if kind == "schema1":
             contents.schema1.add(digest)
+        elif config is None and media_type in IMAGES:
+            contents.files[digest] = [""]  # as Go has it
         if kind is None:
             contents.unreadable[digest] = error or "it was not read"
         elif kind != "schema1" and media_type not in READABLE:
@@ -79,6 +98,31 @@ def _add_references(contents: Contents, tables: Tables) -> None:
         if role != "subject":
             found = contents.children if role == "child" else contents.files
             found.setdefault(parent, []).extend([child for _, _, child in references])
+
+
+def _add_odd(contents: Contents, fs: AbstractFileSystem) -> None:
+    """Add what the registry reads in manifests that the tables have as unreadable."""
+    sizes = {digest: contents.blobs[digest] for digest in contents.unreadable if digest in contents.blobs}
+    files: list[File] = [(layout.Blob(digest).at(contents.root), size) for digest, size in sizes.items()]
+    found = (content for _, content in read_files(fs, files, MOST_MANIFEST_BYTES))
+    for digest, content in zip(sizes, found, strict=True):
+        raise_if_unreachable(content)
+        if isinstance(content, bytes):
+            readings = contents.odd[digest] = {generation: _read(content, generation) for generation in GENERATIONS}
+            contents.files[digest] = _read_by_any(readings.values(), "files")
+            contents.children[digest] = _read_by_any(readings.values(), "children")
+
+
+def _read(content: bytes, generation: layout.Generation) -> Reading | str:
+    try:
+        return go_manifests.read(content, generation)
+    except UnreadableManifestError as error:
+        return str(error)
+
+
+def _read_by_any(readings: Iterable[Reading | str], role: Literal["files", "children"]) -> list[str]:
+    digests = (getattr(reading, role) for reading in readings if isinstance(reading, Reading))
+    return list(dict.fromkeys(chain.from_iterable(digests)))
 
 
 def _add_links(contents: Contents, tables: Tables) -> None:

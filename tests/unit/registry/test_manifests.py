@@ -110,6 +110,20 @@ def test_null_is_absence() -> None:
     assert parse(layers=None, config=None, annotations=None, subject=None) == Manifest("image", manifests.OCI_MANIFEST)
 
 
+def test_a_member_that_comes_twice_is_refused_where_it_is_read() -> None:
+    """The last value holds elsewhere, and in annotations, as everywhere in JSON."""
+    twice = '{"schemaVersion": 2, "other": 1, "other": 2, "annotations": {"a": "x", "a": "y"}, "layers": []%s}'
+    assert parse_manifest((twice % "").encode()).annotations == {"a": "y"}
+    for surrogate in ("", ', "x": "\\ud800"'):
+        with pytest.raises(UnreadableManifestError, match="layers comes more than once"):
+            parse_manifest((twice % f', "layers": []{surrogate}').encode())
+
+
+def test_an_annotation_that_is_null_is_empty() -> None:
+    """As in Go."""
+    assert parse(annotations={"a": None, "b": "x"}).annotations == {"a": "", "b": "x"}
+
+
 def test_a_layer_from_elsewhere_is_foreign() -> None:
     """The registry need not have it."""
     foreign = Descriptor(DIGEST, 1, "application/vnd.docker.image.rootfs.foreign.diff.tar.gzip")
@@ -140,6 +154,16 @@ BAD: dict[str, dict[str, object]] = {
     "config must be an object": {"config": "x"},
     "config.digest must be": {"config": {}},
     "annotations must be an object of texts": {"annotations": {"a": 1}},
+    r"layers\[0\].urls must be a list of texts": {"layers": [{"digest": DIGEST, "urls": "http://x"}]},
+    r"layers\[0\].urls must be a list": {"layers": [{"digest": DIGEST, "urls": [1]}]},
+    r"config.data must be a text of base64, and is 'YQ'": {"config": {"digest": DIGEST, "data": "YQ"}},
+    "config.platform.os.version must be a text": {"config": {"digest": DIGEST, "platform": {"os.version": 1}}},
+    "config.platform.features must be a list": {"config": {"digest": DIGEST, "platform": {"features": "x"}}},
+    "^layers comes more than once, and must come once": {"layers": [], "Layers": []},
+    "^config.digest comes more than once": {"config": {"digest": DIGEST, "DIGEST": None}},
+    r"^tag must be a text": {"schemaVersion": 1, "tag": 1},
+    r"fslayers\[0\].blobsum must be a text that is not empty": {"schemaVersion": 1, "fsLayers": [{"blobSum": ""}]},
+    r"history\[0\].v1compatibility must be a text": {"schemaVersion": 1, "history": [{"v1Compatibility": 1}]},
     r"manifests\[0\].platform.os must be": {"manifests": [{"digest": DIGEST, "platform": {"os": []}}]},
     "is an index and an image at once": {"manifests": [], "layers": []},
     "an index and an image at once": {"mediaType": manifests.OCI_MANIFEST, "layers": [], "manifests": []},

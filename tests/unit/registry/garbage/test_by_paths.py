@@ -11,8 +11,8 @@ from fsspec.implementations.memory import MemoryFileSystem
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from registry_s3fs.model.registry_layout import Generation
 from registry_s3fs.registry.garbage import collector
-from registry_s3fs.registry.garbage.collector import Generation
 from registry_s3fs.registry.garbage.contents import Contents
 from registry_s3fs.registry.garbage.differences import losses
 from registry_s3fs.registry.garbage.from_tables import contents_of

@@ -6,8 +6,8 @@ from typing import get_args
 
 import pytest
 
+from registry_s3fs.model.registry_layout import Generation
 from registry_s3fs.registry.garbage import collector
-from registry_s3fs.registry.garbage.collector import Generation
 from registry_s3fs.registry.garbage.plan import Abort, Plan
 from tests.unit.registry.garbage.building import ROOT, Building, broken_link, digest
 

@@ -7,13 +7,15 @@ from datetime import datetime, timedelta, timezone
 import pytest
 from fsspec.implementations.memory import MemoryFileSystem
 
+from registry_s3fs.model.registry_layout import Generation
 from registry_s3fs.registry.garbage import collector
-from registry_s3fs.registry.garbage.collector import Generation
 from registry_s3fs.registry.garbage.contents import MOST_MANIFEST_BYTES
 from registry_s3fs.registry.garbage.from_tables import contents_of
 from registry_s3fs.registry.garbage.plan import LayerLink, Plan
 from registry_s3fs.registry.garbage.safe import safe_plan
 from registry_s3fs.registry.inventory import inventory
+from registry_s3fs.registry.manifests import OCI_ARTIFACT
+from tests.odd_manifests import CONTENTS, ODD, OddManifest
 from tests.registries import MadeRegistry, Pushed
 
 both = pytest.mark.parametrize("generation", ["2.8", "3"])
@@ -25,6 +27,16 @@ def made() -> MadeRegistry:
     fs = MemoryFileSystem(skip_instance_cache=True)
     fs.store, fs.pseudo_dirs = {}, [""]
     return MadeRegistry(fs)
+
+
+class Unreachable(MemoryFileSystem):
+    """A filesystem whose store cannot be reached."""
+
+    cachable = False
+
+    def cat_file(self, path: str, start: int | None = None, end: int | None = None, **kwargs: object) -> bytes:
+        """Raise the error."""
+        raise ConnectionResetError(path)
 
 
 def plan(made: MadeRegistry, generation: Generation = "3", *, delete_untagged: bool = True) -> Plan:
@@ -46,6 +58,38 @@ def keys_of_aborts(found: Plan, made: MadeRegistry) -> list[str]:
 def layer(name: str) -> list[bytes]:
     """A layer of its own, so that the image shares nothing but its config."""
     return [name.encode()]
+
+
+# Odd manifests
+
+
+@pytest.mark.parametrize("odd", ODD, ids=lambda odd: odd.name)
+def test_an_odd_manifest_keeps_what_the_registry_reads_in_it(made: MadeRegistry, odd: OddManifest) -> None:
+    """With the registry's filesystem at hand; else what is not parsed ends the run. The safe plan deletes nothing."""
+    blobs = {made.layer("app", data).digest for data in CONTENTS}
+    pushed = made.manifest("app", odd.data, "v1")
+    tables = inventory(made.fs, made.root)
+    for generation, reading in (("2.8", odd.read_by_28), ("3", odd.read_by_3)):
+        found = collector.plan(contents_of(tables, fs=made.fs), generation)
+        assert bool(found.ends_at("s3")) == (reading is None)
+        if reading:
+            named = {digest for digests in reading for digest in digests}
+            assert found.marked.keys() == named | {pushed.digest}
+            assert found.swept.keys() == blobs - named
+        apart = collector.plan(contents_of(tables), generation)
+        assert bool(apart.ends_at("s3")) == (reading is None or odd.is_refused or OCI_ARTIFACT.encode() in odd.data)
+    if odd.is_refused:
+        assert safe_plan(contents_of(tables, fs=made.fs)).swept == {}
+
+
+def test_a_manifest_that_went_meanwhile_ends_the_run(made: MadeRegistry) -> None:
+    """As if it were not read. A store that is not there raises."""
+    pushed = made.manifest("app", next(odd.data for odd in ODD if odd.is_refused), "v1")
+    tables = inventory(made.fs, made.root)
+    made.lose_blob(pushed.digest)
+    assert collector.plan(contents_of(tables, fs=made.fs), "3").ends_at("s3")
+    with pytest.raises(ConnectionError):
+        contents_of(tables, fs=Unreachable())
 
 
 # The cases of 3.x

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from registry_s3fs.model.registry_layout import Generation
 from registry_s3fs.registry.garbage import collector, differences
-from registry_s3fs.registry.garbage.collector import Generation
 from registry_s3fs.registry.garbage.differences import Loss
 from registry_s3fs.registry.garbage.explain import Explanation, Step, explain
 from registry_s3fs.registry.garbage.safe import safe_plan
