@@ -16,6 +16,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timezone
 from functools import cached_property
+from itertools import chain, islice
 from typing import Any
 
 import pytest
@@ -40,6 +41,8 @@ from registry_s3fs.model.ranges import MAX_DELETE_KEYS, MAX_KEY_BYTES
 from registry_s3fs.s3.bucket import Bucket
 from registry_s3fs.s3.client import object_fields
 from registry_s3fs.s3.error_codes import from_code
+from registry_s3fs.s3.first_pages import Started
+from registry_s3fs.s3.listing_responses import Listing
 from registry_s3fs.s3.puts import Put
 from registry_s3fs.s3.read_body import Read
 from registry_s3fs.s3.reads import Due
@@ -183,6 +186,17 @@ class FakeBucket:
             yield replace(page, last=bool(limit) or start is None)
             if limit:
                 return
+
+    def start_lists(self, listings: Sequence[Listing]) -> list[Started | Exception]:
+        def start(listing: Listing) -> Started | Exception:
+            try:
+                pages = self.list(listing.prefix, listing.delimiter, start_after=listing.start_after)
+                first = list(islice(pages, 1))
+            except OSError as error:
+                return error
+            return Started(chain(first, pages), 0)
+
+        return self.pool.map(start, listings)
 
     def _page(self, prefix: str, delimiter: str, start: str, most: int) -> tuple[Page, str | None]:
         """One page, and where the next one begins; None after the last."""

@@ -13,6 +13,8 @@ from registry_s3fs.listing.partition import KeyRange, OutOfOrderError, Plan
 from registry_s3fs.model.info import Info
 from registry_s3fs.model.objects import ObjectInfo, Page
 from registry_s3fs.s3.bucket import Bucket
+from registry_s3fs.s3.first_pages import Started
+from registry_s3fs.s3.listing_responses import Listing
 from registry_s3fs.threads.pool import finished_or_cancelled
 
 logger = logging.getLogger("registry_s3fs")
@@ -67,6 +69,32 @@ def begin(bucket: Bucket, prefix: str, delimiter: str = "", start_after: str = "
     """Request the first page of the keys below a prefix and after `start_after`."""
     following = bucket.list(prefix, delimiter, start_after=start_after)
     return Begun(*_timed(following), following)
+
+
+def begin_each(bucket: Bucket, listings: list[Listing]) -> list[Begun | OSError]:
+    """Request the first page of each listing, side by side. In place of one stands why it cannot be listed."""
+    if len(listings) > 1 and not bucket.parameters.is_directory_bucket:
+        return [_begun(started) for started in bucket.start_lists(listings)]
+
+    def begun(listing: Listing) -> Begun | OSError:
+        try:
+            return begin(bucket, *listing)
+        except OSError as error:
+            return error
+
+    return bucket.pool.map(begun, listings)
+
+
+def _begun(started: Started | Exception) -> Begun | OSError:
+    if isinstance(started, OSError):
+        return started
+    if isinstance(started, Exception):
+        raise started
+    try:
+        page, waited_s, worked_s = _timed(started.pages)
+    except OSError as error:
+        return error
+    return Begun(page, started.waited_s + waited_s, worked_s, started.pages)
 
 
 def pages(

@@ -18,6 +18,7 @@ from registry_s3fs.model.info import Info
 from registry_s3fs.model.objects import ObjectInfo, Page
 from registry_s3fs.model.paths import parent
 from registry_s3fs.s3.bucket import Bucket
+from registry_s3fs.s3.listing_responses import Listing
 
 MOST_AT_ONCE = 64
 """The most directories listed at once. Where the caller leaves them out, at most two pages of each were for nothing."""
@@ -215,15 +216,10 @@ class Tree:
     def _requested(self, flat: list[str], by_delimiter: list[str]) -> tuple[list[_First], list[_First]]:
         """Request the first pages of all keys below some directories, and those of the children of others, at once."""
         prefix = self._bucket.space.prefix
-        calls = [(prefix(name), "") for name in flat] + [(prefix(name), "/") for name in by_delimiter]
-        found = self._bucket.pool.map(self._begin, calls)
+        calls = [Listing(prefix(name)) for name in flat]
+        calls += [Listing(prefix(name), "/") for name in by_delimiter]
+        found = directory.begin_each(self._bucket, calls)  # an error is told when the caller gets there
         return found[: len(flat)], found[len(flat) :]
-
-    def _begin(self, call: tuple[str, str]) -> _First:
-        try:
-            return directory.begin(self._bucket, *call)
-        except OSError as error:  # told when the caller gets there
-            return error
 
     def _learned(self, first: dict[str, _First], level: _Level) -> dict[str, Subtree | OSError]:
         """Return those of the directories that one page holds, and learn from the pages how many one may hold."""
@@ -279,18 +275,18 @@ class Tree:
         by_prefix = {self._bucket.space.prefix(name): name for name in names}
         prefixes = sorted(by_prefix)
         starts = sorted({*prefixes[:: self._held(level.depth)], self._bucket.space.prefix(names[0])})
-        rows = self._bucket.pool.map(self._row, starts)
+        listings = [Listing(self._top, start_after=before(start)) for start in starts]
+        rows = list(map(self._row, starts, directory.begin_each(self._bucket, listings)))
         found = {prefix: rows[bisect_right(starts, prefix) - 1].subtree(prefix) for prefix in prefixes}
         held = {by_prefix[prefix]: subtree for prefix, subtree in found.items() if subtree is not None}
         self._a_page[level.depth] = len(held) // len(starts)
         level.listed.update(held)
         return [name for name in names if name not in held]
 
-    def _row(self, start: str) -> _Row:
-        try:
-            page = next(self._bucket.list(self._top, start_after=before(start)), NOTHING)
-        except OSError:  # told where a directory is listed by itself
+    def _row(self, start: str, begun: _First) -> _Row:
+        if isinstance(begun, OSError):  # told where a directory is listed by itself
             return _Row(start, Page([], []))
+        page = begun.page or NOTHING
         keys = [item.key for item in page.objects]
         if page.ignores_start or sorted(keys) != keys:
             self._is_ordered = False

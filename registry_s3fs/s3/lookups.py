@@ -147,20 +147,18 @@ class Lookups(Requests):
         objects.sort(key=attrgetter("key"))
         return Page(objects[: limit or None], sorted(prefixes)[: limit or None], last=True)
 
-    def _pages(self, listing: Listing, limit: int) -> Iterator[Page]:
-        prefix, delimiter, start_after = listing
+    def _pages(self, listing: Listing, limit: int, first_answer: Answer | None = None) -> Iterator[Page]:
+        """Yield the pages of a listing. The answer to the first request may be there already."""
+        prefix, _, start_after = listing
         asked = self._asked("ListObjectsV2", prefix)
-        request: dict[str, object] = {"Prefix": prefix}
-        if delimiter:
-            request["Delimiter"] = delimiter
-        if start_after:
-            request["StartAfter"] = start_after
+        request = list_request(listing)
         paging: Paging[str] = Paging(asked, always_tells=self._is_aws)
         seen, left = set[str](), limit
         while True:
             if limit:
                 request["MaxKeys"] = left
-            answer = self._page(request, prefix)
+            answer = first_answer or self._page(request, prefix)
+            first_answer = None
             page = self._checked(answer, listing, asked)
             paging.check_new([item.key for item in page.objects])
             page = replace(page, prefixes=[each for each in page.prefixes if each not in seen])
@@ -177,7 +175,7 @@ class Lookups(Requests):
 
     def _page(self, request: Answer, prefix: str) -> Answer:
         with self._translated(prefix):
-            answer = self.fast_path.ask(self.fast_path.list_objects(request))
+            answer = self.fast_path.ask(self.fast_path.list_objects(request, None))
         return self._send("list_objects_v2", prefix, request) if answer is None else answer
 
     def _checked(self, answer: Answer, listing: Listing, asked: responses.Asked) -> Page:
@@ -219,6 +217,12 @@ class Lookups(Requests):
             if not following or str(following[0]) > key:
                 return
             request |= _given(KeyMarker=following[0], VersionIdMarker=following[1])
+
+
+def list_request(listing: Listing) -> dict[str, object]:
+    """Return boto3's fields of the first ListObjectsV2 of a listing."""
+    prefix, delimiter, start_after = listing
+    return {"Prefix": prefix, **_given(Delimiter=delimiter, StartAfter=start_after)}
 
 
 def _behind(page: Page, start_after: str) -> Page:

@@ -10,7 +10,8 @@ from registry_s3fs.model.objects import DEFAULT_HEADERS, Body, ObjectHeaders
 from registry_s3fs.s3 import responses
 from registry_s3fs.s3.fast_path.call import Call
 from registry_s3fs.s3.fast_path.client import FastPath
-from registry_s3fs.s3.many_requests import ManyRequests, Way
+from registry_s3fs.s3.first_pages import FirstPages
+from registry_s3fs.s3.many_requests import Way
 
 MOST_BYTES = 64 * ranges.MIB
 """A PUT of up to this many bytes takes the fast path.
@@ -51,7 +52,7 @@ Due = Callable[[], "Put | None"]
 """It gives the next put to begin, or None where there is none at present."""
 
 
-class Puts(ManyRequests):
+class Puts(FirstPages):
     """The PutObject and UploadPart requests without conditions, which may be sent twice."""
 
     def put_many(self, due: Due, left: Callable[[], int]) -> Generator[Put, None, None]:

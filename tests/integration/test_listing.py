@@ -11,9 +11,12 @@ import pytest
 from botocore.parsers import create_parser
 
 from registry_s3fs import RegistryS3FileSystem
+from registry_s3fs.errors import BucketNotFoundError
 from registry_s3fs.listing import directory
 from registry_s3fs.listing.partition import STREAMS, Plan
 from registry_s3fs.s3 import list_xml
+from registry_s3fs.s3.first_pages import Started
+from registry_s3fs.s3.listing_responses import Listing
 from testbed.servers import Server
 from tests.listening import listen
 
@@ -86,9 +89,9 @@ def test_the_fast_path_lists_what_boto3_lists(
     fill(store, NAMES + ODD)
     fast_path, sent = store.bucket.fast_path, []
 
-    def few(fields: dict[str, Any]) -> Any:
+    def few(fields: dict[str, Any], for_whom: None) -> Any:
         sent.append(fields)
-        return type(fast_path).list_objects(fast_path, {"MaxKeys": 7, **fields})
+        return type(fast_path).list_objects(fast_path, {"MaxKeys": 7, **fields}, for_whom)
 
     monkeypatch.setattr(fast_path, "list_objects", few)
     listed = list(store.bucket.list("reg/d/", **how))
@@ -99,6 +102,35 @@ def test_the_fast_path_lists_what_boto3_lists(
     for part in ("objects", "prefixes"):
         found, wanted = ([each for page in by for each in getattr(page, part)] for by in (listed, expected))
         assert found == wanted
+
+
+@pytest.mark.parametrize("is_open", [True, False])
+def test_listings_that_are_started_together_are_those_that_are_listed_alone(
+    store: RegistryS3FileSystem, is_open: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By the fast path and by boto3, of one page and of several, flat and by delimiter; what is missing is empty."""
+    fill(store, NAMES + ODD)
+    fast_path, listings = store.bucket.fast_path, [Listing("reg/d/"), Listing("reg/d/", "/"), Listing("reg/nothing/")]
+    listings.append(Listing("reg/d/", "", "reg/d/a"))
+    list_objects = type(fast_path).list_objects
+
+    def few(fields: dict[str, Any], for_whom: Any) -> Any:
+        return list_objects(fast_path, {"MaxKeys": 7, **fields}, for_whom)
+
+    monkeypatch.setattr(fast_path, "list_objects", few)
+    if not is_open:
+        monkeypatch.setattr(fast_path, "is_open", lambda operation: False)
+    for listing, started in zip(listings, store.bucket.start_lists(listings), strict=True):
+        assert isinstance(started, Started)
+        alone = store.bucket.list(listing.prefix, listing.delimiter, start_after=listing.start_after)
+        assert list(started.pages) == list(alone)
+
+
+def test_what_cannot_be_started_is_an_error_in_its_place(moto_server: Server) -> None:
+    """Each has its own."""
+    fs = RegistryS3FileSystem(**moto_server.options("no-such-bucket"))
+    errors = fs.bucket.start_lists([Listing("a/"), Listing("b/")])
+    assert [type(error) for error in errors] == [BucketNotFoundError] * 2
 
 
 def test_parts_are_what_one_page_after_another_is(

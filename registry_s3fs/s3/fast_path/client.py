@@ -157,12 +157,12 @@ class FastPath:
         head = partial(self._object_head, "HEAD", key, version_id, {}, checksum)
         return Call("HeadObject", key, Exchange("HEAD", head), None)
 
-    def list_objects(self, fields: Mapping[str, object]) -> Call[None]:
+    def list_objects(self, fields: Mapping[str, object], for_whom: Maker) -> Call[Maker]:
         """Return the call of a ListObjectsV2 with boto3's fields."""
         query = {QUERY[name]: str(value) for name, value in fields.items()}
         query |= {"list-type": "2", "encoding-type": "url"}
         head = partial(self._head, "GET", "", query, {})
-        return Call("ListObjectsV2", str(fields.get("Prefix", "")), Exchange("GET", head), None)
+        return Call("ListObjectsV2", str(fields.get("Prefix", "")), Exchange("GET", head), for_whom)
 
     def put_object(self, fields: Mapping[str, object], body: Body, for_whom: Maker) -> Call[Maker] | None:
         """Return the call of a PutObject with boto3's fields.
