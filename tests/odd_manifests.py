@@ -9,8 +9,8 @@ from registry_s3fs.registry.garbage.contents import Reading
 from registry_s3fs.registry.manifests import DOCKER_LIST, DOCKER_MANIFEST, OCI_ARTIFACT, OCI_INDEX, OCI_MANIFEST
 
 CONTENTS = [b"blob %d" % number for number in range(4)]
-"""What the blobs hold that the manifests refer to."""
-CONFIG, BLOB, OTHER, UNUSED = (f"sha256:{hashlib.sha256(data).hexdigest()}" for data in CONTENTS)
+"""What the blobs hold that the manifests refer to. They do not refer to the last one."""
+CONFIG, BLOB, OTHER = (f"sha256:{hashlib.sha256(data).hexdigest()}" for data in CONTENTS[:3])
 IMAGE, NO_CONFIG, NO_LAYER = Reading((CONFIG, BLOB)), Reading(("", BLOB)), Reading((CONFIG, ""))
 INDEX, LAYER, SAME_AND_NONE = Reading(children=(BLOB,)), Reading((BLOB,)), Reading((BLOB, ""))
 ENDS = None
@@ -90,6 +90,8 @@ REFUSED = [
     ("schema 1 with a number beyond all", _schema1(', "other": 1e999'), ENDS),
     ("schema 1 with a tag that is none", _schema1(', "tag": 1'), ENDS),
     ("schema 1 with a history that is none", _schema1(', "history": [{"v1Compatibility": {}}]'), ENDS),
+    ("an annotation twice, and first none", _image(', "annotations": {"a": 1, "a": "x"}'), ENDS),
+    ("schema 1 behind a line end", b"\n" + _schema1(), ENDS),
     ("no JSON", _image()[:-1], ENDS),
 ]
 """What `parse_manifest` refuses, and both generations read alike."""

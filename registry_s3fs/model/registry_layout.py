@@ -19,6 +19,7 @@ from registry_s3fs.model import digests, names
 
 Generation = Literal["2.8", "3"]
 """The registry's versions up to 2.8, and those from 3.0 on."""
+GENERATIONS: tuple[Generation, ...] = ("2.8", "3")
 
 ROOT = "/docker/registry/v2"
 """Where the tree begins in a storage driver, below its rootdirectory."""

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import re
-from collections import Counter
 from datetime import datetime, timezone
 from math import isinf
 
@@ -20,13 +19,13 @@ Members = dict[str, Json]
 """A JSON object."""
 
 
-class Doubled(Members):
+class Duplicated(Members):
     """A JSON object that has a name twice, or more often. It has the last value."""
 
-    def __init__(self, members: Members, doubled: frozenset[str]) -> None:
-        super().__init__(members)
-        self.doubled = doubled
-        """The names that come more than once."""
+    def __init__(self, pairs: list[tuple[str, Json]]) -> None:
+        super().__init__(pairs)
+        self.pairs = pairs
+        """All of its members."""
 
 
 MAX_BYTES = 4 * 1024 * 1024
@@ -63,10 +62,7 @@ def refuse_constant(name: str) -> Json:
 
 def _members(pairs: list[tuple[str, Json]]) -> Members:
     found = dict(pairs)
-    if len(found) == len(pairs):
-        return found
-    counts = Counter(name for name, _ in pairs)
-    return Doubled(found, frozenset(name for name, count in counts.items() if count > 1))
+    return found if len(found) == len(pairs) else Duplicated(pairs)
 
 
 _DECODER = json.JSONDecoder(
@@ -129,18 +125,24 @@ def _depth(brackets: bytes) -> int:
     return deepest
 
 
+def without_lone_surrogates(text: str) -> str:
+    """Return a text with U+FFFD for each lone surrogate, as in Go."""
+    return _LONE_SURROGATE.sub("\ufffd", text)
+
+
 def _clean(value: Json) -> Json:
     """Return a value whose texts have no lone surrogates, which nothing could write."""
     if isinstance(value, str):
-        return _LONE_SURROGATE.sub("\ufffd", value)
+        return without_lone_surrogates(value)
     if isinstance(value, list):
         return [_clean(each) for each in value]
     return _clean_members(value) if isinstance(value, dict) else value
 
 
 def _clean_members(members: Members) -> Members:
-    cleaned = {_LONE_SURROGATE.sub("\ufffd", name): _clean(value) for name, value in members.items()}
-    return Doubled(cleaned, members.doubled) if isinstance(members, Doubled) else cleaned
+    if isinstance(members, Duplicated):
+        return Duplicated([(without_lone_surrogates(name), _clean(value)) for name, value in members.pairs])
+    return {without_lone_surrogates(name): _clean(value) for name, value in members.items()}
 
 
 def time(value: Json) -> datetime | None:

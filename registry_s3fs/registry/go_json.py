@@ -11,10 +11,10 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from registry_s3fs.registry.documents import finite, refuse_constant
+from registry_s3fs.registry.documents import finite, refuse_constant, without_lone_surrogates
 
-Go = Any
-"""What `decode` makes: texts, integers, lists, dicts by the names of a type; None where nothing was said."""
+Value = Any
+"""What `read` makes: texts, integers, lists, dicts by the names of a type; None where nothing was said."""
 
 TEXT, INTEGER, BYTES, TEXTS_BY_NAME = "a text", "an integer of 64 bits", "bytes in base64", "an object of texts"
 _LIST, _OBJECT = "a list", "an object"
@@ -24,10 +24,11 @@ Type = str | list["Type"] | dict[str, "Type"]
 MAX_DEPTH = 10_000
 _LEVELS = 100
 """Python's decoder takes so many levels at once. No type here has as many."""
-_LONG = 400
+_MAX_DIGITS = 400
 """A number of fewer characters can be a Python integer, without taking long."""
 
-_TOKEN = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"|[\[\]{}]', re.DOTALL)
+_TOKEN = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*(?:"|\\?\Z)|[\[\]{}]', re.DOTALL)
+"""A bracket, or a string to its end. One without an end goes to the end of the text, so that it is looked at once."""
 _BASE64 = re.compile(r"(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?")
 
 
@@ -39,7 +40,7 @@ class _List:
     """A list on its way. As in Go, one that is read over is shortened, and its elements are found again."""
 
     def __init__(self) -> None:
-        self.elements: list[Go] = []
+        self.elements: list[Value] = []
         self.length = 0
 
 
@@ -57,28 +58,40 @@ def is_base64(text: str) -> bool:
     return bool(_BASE64.fullmatch(text.replace("\r", "").replace("\n", "")))
 
 
-def decode(data: bytes, into: Type, *, floats: bool = False) -> Go:
-    """Return what Go reads from a document.
-
-    >>> decode(b'{"A": 1, "a": null, "other": [1e999]}', {"a": INTEGER, "b": TEXT})
-    {'a': 1}
+def parse(data: bytes, *, floats: bool = False) -> Value:
+    """Return a document, which `read` reads into types.
 
     Args:
         data: The document.
-        into: The type that is wanted.
-        floats: Whether all of it is read without a type first, which wants numbers that a float can be.
+        floats: Whether it wants numbers that a float can be, as where all of it is read without a type first.
 
     Raises:
-        ValueError: It is no JSON, or something is of another type.
+        ValueError: It is no JSON.
     """
     value: Any = None
     for piece in _pieces(data.decode(errors="replace")):
         value = (_DECODER_OF_FLOATS if floats else _DECODER).decode(piece)
-    return _plain(_decoded(into, value, None, ""))
+    return value
+
+
+def read(document: Value, into: Type) -> Value:
+    """Return what Go reads from a parsed document into a type.
+
+    >>> read(parse(b'{"A": 1, "a": null, "other": [1e999]}'), {"a": INTEGER, "b": TEXT})
+    {'a': 1}
+
+    Raises:
+        ValueError: Something is of another type.
+    """
+    return _plain(_decoded(into, document, None, ""))
 
 
 def _pieces(text: str) -> Iterator[str]:
-    """Yield documents of a bounded depth that are JSON where the text is. In the last one, what is deeper is null."""
+    """Yield documents of a bounded depth that are JSON where the text is. In the last one, what is deeper is null.
+
+    Python's decoder calls itself for each level, and ends after some hundreds. `begun` is the stack of the documents
+    whose ends are still to come.
+    """
     begun: list[list[str]] = [[]]
     depth = at = 0
     for token in _TOKEN.finditer(text):
@@ -86,7 +99,7 @@ def _pieces(text: str) -> Iterator[str]:
         if bracket in "[{":
             depth += 1
             if depth > MAX_DEPTH:
-                raise ValueError(f"it is nested deeper than {MAX_DEPTH} levels")
+                raise ValueError(f"Go reads no document of over {MAX_DEPTH} levels")
             if depth % _LEVELS == 0:
                 begun[-1] += [text[at : token.start()], "null"]
                 begun.append([])
@@ -100,7 +113,7 @@ def _pieces(text: str) -> Iterator[str]:
 
 
 def _integer(text: str) -> int | float:
-    return int(text) if len(text) < _LONG else float("inf")
+    return int(text) if len(text) < _MAX_DIGITS else float("inf")
 
 
 def _finite_integer(text: str) -> int | float:
@@ -118,7 +131,7 @@ _DECODER = _decoder(_integer, float)
 _DECODER_OF_FLOATS = _decoder(_finite_integer, finite)
 
 
-def _decoded(into: Type, value: Any, old: Go, where: str) -> Go:
+def _decoded(into: Type, value: Any, old: Value, where: str) -> Value:
     """Return the value that Go has after it reads one over an old one."""
     if value is None:
         return None if isinstance(into, list) or into in (BYTES, TEXTS_BY_NAME) else old
@@ -128,7 +141,7 @@ def _decoded(into: Type, value: Any, old: Go, where: str) -> Go:
         return _struct(into, value, old, where)
     if not _IS[into](value):
         raise _wrong(where, into)
-    return value
+    return without_lone_surrogates(value) if into == TEXT else value
 
 
 def _list(of: Type, value: Any, old: _List | None, where: str) -> _List:
@@ -143,7 +156,7 @@ def _list(of: Type, value: Any, old: _List | None, where: str) -> _List:
     return found
 
 
-def _struct(members: dict[str, Type], value: Any, old: dict[str, Go] | None, where: str) -> dict[str, Go]:
+def _struct(members: dict[str, Type], value: Any, old: dict[str, Value] | None, where: str) -> dict[str, Value]:
     if not isinstance(value, _Members):
         raise _wrong(where, _OBJECT)
     found = old or {}
@@ -176,7 +189,7 @@ _IS = {
 }
 
 
-def _plain(value: Go) -> Go:
+def _plain(value: Value) -> Value:
     """Return a value with lists in place of `_List`."""
     if isinstance(value, _List):
         return [_plain(each) for each in value.elements[: value.length]]

@@ -8,12 +8,12 @@ is, and without a media type, ``manifests`` make an index. Names of members coun
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import NamedTuple, cast
 
 from registry_s3fs.errors import UnreadableManifestError
 from registry_s3fs.registry import documents
-from registry_s3fs.registry.documents import Doubled, Json, Members
+from registry_s3fs.registry.documents import Duplicated, Json, Members
 from registry_s3fs.registry.go_json import fold, is_base64
 
 DOCKER_MANIFEST = "application/vnd.docker.distribution.manifest.v2+json"
@@ -26,7 +26,8 @@ SCHEMA1_SIGNED = "application/vnd.docker.distribution.manifest.v1+prettyjws"
 SCHEMA1_LAYER = "application/vnd.docker.container.image.rootfs.diff+x-gtar"
 
 INDEXES = frozenset([DOCKER_LIST, OCI_INDEX])
-MANIFEST_TYPES = INDEXES | {DOCKER_MANIFEST, OCI_MANIFEST, OCI_ARTIFACT, SCHEMA1, SCHEMA1_SIGNED}
+IMAGES = frozenset([DOCKER_MANIFEST, OCI_MANIFEST])
+MANIFEST_TYPES = INDEXES | IMAGES | {OCI_ARTIFACT, SCHEMA1, SCHEMA1_SIGNED}
 IMAGE_CONFIGS = frozenset(
     ["application/vnd.docker.container.image.v1+json", "application/vnd.oci.image.config.v1+json"]
 )
@@ -45,15 +46,10 @@ TITLE = "org.opencontainers.image.title"
 MODEL_PATH = "org.cncf.model.filepath"
 _TITLES = (TITLE, MODEL_PATH)
 
-_READ = frozenset(
-    [
-        *("schemaversion", "mediatype", "artifacttype", "config", "layers", "manifests", "blobs", "subject"),
-        *("annotations", "digest", "size", "urls", "data", "platform", "name", "tag", "architecture", "fslayers"),
-        *("history", "blobsum", "v1compatibility", "os", "os.version", "os.features", "features", "variant"),
-    ]
-)
-"""The names of all members that are read, in lower case."""
-_NOT_KEPT = frozenset(["urls", "data"])
+_NOT_KEPT = frozenset(["urls", "data", "os.version", "os.features", "features"])
+"""Members of which only the types count, as the registry reads them."""
+
+SCHEMA1_BEGINS = "a manifest of schema 1 must begin with {, as its signature counts bytes from there"
 
 MAX_NAME_CHARACTERS = 1024
 """The longest digest, media type or word of a platform, and the longest name of an annotation."""
@@ -150,7 +146,8 @@ def parse_manifest(data: bytes) -> Manifest:
     registry_s3fs.errors.UnreadableManifestError: schemaVersion 3 with media type '' is no manifest's
 
     Raises:
-        UnreadableManifestError: It is no manifest, or a field has a value of another type than the registry reads.
+        UnreadableManifestError: It is no manifest, or a member that is read comes twice, or has a value of another type
+            than a version of the registry reads.
             An `UnreadableDocumentError` is its cause where it is too large, too deep or no JSON.
     """
     try:
@@ -162,6 +159,8 @@ def parse_manifest(data: bytes) -> Manifest:
     if media_type == OCI_ARTIFACT:  # it has no schemaVersion
         return _artifact_manifest(document)
     if version == 1:
+        if data[:1] != b"{":
+            raise UnreadableManifestError(SCHEMA1_BEGINS)
         return _schema1(document, media_type)
     is_index = media_type in INDEXES or (not media_type and document.has("manifests"))
     if version != 2 or not (is_index or media_type in ("", DOCKER_MANIFEST, OCI_MANIFEST)):
@@ -238,23 +237,22 @@ class _Fields:
     def __init__(self, members: Members, where: str) -> None:
         self._members = {fold(name): value for name, value in members.items() if value is not None}
         self._where = where
-        if len(self._members) != len(members) or isinstance(members, Doubled):
-            self._check_names(members)
+        self._duplicates: frozenset[str] = frozenset()
+        if len(self._members) != len(members) or isinstance(members, Duplicated):
+            self._duplicates = _duplicates(members)
 
-    def _check_names(self, members: Members) -> None:
-        """Raise the error for a member that comes twice: the registry reads one value over the other."""
-        doubled = members.doubled if isinstance(members, Doubled) else ()
-        names = Counter([*map(fold, members), *map(fold, doubled)])
-        for name in sorted(_READ & names.keys()):
-            if names[name] > 1:
-                raise UnreadableManifestError(f"{self._where}{name} comes more than once, and must come once")
+    def _get(self, name: str, absent: Json = None) -> Json:
+        """Return a member, which must not come twice: clients differ in which value they take."""
+        if name in self._duplicates:
+            raise UnreadableManifestError(f"{self._where}{name} comes more than once, and must come once")
+        return self._members.get(name, absent)
 
     def has(self, name: str) -> bool:
-        return name in self._members
+        return self._get(name) is not None
 
     def text(self, name: str) -> str | None:
         """Return a short text, such as a media type."""
-        value = self._members.get(name)
+        value = self._get(name)
         if value is None:
             return None
         if not isinstance(value, str) or len(value) > MAX_NAME_CHARACTERS:
@@ -270,12 +268,12 @@ class _Fields:
 
     def check_text(self, name: str) -> None:
         """Raise the error for what is no text, however long, and is not kept."""
-        if not isinstance(self._members.get(name, ""), str):
+        if not isinstance(self._get(name, ""), str):
             raise self.refused(name, "a text")
 
     def integer(self, name: str) -> int | None:
         """Return a number that is not negative."""
-        value = self._members.get(name)
+        value = self._get(name)
         if value is None:
             return None
         if type(value) is not int or not 0 <= value <= _MAX_SIZE:
@@ -283,7 +281,7 @@ class _Fields:
         return value
 
     def object(self, name: str) -> _Fields | None:
-        value = self._members.get(name)
+        value = self._get(name)
         if value is None:
             return None
         if not isinstance(value, dict):
@@ -291,7 +289,7 @@ class _Fields:
         return _Fields(value, f"{self._where}{name}.")
 
     def objects(self, name: str) -> list[_Fields]:
-        value = self._members.get(name, [])
+        value = self._get(name, [])
         if not isinstance(value, list) or not all(isinstance(each, dict) for each in value):
             raise self.refused(name, "a list of objects")
         return [_Fields(cast("Members", each), f"{self._where}{name}[{at}].") for at, each in enumerate(value)]
@@ -299,13 +297,13 @@ class _Fields:
     def check_texts(self, *names: str) -> None:
         """Raise the error for what is no list of texts, and is not kept."""
         for name in names:
-            value = self._members.get(name, [])
+            value = self._get(name, [])
             if not isinstance(value, list) or not all(isinstance(each, str) for each in value):
                 raise self.refused(name, "a list of texts")
 
     def check_base64(self, name: str) -> None:
         """Raise the error for what is no base64, and is not kept."""
-        value = self._members.get(name, "")
+        value = self._get(name, "")
         if not isinstance(value, str) or not is_base64(value):
             raise self.refused(name, "a text of base64")
 
@@ -319,7 +317,7 @@ class _Fields:
     def as_descriptor(self) -> Descriptor:
         digest = self.digest("digest")
         platform = self.object("platform")
-        if self._members.keys() & _NOT_KEPT:
+        if self._duplicates or self._members.keys() & _NOT_KEPT:
             self.check_texts("urls")
             self.check_base64("data")
         return Descriptor(
@@ -332,16 +330,17 @@ class _Fields:
         )
 
     def as_platform(self) -> Platform:
-        self.text("os.version")
-        self.check_texts("os.features", "features")
+        if self._duplicates or self._members.keys() & _NOT_KEPT:
+            self.text("os.version")
+            self.check_texts("os.features", "features")
         return Platform(self.text("os") or "", self.text("architecture") or "", self.text("variant") or None)
 
     def annotations(self) -> Mapping[str, str]:
         """Return the annotations, the first `MAX_ANNOTATIONS` of them. Texts that are too long are cut."""
-        value = self._members.get("annotations")
+        value = self._get("annotations")
         if value is None:
             return {}
-        if not isinstance(value, dict) or not all(text is None or isinstance(text, str) for text in value.values()):
+        if not isinstance(value, dict) or not all(text is None or isinstance(text, str) for _, text in _pairs(value)):
             raise self.refused("annotations", "an object of texts")
         items = list(cast("dict[str, str | None]", value).items())[:MAX_ANNOTATIONS]
         return {name[:MAX_NAME_CHARACTERS]: (text or "")[:MAX_ANNOTATION_CHARACTERS] for name, text in items}
@@ -350,3 +349,14 @@ class _Fields:
         found: Json = self._members.get(name)
         shown = repr(found)[:80] if not isinstance(found, (dict, list)) else f"a {type(found).__name__}"
         return UnreadableManifestError(f"{self._where}{name} must be {needed}, and is {shown}")
+
+
+def _pairs(members: Members) -> Iterable[tuple[str, Json]]:
+    """Return all members, also those that others of the same name hide."""
+    return members.pairs if isinstance(members, Duplicated) else members.items()
+
+
+def _duplicates(members: Members) -> frozenset[str]:
+    """Return the names that come more than once, by exact name or in another case."""
+    names = Counter(fold(name) for name, _ in _pairs(members))
+    return frozenset(name for name, count in names.items() if count > 1)

@@ -68,13 +68,13 @@ class Contents:
     blobs: dict[str, int] = field(default_factory=dict)
     """The size of each blob that is there."""
     files: dict[str, list[str]] = field(default_factory=dict)
-    """The config and the layers of each manifest, in its order."""
+    """The config and the layers of each manifest, in its order. A digest may be empty."""
     children: dict[str, list[str]] = field(default_factory=dict)
     """The manifests that each index lists, in its order."""
     subjects: dict[str, str] = field(default_factory=dict)
     """The manifest that each referrer points to."""
     unreadable: dict[str, str] = field(default_factory=dict)
-    """Why a manifest is not read here. The registry may read it (`odd`)."""
+    """Why `parse_manifest` refused a manifest, or its bytes were not there. The registry may read it (`odd`)."""
     odd: dict[str, dict[Generation, Reading | str]] = field(default_factory=dict)
     """What each generation of the registry reads in an odd manifest, or why it cannot read it."""
     schema1: set[str] = field(default_factory=set)

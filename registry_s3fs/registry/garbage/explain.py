@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from registry_s3fs.registry.garbage.contents import Contents, Repository
+from registry_s3fs.registry.garbage.contents import Contents, Reading, Repository
 from registry_s3fs.registry.garbage.plan import YOUNG, Plan, Via
 
 
@@ -116,9 +116,17 @@ def _parents(contents: Contents, plan: Plan, digest: str) -> list[str]:
     return reasons
 
 
+def _reads(contents: Contents, plan: Plan, odd: str) -> bool:
+    """Return whether the generation of a plan reads an odd manifest."""
+    readings = contents.odd.get(odd, {}).items()
+    return any(generation == plan.name and isinstance(reading, Reading) for generation, reading in readings)
+
+
 def _why_not(contents: Contents, plan: Plan, parent: str) -> str:
     if parent not in contents.blobs:
         return "is itself missing"
+    if parent in contents.unreadable and not _reads(contents, plan, parent):
+        return "cannot be read"
     if parent in plan.marked:
         return "was marked by its digest alone, as its repository has no revision of it that is kept"
     return "is itself not kept"

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Literal
 
 import pyarrow.compute as pc
 
-from registry_s3fs.errors import UnreadableManifestError
+from registry_s3fs.errors import FileTooLargeError
 from registry_s3fs.model import names
 from registry_s3fs.model import registry_layout as layout
 from registry_s3fs.registry import manifests
@@ -20,21 +20,20 @@ from registry_s3fs.registry.garbage import go_manifests
 from registry_s3fs.registry.garbage.contents import MOST_MANIFEST_BYTES, BrokenLink, Contents, Reading, Repository
 from registry_s3fs.registry.garbage.odd_names import is_digest
 from registry_s3fs.registry.reading import File, raise_if_unreachable, read_files
+from registry_s3fs.registry.schemas import NOT_READ
 
 if TYPE_CHECKING:
     from fsspec import AbstractFileSystem
 
     from registry_s3fs.registry.tables import Tables
 
-GENERATIONS: tuple[layout.Generation, ...] = ("2.8", "3")
 MIN_AGE = timedelta(hours=24)
 """What is newer is never called garbage: a push that goes on has stored blobs that no manifest refers to yet."""
 
 Exists = Callable[[str], bool]
 _FOLDER = re.compile(r"(?P<name>.+?)/_(?P<area>layers|manifests)/(?P<tags>tags/)?.*", re.DOTALL)
 
-IMAGES = frozenset([manifests.DOCKER_MANIFEST, manifests.OCI_MANIFEST])
-READABLE = manifests.INDEXES | IMAGES
+READABLE = manifests.INDEXES | manifests.IMAGES
 """The media types of the manifests that the registry can read, beside schema 1."""
 
 
@@ -54,8 +53,8 @@ def contents_of(
             an empty folder is there, which S3 does not have; and whether a manifest has a link of its own, beside one
             that says the manifest's digest at another digest's path. By default, the former do not exist, and the
             latter do.
-        fs: The registry's filesystem. Manifests of which the tables only say that they are odd are read there once
-            more, by the rules of the registry, which takes some of them. By default, it takes none of them.
+        fs: The registry's filesystem. Manifests that the tables have as unreadable, damaged ones too, are read there
+            once more, by the rules of the registry, which takes some of them. By default, it takes none of them.
     """
     contents = Contents(tables.snapshot["root"][0].as_py().rstrip("/"))
     contents.blobs = dict(rows(tables.blobs, "digest", "size"))
@@ -79,8 +78,8 @@ def _add_manifests(contents: Contents, tables: Tables) -> None:
     for digest, kind, media_type, config, subject, error, size in rows(tables.manifests, *columns):
         if kind == "schema1":
             contents.schema1.add(digest)
-        elif config is None and media_type in IMAGES:
-            contents.files[digest] = [""]  # as Go has it
+        elif config is None and media_type in manifests.IMAGES:
+            contents.files[digest] = [""]  # the registry marks the empty digest of a config that is missing
         if kind is None:
             contents.unreadable[digest] = error or "it was not read"
         elif kind != "schema1" and media_type not in READABLE:
@@ -108,16 +107,11 @@ def _add_odd(contents: Contents, fs: AbstractFileSystem) -> None:
     for digest, content in zip(sizes, found, strict=True):
         raise_if_unreachable(content)
         if isinstance(content, bytes):
-            readings = contents.odd[digest] = {generation: _read(content, generation) for generation in GENERATIONS}
+            contents.odd[digest] = readings = go_manifests.read(content)
             contents.files[digest] = _read_by_any(readings.values(), "files")
             contents.children[digest] = _read_by_any(readings.values(), "children")
-
-
-def _read(content: bytes, generation: layout.Generation) -> Reading | str:
-    try:
-        return go_manifests.read(content, generation)
-    except UnreadableManifestError as error:
-        return str(error)
+        elif not isinstance(content, (FileNotFoundError, FileTooLargeError)):
+            contents.unreadable[digest] = f"{NOT_READ}{content}"
 
 
 def _read_by_any(readings: Iterable[Reading | str], role: Literal["files", "children"]) -> list[str]:

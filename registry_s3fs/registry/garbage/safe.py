@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 
-from registry_s3fs.registry.garbage.contents import Contents, Repository
+from registry_s3fs.registry.garbage.contents import Contents, Reading, Repository
 from registry_s3fs.registry.garbage.plan import YOUNG, Plan, RemovedManifest, Via
 from registry_s3fs.registry.reachable import reachable
 
@@ -17,12 +17,15 @@ def safe_plan(contents: Contents, *, delete_untagged: bool = False) -> Plan:
     what a tag means, and what was linked just now; the manifests that a kept index lists; and the referrers of what
     is kept, such as signatures, by their ``subject``. A fallback tag (``sha256-<hex>``) is a tag.
 
-    What a kept manifest refers to is kept, in whichever repository it has its link. So is each young blob. Where a kept
-    manifest cannot be read, it may refer to anything, and nothing is deleted.
+    An odd manifest, of which only the registry can tell what it refers to, is kept, too. What a kept manifest refers to
+    is kept, in whichever repository it has its link. So is each young blob. Where some version of the registry cannot
+    read a kept manifest, it may refer to anything, and nothing is deleted.
     """
     plan = Plan("safe", delete_untagged)
     for repository in contents.repositories.values():
         kept = set(repository.revisions) if not delete_untagged else _kept(contents, repository)
+        for digest in repository.tags.values():
+            _mark(contents, plan, repository.name, digest)  # 2.1.0 linked manifests among the layers alone
         for digest in sorted(kept):
             _mark(contents, plan, repository.name, digest)
             _mark(contents, plan, repository.name, repository.revisions[digest])
@@ -30,7 +33,9 @@ def safe_plan(contents: Contents, *, delete_untagged: bool = False) -> Plan:
             plan.manifests.append(RemovedManifest(repository.name, digest, repository.index_tags(digest)))
     for digest in sorted(contents.young):
         plan.marked.setdefault(digest, YOUNG)
-    plan.unknown = sorted(contents.unreadable.keys() & plan.marked.keys())
+    plan.unknown = sorted(
+        digest for digest in contents.unreadable.keys() & plan.marked.keys() if not _is_known(contents, digest, all)
+    )
     if plan.unknown:
         plan.manifests.clear()
     else:
@@ -53,7 +58,15 @@ def _kept(contents: Contents, repository: Repository) -> set[str]:
 
 def _roots(contents: Contents, repository: Repository) -> Iterator[str]:
     yield from repository.tags.values()
-    yield from (digest for digest in repository.revisions if (repository.name, digest) in contents.young_revisions)
+    for digest in repository.revisions:
+        if (repository.name, digest) in contents.young_revisions or _is_known(contents, digest, any):
+            yield digest  # an odd one may be a referrer
+
+
+def _is_known(contents: Contents, odd: str, how: Callable[[Iterable[bool]], bool]) -> bool:
+    """Return whether all or any of the registry's generations read an odd manifest."""
+    readings = contents.odd.get(odd, {}).values()
+    return bool(readings) and how(isinstance(reading, Reading) for reading in readings)
 
 
 def _mark(contents: Contents, plan: Plan, repository: str, digest: str) -> None:

@@ -117,6 +117,8 @@ def test_a_member_that_comes_twice_is_refused_where_it_is_read() -> None:
     for surrogate in ("", ', "x": "\\ud800"'):
         with pytest.raises(UnreadableManifestError, match="layers comes more than once"):
             parse_manifest((twice % f', "layers": []{surrogate}').encode())
+    with pytest.raises(UnreadableManifestError, match="annotations must be an object of texts"):
+        parse_manifest(twice.replace('"x"', "1").replace("%s", "").encode())
 
 
 def test_an_annotation_that_is_null_is_empty() -> None:

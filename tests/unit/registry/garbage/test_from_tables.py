@@ -10,6 +10,7 @@ from fsspec.implementations.memory import MemoryFileSystem
 from registry_s3fs.model.registry_layout import Generation
 from registry_s3fs.registry.garbage import collector
 from registry_s3fs.registry.garbage.contents import MOST_MANIFEST_BYTES
+from registry_s3fs.registry.garbage.explain import explain
 from registry_s3fs.registry.garbage.from_tables import contents_of
 from registry_s3fs.registry.garbage.plan import LayerLink, Plan
 from registry_s3fs.registry.garbage.safe import safe_plan
@@ -27,6 +28,9 @@ def made() -> MadeRegistry:
     fs = MemoryFileSystem(skip_instance_cache=True)
     fs.store, fs.pseudo_dirs = {}, [""]
     return MadeRegistry(fs)
+
+
+ODD_REFERRER = next(odd.data for odd in ODD if odd.name == "a negative size")
 
 
 class Unreachable(MemoryFileSystem):
@@ -65,7 +69,7 @@ def layer(name: str) -> list[bytes]:
 
 @pytest.mark.parametrize("odd", ODD, ids=lambda odd: odd.name)
 def test_an_odd_manifest_keeps_what_the_registry_reads_in_it(made: MadeRegistry, odd: OddManifest) -> None:
-    """With the registry's filesystem at hand; else what is not parsed ends the run. The safe plan deletes nothing."""
+    """With the registry's filesystem at hand; else what is not parsed ends the run."""
     blobs = {made.layer("app", data).digest for data in CONTENTS}
     pushed = made.manifest("app", odd.data, "v1")
     tables = inventory(made.fs, made.root)
@@ -79,7 +83,52 @@ def test_an_odd_manifest_keeps_what_the_registry_reads_in_it(made: MadeRegistry,
         apart = collector.plan(contents_of(tables), generation)
         assert bool(apart.ends_at("s3")) == (reading is None or odd.is_refused or OCI_ARTIFACT.encode() in odd.data)
     if odd.is_refused:
-        assert safe_plan(contents_of(tables, fs=made.fs)).swept == {}
+        swept = safe_plan(contents_of(tables, fs=made.fs, min_age=timedelta(0))).swept.keys()
+        known = odd.read_by_28 and odd.read_by_3 and {digest for digests in odd.read_by_28 for digest in digests}
+        assert swept == (blobs - known if known is not None else set())
+
+
+def test_the_safe_plan_keeps_an_odd_manifest_that_may_be_a_referrer(made: MadeRegistry) -> None:
+    """Its subject is not known where it is not parsed. What nobody reads is no client's."""
+    odd, broken = ODD_REFERRER, next(odd.data for odd in ODD if odd.name == "no JSON")
+    blob = made.layer("app", CONTENTS[1]).digest
+    kept, gone = made.manifest("app", odd), made.manifest("app", broken)
+    made.image("app", "v1")
+    contents = contents_of(inventory(made.fs, made.root), fs=made.fs, min_age=timedelta(0))
+    found = safe_plan(contents, delete_untagged=True)
+    assert {kept.digest, blob} <= found.marked.keys()
+    assert gone.digest in found.swept
+
+
+def test_the_safe_plan_keeps_what_a_tag_means_without_a_revision(made: MadeRegistry) -> None:
+    """As 2.1.0 linked manifests: among the layers. 2.8 pulls such an image, and its collector deletes it."""
+    image = made.image("app", "v1")
+    made.mount("app", image.digest)
+    made.remove(made.revision_path("app", image.digest))
+    contents = contents_of(inventory(made.fs, made.root), fs=made.fs, min_age=timedelta(0))
+    assert all_of(image) <= collector.plan(contents, "2.8").swept.keys()
+    for delete_untagged in (False, True):
+        assert safe_plan(contents, delete_untagged=delete_untagged).swept == {}
+
+
+def test_a_damaged_manifest_keeps_what_its_bytes_say(made: MadeRegistry) -> None:
+    """The registry compares no digests when it collects."""
+    image, other = made.image("app", "v1", layer("one")), made.image("app", "v1", layer("two"))
+    made.damage_blob(image.digest, other.data)
+    tables = inventory(made.fs, made.root)
+    swept = collector.plan(contents_of(tables, fs=made.fs), "2.8").swept
+    assert swept.keys() == all_of(image) - all_of(other) - {image.digest}
+
+
+def test_what_cannot_be_read_is_not_explained_by_what_it_says(made: MadeRegistry) -> None:
+    """Of two generations one reads it, and the other does not."""
+    (blob,) = [made.layer("app", data).digest for data in CONTENTS[1:2]]
+    odd = next(odd for odd in ODD if odd.read_by_3 and not odd.read_by_28)
+    made.manifest("app", odd.data, "v1")
+    contents = contents_of(inventory(made.fs, made.root), fs=made.fs)
+    assert explain(contents, collector.plan(contents, "3"), blob).kept
+    reasons = explain(contents, collector.plan(contents, "2.8"), blob).reasons
+    assert any(reason.endswith("but cannot be read") for reason in reasons)
 
 
 def test_a_manifest_that_went_meanwhile_ends_the_run(made: MadeRegistry) -> None:
