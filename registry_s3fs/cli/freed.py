@@ -15,6 +15,7 @@ from registry_s3fs.cli.columns import Column, Row
 from registry_s3fs.cli.options import Commands, output
 from registry_s3fs.cli.references import Reference, parse_set
 from registry_s3fs.cli.tables import add_command, rows, tables_of, where, words_of
+from registry_s3fs.model.registry_layout import GENERATIONS
 from registry_s3fs.model.text import counted, printable
 
 if TYPE_CHECKING:
@@ -64,7 +65,7 @@ def add(commands: Commands) -> None:
     parser.add_argument("--keep-last", type=values.count, metavar="N", help="keep each repository's N newest tags")
     parser.add_argument("--older-than", type=values.duration, metavar="AGE", help="only tags pushed before, as 90d")
     parser.add_argument(
-        "--registry", choices=("2.8", "3"), default="2.8", help="whose --delete-untagged it is; by default 2.8's"
+        "--registry", choices=GENERATIONS, default="2.8", help="whose --delete-untagged it is; by default 2.8's"
     )
 
 

@@ -13,6 +13,7 @@ from registry_s3fs.cli.options import Commands, output
 from registry_s3fs.cli.places import PROTOCOL
 from registry_s3fs.cli.references import full_digest
 from registry_s3fs.cli.tables import add_command, registry_of, tables_of, words_of
+from registry_s3fs.model.registry_layout import GENERATIONS
 from registry_s3fs.model.text import counted, printable
 
 if TYPE_CHECKING:
@@ -60,7 +61,7 @@ def add(commands: Commands) -> None:
     parser.add_argument("--dry-run", action="store_true", help="needed: this command only tells")
     parser.add_argument("-m", "--delete-untagged", action="store_true", help="as garbage-collect --delete-untagged")
     parser.add_argument(
-        "--registry", choices=("2.8", "3"), default="2.8", help="the generation whose rules hold; by default 2.8"
+        "--registry", choices=GENERATIONS, default="2.8", help="the generation whose rules hold; by default 2.8"
     )
     parser.add_argument("--explain", metavar="DIGEST", help="why this blob would be kept or deleted")
     parser.add_argument(

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from registry_s3fs.registry.documents import finite, refuse_constant, without_lone_surrogates
@@ -121,7 +121,7 @@ def _finite_integer(text: str) -> int | float:
     return _integer(text)
 
 
-def _decoder(parse_int: Any, parse_float: Any) -> json.JSONDecoder:
+def _decoder(parse_int: Callable[[str], int | float], parse_float: Callable[[str], float]) -> json.JSONDecoder:
     return json.JSONDecoder(
         object_pairs_hook=_Members, parse_int=parse_int, parse_float=parse_float, parse_constant=refuse_constant
     )

@@ -33,14 +33,18 @@ def made() -> MadeRegistry:
 ODD_REFERRER = next(odd.data for odd in ODD if odd.name == "a negative size")
 
 
-class Unreachable(MemoryFileSystem):
-    """A filesystem whose store cannot be reached."""
+class Failing(MemoryFileSystem):
+    """A filesystem of which no file can be read."""
 
     cachable = False
 
+    def __init__(self, error: OSError) -> None:
+        super().__init__()
+        self.error = error
+
     def cat_file(self, path: str, start: int | None = None, end: int | None = None, **kwargs: object) -> bytes:
         """Raise the error."""
-        raise ConnectionResetError(path)
+        raise self.error
 
 
 def plan(made: MadeRegistry, generation: Generation = "3", *, delete_untagged: bool = True) -> Plan:
@@ -138,7 +142,16 @@ def test_a_manifest_that_went_meanwhile_ends_the_run(made: MadeRegistry) -> None
     made.lose_blob(pushed.digest)
     assert collector.plan(contents_of(tables, fs=made.fs), "3").ends_at("s3")
     with pytest.raises(ConnectionError):
-        contents_of(tables, fs=Unreachable())
+        contents_of(tables, fs=Failing(ConnectionResetError(104, "reset")))
+
+
+def test_a_manifest_that_may_not_be_read_ends_the_run_and_says_why(made: MadeRegistry) -> None:
+    """The reason is that of the second read, not what the tables had."""
+    made.manifest("app", next(odd.data for odd in ODD if odd.read_by_3 and odd.is_refused), "v1")
+    contents = contents_of(inventory(made.fs, made.root), fs=Failing(PermissionError(13, "not for you")))
+    abort = collector.plan(contents, "3").ends_at("s3")
+    assert abort
+    assert "not for you" in abort.reason
 
 
 # The cases of 3.x
