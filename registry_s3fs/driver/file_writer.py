@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 from registry_s3fs.errors import DRIVER_NAME, StorageDriverError, as_driver
 from registry_s3fs.filesystem.core import RegistryS3FileSystem
 from registry_s3fs.model import ranges
+from registry_s3fs.model.buffers import bytes_of
 from registry_s3fs.model.objects import ObjectVersion, Part, Upload
 from registry_s3fs.model.states import Transitions
 from registry_s3fs.s3.bucket import Bucket, ObjectLocation
@@ -99,7 +100,7 @@ class FileWriter:
             StorageDriverError: A request failed, or the writer is not open.
         """
         self._check("write")
-        view = memoryview(data).cast("B")
+        view = bytes_of(data)
         with self._becoming("write"):
             if view and self._begins_again:
                 self._begin_again()

@@ -17,6 +17,7 @@ from fsspec.spec import AbstractBufferedFile
 from registry_s3fs.files.host import FileHost
 from registry_s3fs.files.write_states import CLOSED_LATER, TRANSITIONS, State
 from registry_s3fs.model import ranges
+from registry_s3fs.model.buffers import bytes_of
 from registry_s3fs.model.objects import DEFAULT_HEADERS, ObjectHeaders, ObjectVersion
 from registry_s3fs.s3.bucket import ObjectLocation
 from registry_s3fs.threads import background, call_stack, cancellation, fork
@@ -95,7 +96,7 @@ class WriteFile(AbstractBufferedFile):
             OSError: The upload of an earlier part failed, and the file is discarded. Or (EBADF) the file was open when
                 the interpreter ended.
         """
-        view = memoryview(data).cast("B")
+        view = bytes_of(data)
         at = 0 if self._takes_bytes() else len(view)
         while at < len(view) and self._has_room():
             at += self._take(view[at:])

@@ -160,7 +160,7 @@ class RegistryS3FileSystem(Downloads, Uploads, ManyPaths, Searching, Attributes)
 
     def _path(self, path: StrPath) -> str:
         """Return a path that is valid and of this bucket. Every public method begins with this call."""
-        stripped: RegistryPath = self._strip_protocol(path)
+        stripped = paths.parse(stringify_path(path))
         paths.check_bucket(stripped, self.parameters.bucket)
         return str(stripped)
 

@@ -324,7 +324,7 @@ class Downloads(OnBucket):
         check = blob_digests.check(name, verify, by_default=self.parameters.verify_digests, whole=whole)
         location, version = self._location(name), ObjectVersion(version_id=version_id)
         if not whole:
-            return of_slice(location, target, start, end, version)
+            return of_slice(location, target, *ranges.bounds(start, end), version)
 
         def compared(stored: Checksum | None) -> Check | None:
             return check or checksums.check(name, stored)

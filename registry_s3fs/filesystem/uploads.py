@@ -14,6 +14,7 @@ from fsspec.implementations.local import LocalFileSystem
 from registry_s3fs.filesystem import bulk, path_pairs
 from registry_s3fs.filesystem.base import OnBucket, Paths
 from registry_s3fs.filesystem.path_pairs import Pair
+from registry_s3fs.model.buffers import bytes_of
 from registry_s3fs.model.object_headers import object_headers
 from registry_s3fs.model.objects import Body, ObjectHeaders
 from registry_s3fs.model.paths import StrPath
@@ -64,7 +65,7 @@ class Uploads(OnBucket):
         Raises:
             FileExistsError: With ``mode="create"``, the file exists. This is checked atomically.
         """
-        self._pipe_one(path, memoryview(value).cast("B"), mode=mode, **kwargs)
+        self._pipe_one(path, bytes_of(value), mode=mode, **kwargs)
 
     def _pipe_one(self, path: StrPath, view: memoryview, **how: Any) -> None:
         self._upload(path, partial(upload.chunks_of, view), **how)
@@ -79,7 +80,7 @@ class Uploads(OnBucket):
             path_pairs.check_targets([(str(each), self._path(each)) for each in keys])
 
         def file_of(path: StrPath, value: ReadableBuffer) -> _File:
-            view = memoryview(value).cast("B")
+            view = bytes_of(value)
             return _File(path, len(view), lambda: nullcontext(view), partial(self._pipe_one, path, view, **kwargs))
 
         failed = self._errors_of([file_of(*pair) for pair in given.items()], kwargs)

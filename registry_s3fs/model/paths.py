@@ -127,9 +127,12 @@ def parse(url: str) -> RegistryPath:
     Raises:
         InvalidPathError: A component is ``.``, ``..`` or (in the middle) empty, no key can hold the path, or the URL
             has another scheme.
+        TypeError: It is no text.
     """
     if isinstance(url, RegistryPath):
         return url
+    if not isinstance(url, str):
+        raise TypeError(f"a path is a str or an os.PathLike, not {type(url).__name__}")
     bucket, path = split_url(url)
     scheme = _SCHEME.match(path)
     if scheme is not None:  # what follows may hold a password

@@ -6,6 +6,7 @@ https://docs.aws.amazon.com/AmazonS3/latest/userguide/qfacts.html.
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
@@ -152,6 +153,18 @@ def header(start: int, end: int | None) -> str:
     return f"bytes={start}-{'' if end is None else end - 1}"
 
 
+def bounds(start: int | None, end: int | None) -> tuple[int | None, int | None]:
+    """Return the bounds of a Python slice as Python's own integers. Raise `TypeError` where one is no integer.
+
+    >>> bounds(None, 3)
+    (None, 3)
+    >>> bounds(0.5, 2)
+    Traceback (most recent call last):
+    TypeError: 'float' object cannot be interpreted as an integer
+    """
+    return None if start is None else operator.index(start), None if end is None else operator.index(end)
+
+
 def resolve(start: int | None, end: int | None, size: int) -> Range:
     """Return a Python slice of `size` bytes as a byte range, which is never reversed and never past the end.
 
@@ -185,7 +198,8 @@ def requests(wanted: Sequence[tuple[str, int | None, int | None]], max_gap_bytes
     """
     found: list[Request] = []
     mergeable: list[tuple[str, int, int, int]] = []
-    for index, (name, start, end) in enumerate(wanted):
+    for index, (name, *given) in enumerate(wanted):
+        start, end = bounds(*given)
         if max_gap_bytes is None or (start or 0) < 0 or end is None or end < 0:
             found.append(Request(name, start, end, {index: slice(None)}))
         else:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import _thread
+import ctypes
 import logging
 import sys
 import threading
@@ -35,6 +36,32 @@ def test_lines_are_read_up_to_a_size(fs: RegistryS3FileSystem, cache: str) -> No
         for _ in range(30):
             assert file.readline(size) == local.readline(size)
             assert file.tell() == local.tell()
+
+
+@pytest.mark.parametrize(("start", "end"), [(0.0, 3), (0.5, None), (0, 2.5), ("0", 3), (None, "3")])
+def test_a_range_is_of_integers(fs: RegistryS3FileSystem, start: Any, end: Any) -> None:
+    """S3 would be sent a header that it cannot read, and answer with the whole file."""
+    fs.pipe({"/a": b"abcdef", "/b": b"b"})
+    for call in (
+        lambda: fs.cat_file("/a", start, end),
+        lambda: fs.cat(["/a", "/b"], start=start, end=end),
+        lambda: fs.cat_ranges(["/a"], [start], [end]),
+        lambda: fs.cat_ranges(["/a"], [start], [end], max_gap=2),
+    ):
+        with pytest.raises(TypeError):
+            call()
+
+
+def test_bytes_have_any_items_and_dimensions(fs: RegistryS3FileSystem) -> None:
+    """Also none at all, as in an array of no rows."""
+    no_rows, no_columns = (ctypes.c_double * 3 * 0)(), (ctypes.c_double * 0 * 3)()
+    two_by_three, none_of_one = memoryview(b"abcdef").cast("B", (2, 3)), memoryview(bytes(8)).cast("d")[:0]
+    for view, data in ((two_by_three, b"abcdef"), (none_of_one, b""), (no_rows, b""), (no_columns, b"")):
+        fs.pipe({"/one": view, "/other": view})
+        fs.pipe_file("/third", view)
+        with fs.open("/file", "wb") as file:
+            assert file.write(view) == len(data)
+        assert set(fs.cat("/", recursive=True).values()) == {data}
 
 
 @pytest.mark.parametrize("mode", ["wb", "xb", "ab", "w"])

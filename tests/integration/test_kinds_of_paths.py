@@ -53,6 +53,16 @@ def test_every_kind_of_path_goes_through_every_call_on_many(
     assert fs.ls("/", detail=False) == ["/p", "/q5", "/up"]
 
 
+@pytest.mark.parametrize("path", [None, 1, 1.5, b"/p", ["/p"]], ids=repr)
+@pytest.mark.parametrize(
+    "call", ["info", "exists", "isdir", "ls", "find", "glob", "cat_file", "open", "rm_file", "touch", "mkdir"]
+)
+def test_what_is_no_path_is_told_by_its_type(fs: RegistryS3FileSystem, call: str, path: object) -> None:
+    """As `os.fspath` tells it: by a `TypeError`, and not by an error of the code within."""
+    with pytest.raises(TypeError, match=f"a path is a str or an os.PathLike, not {type(path).__name__}"):
+        getattr(fs, call)(path)
+
+
 @pytest.mark.parametrize("call", ["put", "get", "cp", "mv"])
 def test_two_sources_do_not_go_to_one_target(fs: RegistryS3FileSystem, tree: Path, tmp_path: Path, call: str) -> None:
     """Into a directory, and pair by pair; nothing is done."""
