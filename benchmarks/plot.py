@@ -19,15 +19,15 @@ def plot(results: Results, path: Path) -> None:
     """Write the picture as PNG."""
     summary = summarise(results.records)
     rows = -(-len(summary) // COLUMNS)
-    figure = Figure(figsize=(13, 1.2 + 1.9 * rows), layout="constrained")
-    figure.suptitle(f"Wall seconds, {results.profile}: {results.title}. Logarithmic; shorter is faster.", fontsize=13)
-    panels = figure.subplots(rows, COLUMNS, squeeze=False, sharey=True).flat
+    figure = Figure(figsize=(9.6, 0.9 + 1.6 * rows), layout="constrained")
+    figure.suptitle(f"Wall seconds, {results.profile}: {results.title}. Logarithmic; shorter is faster.", fontsize=11)
+    panels = list(figure.subplots(rows, COLUMNS, squeeze=False, sharey=True).flat)
     limits = _limits(summary)
     for panel, (workload, peers) in zip(panels, summary.items(), strict=False):
         _draw(panel, workload, [peers.get(name, Record(name, workload)) for name in peers_of(summary)], limits)
-    for panel in list(panels)[len(summary) :]:
+    for panel in panels[len(summary) :]:
         panel.set_axis_off()
-    figure.savefig(path, dpi=100)
+    figure.savefig(path, dpi=150)
 
 
 def _limits(summary: Summary) -> tuple[float, float]:
@@ -40,7 +40,7 @@ def _draw(panel: Any, workload: str, records: list[Record], limits: tuple[float,
     colours = [OUR_COLOUR if record.peer == OURS else PEER_COLOUR for record in records]
     panel.barh([record.peer for record in records], [max(width, limits[0]) for width in widths], color=colours)
     panel.set(xscale="log", xlim=limits, ylim=(len(records) - 0.5, -0.5))
-    panel.set_title(workload, loc="left", fontsize=11, fontweight="bold")
+    panel.set_title(workload, loc="left", fontsize=10, fontweight="bold")
     panel.spines[["top", "right"]].set_visible(False)
     for row, record in enumerate(records):
         text, colour = (record.failure[:34], FAILED_COLOUR) if record.failure else (seconds(record.seconds), "black")

@@ -27,6 +27,11 @@ _UNIT = (
     "Where large objects are moved, these are CPU seconds for each GiB; elsewhere CPU milliseconds for each request. "
     "A peer that needs fewer requests has fewer to divide by."
 )
+_REQUESTS = (
+    "`Get`, `Head`, `Put` and `Copy` are S3's operations on an object, and `List` is ListObjectsV2. `Create` and "
+    "`Complete` are those of a multipart upload, `Part` and `PartCopy` are UploadPart and UploadPartCopy."
+)
+_SHORT = re.compile(r"ObjectsV2$|(?<=Get|Put)Object$|(?<=Head|Copy)Object$|MultipartUpload$|^Upload(?=Part)")
 MET = {True: "met", False: "**missed**", None: "not known"}
 
 Cell = Callable[[Record, "Record | None"], str]
@@ -55,22 +60,25 @@ def report(results: Results, plot: str = "") -> str:
         f"## {results.profile}: {results.title}",
         "\n".join(f"- {name}: {value}" for name, value in results.about.items()),
         *([f"![Seconds of each peer, profile {results.profile}]({plot})"] if plot else []),
+        "### Workloads",
+        markdown(["workload", "what is done"], [[f"**{each}**", results.workloads[each]] for each in summary]),
         "### Wall seconds",
         _WALL + (_PROGRESS if _has_baseline(summary) else ""),
-        _times(results, summary, lambda record: record.seconds),
+        _times(summary, lambda record: record.seconds),
         "### Targets",
         target_table(targets.judged(results.profile, summary)),
         "### CPU seconds",
         "These are user and system time of the client's process. Brackets and last column are as above.",
-        _times(results, summary, lambda record: record.cpu_seconds),
+        _times(summary, lambda record: record.cpu_seconds),
         "### CPU of a GiB, and of a request",
         _UNIT,
-        _table(results, summary, _cpu_of_a_unit(results.bytes_moved)),
+        _table(summary, _cpu_of_a_unit(results.bytes_moved)),
         "### Peak memory, MiB",
         _PEAK,
-        _table(results, summary, _memory),
+        _table(summary, _memory),
         "### Requests",
-        _table(results, summary, _requests),
+        _REQUESTS,
+        _table(summary, _requests),
     ]
     return "\n\n".join(part for part in parts if part)
 
@@ -84,7 +92,7 @@ def target_table(verdicts: Sequence[tuple[str, targets.Verdict]]) -> str:
     return f"{met} of {len(verdicts)} met.\n\n" + markdown(["workload", "target", "measured", ""], rows)
 
 
-def _times(results: Results, summary: Summary, of: Callable[[Record], float]) -> str:
+def _times(summary: Summary, of: Callable[[Record], float]) -> str:
     def cell(record: Record, ours: Record | None) -> str:
         ratio = f" ({of(record) / of(ours):.2f})" if ours and ours is not record and of(ours) else ""
         return f"{seconds(of(record))}{ratio}"
@@ -97,7 +105,7 @@ def _times(results: Results, summary: Summary, of: Callable[[Record], float]) ->
         return _ratio(of, peers.get(OURS), next((each for name, each in peers.items() if is_baseline(name)), None))
 
     columns: list[Column] = [(PROGRESS, progress)] if _has_baseline(summary) else []
-    return _table(results, summary, cell, [*columns, ("best / ours", best)])
+    return _table(summary, cell, [*columns, ("best / ours", best)])
 
 
 def _has_baseline(summary: Summary) -> bool:
@@ -137,23 +145,18 @@ def _requests(record: Record, ours: Record | None) -> str:
     if not record.requests:
         return "not counted"
     total = sum(record.requests.values())
-    names = ", ".join(f"{count:,} {name}" for name, count in sorted(record.requests.items()))
+    names = ", ".join(f"{count:,} {_SHORT.sub('', name)}" for name, count in sorted(record.requests.items()))
     return names if len(record.requests) == 1 else f"{total:,}: {names}"
 
 
-def _table(
-    results: Results,
-    summary: Summary,
-    cell: Cell,
-    last: Sequence[Column] = (),
-) -> str:
+def _table(summary: Summary, cell: Cell, last: Sequence[Column] = ()) -> str:
     names = peers_of(summary)
     rows = []
     for workload, peers in summary.items():
         ours = peers.get(OURS)
         working = ours if ours and not ours.failure else None
         cells = [_shown(peers[name], working, cell) if name in peers else "" for name in names]
-        rows.append([f"**{workload}**: {results.workloads[workload]}", *cells, *(of(peers) for _, of in last)])
+        rows.append([f"**{workload}**", *cells, *(of(peers) for _, of in last)])
     return markdown(["workload", *names, *(head for head, _ in last)], rows)
 
 
