@@ -37,9 +37,9 @@ HEADINGS = (
 INTRODUCTION = """\
 # Promises
 
-What you may rely on. Each promise is the docstring of a test that would fail if the promise were broken, and the link
-leads to that test's file. Where several tests hold a promise, this page has the plainest one. `make promises` writes
-the page. [Clients](clients.md) has the calls that were tried with other libraries.
+What you may rely on. Each promise is the docstring of a test that would fail if the promise were broken, and what
+follows it in brackets is that test's file. Where several tests hold a promise, this page has the plainest one. `make
+promises` writes the page. [Clients](clients.md) has the calls that were tried with other libraries.
 """
 
 

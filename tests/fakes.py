@@ -194,7 +194,7 @@ class FakeBucket:
                 first = list(islice(pages, 1))
             except OSError as error:
                 return error
-            return Started(chain(first, pages), 0)
+            return Started(chain(first, pages), 0, 0)
 
         return self.pool.map(start, listings)
 

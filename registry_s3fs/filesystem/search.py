@@ -282,7 +282,7 @@ class Searching(OnBucket):
             infos = tree.children(path) if path not in self.dircache else None
             infos = infos or self.ls(path)
         except OSError as error:
-            if on_error == "raise":
+            if on_error == "raise" or error.errno is None:  # which each error of ours has: a signal's handler raised it
                 raise
             if callable(on_error):
                 on_error(error)

@@ -93,8 +93,10 @@ def _begun(started: Started | Exception) -> Begun | OSError:
     try:
         page, waited_s, worked_s = _timed(started.pages)
     except OSError as error:
+        if error.errno is None:  # which each error of ours has: it is of a handler of a signal
+            raise
         return error
-    return Begun(page, started.waited_s + waited_s, worked_s, started.pages)
+    return Begun(page, started.waited_s + waited_s, started.worked_s + worked_s, started.pages)
 
 
 def pages(

@@ -23,7 +23,9 @@ class Started(NamedTuple):
 
     pages: Iterator[Page]
     waited_s: float
-    """The seconds until the first page was there."""
+    """The seconds for which its first page was waited for."""
+    worked_s: float
+    """The seconds for which that kept the processor busy."""
 
 
 @dataclass
@@ -33,8 +35,8 @@ class _First:
     listing: Listing
     answer: Answer | None = None
     error: Exception | None = None
-    began: float = 0
-    ended: float = 0
+    waited_s: float = 0
+    worked_s: float = 0
 
 
 class FirstPages(ManyRequests):
@@ -48,28 +50,34 @@ class FirstPages(ManyRequests):
         firsts = [_First(listing) for listing in listings]
         waiting = firsts[::-1]
         way = Way(LIST, self._list_call, self._is_listed, self._list_by_boto3)
-        for _ in self._each(way, lambda: waiting.pop() if waiting else None, lambda: len(waiting)):
-            pass
+        try:
+            for _ in self._each(way, lambda: waiting.pop() if waiting else None, lambda: len(waiting)):
+                pass
+        except MemoryError as error:
+            raise self._translation(listings[0].prefix, error) from error
+        # This thread also had the others' pages to read, and each response may have waited for that.
+        waited_s = min((each.waited_s for each in firsts if each.answer), default=0)
         return [
-            each.error or Started(self._pages(each.listing, 0, each.answer), each.ended - each.began) for each in firsts
+            each.error or Started(self._pages(each.listing, 0, each.answer), waited_s, each.worked_s) for each in firsts
         ]
 
     def _list_call(self, first: _First, fast_path: FastPath) -> Call[_First] | None:
-        first.began = time.perf_counter()
         return fast_path.list_objects(list_request(first.listing), first) if fast_path.is_open(LIST) else None
 
     def _is_listed(self, first: _First, call: Call[_First]) -> bool:
-        first.ended, first.answer = time.perf_counter(), call.answer
+        first.answer, first.waited_s, first.worked_s = call.answer, call.exchange.waited_s, call.worked_s
         if call.error is not None:
             first.error = self._translation(first.listing.prefix, call.error)
         return call.answer is not None or call.error is not None
 
     def _list_by_boto3(self, first: _First, call: Call[_First] | None) -> _First:
+        began, worked = time.perf_counter(), time.thread_time()
         try:
             if call is not None:
                 call.hand_over()
             first.answer = self._send("list_objects_v2", first.listing.prefix, list_request(first.listing))
         except (OSError, ValueError) as error:
             first.error = error
-        first.ended = time.perf_counter()
+        first.worked_s = time.thread_time() - worked
+        first.waited_s = time.perf_counter() - began - first.worked_s
         return first

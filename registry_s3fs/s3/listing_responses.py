@@ -12,8 +12,10 @@ from typing import TYPE_CHECKING, Generic, NamedTuple, TypeVar, cast
 
 from registry_s3fs.model.objects import STANDARD, ObjectInfo, Part, Upload
 from registry_s3fs.model.ranges import MAX_KEY_BYTES, MAX_OBJECT_BYTES, MAX_PARTS
+from registry_s3fs.s3 import responses
 from registry_s3fs.s3.list_xml import PAGE_FIELDS
 from registry_s3fs.s3.responses import Answer, Asked, count, is_list, is_of, rows, text, text_if_told, time, utc
+from registry_s3fs.threads import call_stack
 
 if TYPE_CHECKING:
     from mypy_boto3_s3.type_defs import ObjectTypeDef
@@ -102,7 +104,9 @@ def _quickly(contents: Iterable[Answer], prefix: str) -> list[ObjectInfo] | None
             if modified.tzinfo is not timezone.utc:
                 modified = utc(modified)
             found.append(ObjectInfo(key, size, tag, modified, row.get("StorageClass") or STANDARD))
-    except (KeyError, TypeError, AttributeError, ValueError):
+    except (KeyError, TypeError, AttributeError, ValueError) as error:
+        if not call_stack.is_raised_in(error, (__file__, responses.__file__)):
+            raise
         return None
     return found
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
+from itertools import chain, islice
 from typing import Generic, TypeVar
 
 from registry_s3fs.s3.fast_path.call import Call
@@ -48,11 +49,25 @@ class ManyRequests(Lookups):
                     for item in done:
                         begun = True
                         yield item
-            rest: Iterable[tuple[Item, Call[Item] | None]] = iter(boto3s) if boto3s else _DueForBoto3(due)
-            with closing(self.pool.each(lambda pair: way.by_boto3(*pair), rest, self.pool.threads)) as ended:
+            with closing(
+                self.pool.each(lambda pair: way.by_boto3(*pair), self._rest(boto3s, due), self.pool.threads)
+            ) as ended:
                 for item in ended:
                     begun = True
                     yield item
+
+    def _rest(
+        self, boto3s: Sequence[tuple[Item, Call[Item] | None]], due: Callable[[], Item | None]
+    ) -> Iterable[tuple[Item, Call[Item] | None]]:
+        """Return what boto3 carries out now: what was left to it, or else all that is due.
+
+        Where the server is not reached, as many as may be in flight are due beside what was left: few were begun
+        before that was known, and each takes as long as boto3 tries.
+        """
+        if not boto3s:
+            return _DueForBoto3(due)
+        more = self.parameters.max_concurrency - len(boto3s) if _are_unreachable(boto3s) else 0
+        return chain(boto3s, islice(_DueForBoto3(due), max(0, more)))
 
     def _is_open(self, operation: str) -> bool:
         with self._translated(""):
@@ -94,7 +109,11 @@ def _is_boto3s_turn(left: Sequence[tuple[object, Call[Item] | None]], at_once: i
     That is so where many were left. It is also so where the server is not reached, since each further request would
     take as long as the first.
     """
-    return len(left) >= at_once or any(call is not None and call.is_unreachable for _, call in left)
+    return len(left) >= at_once or _are_unreachable(left)
+
+
+def _are_unreachable(left: Sequence[tuple[object, Call[Item] | None]]) -> bool:
+    return any(call is not None and call.is_unreachable for _, call in left)
 
 
 class _DueForBoto3(Iterator["tuple[Item, Call[Item] | None]"]):

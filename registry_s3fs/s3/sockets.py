@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import socket
 import sys
-from contextlib import suppress
 
 try:
     import resource
 except ImportError:  # Windows
     resource = None  # type: ignore[assignment]  # to mypy the name is always a module
+
+from registry_s3fs.threads import call_stack
 
 KEEP_ALIVE = (("TCP_KEEPIDLE", 15), ("TCP_KEEPALIVE", 15), ("TCP_KEEPINTVL", 5), ("TCP_KEEPCNT", 3))
 """After 15 s of silence the other end is asked every 5 s whether it is there, and given up after three times.
@@ -31,9 +32,12 @@ def descriptors_allowed() -> int:
 
 def keep_alive(sock: socket.socket) -> None:
     """Have a socket send small data at once, and notice within half a minute that the other end is gone."""
-    with suppress(OSError, AttributeError):  # of what is no TCP socket, or lies below a proxy's TLS
+    try:
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
         for name, value in KEEP_ALIVE:
             if hasattr(socket, name):
                 sock.setsockopt(socket.IPPROTO_TCP, getattr(socket, name), value)
+    except (OSError, AttributeError) as error:  # of what is no TCP socket, or lies below a proxy's TLS
+        if not call_stack.is_raised_in(error, (__file__,)):
+            raise

@@ -12,10 +12,11 @@ import os
 import stat
 import uuid
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from typing import IO, TYPE_CHECKING, Any
 
 from registry_s3fs.model.paths import StrPath
+from registry_s3fs.threads import call_stack
 from registry_s3fs.transfer import local_paths
 
 if TYPE_CHECKING:
@@ -134,6 +135,8 @@ def _created(partial: str, path: str, mode: int) -> IO[bytes]:
     try:
         return open(partial, "xb", opener=lambda name, flags: os.open(name, flags, mode))
     except OSError as error:
+        if error.errno is None:  # it is none of the system's, but of a handler of a signal
+            raise
         text = f"no file can be made beside it, to take its place once that is whole ({error.strerror})"
         raise OSError(error.errno, text, path) from error
 
@@ -143,8 +146,12 @@ def _take_over(descriptor: int, found: os.stat_result) -> None:
     if not hasattr(os, "fchmod"):  # Windows
         return
     for owner in (found.st_uid, -1):
-        with suppress(OSError):
+        try:
             os.fchown(descriptor, owner, found.st_gid)
+        except OSError as error:
+            if not call_stack.is_raised_in(error, (__file__,)):
+                raise
+        else:
             break
     permissions = found.st_mode & 0o777  # a write by another than root takes set-user-ID away, too
     if stat.S_IMODE(os.fstat(descriptor).st_mode) != permissions:  # FAT knows no chmod, and has one mode for all

@@ -22,10 +22,12 @@ import pytest
 from registry_s3fs import RegistryS3FileSystem
 from registry_s3fs.s3.fast_path import client, connection
 from registry_s3fs.s3.fast_path.client import MOST_REFUSALS
+from registry_s3fs.s3.listing_responses import Listing
 from testbed.messages import Answer, Close, Pause, Request, Silence, steps
 from testbed.plain_answers import plain
 from testbed.scripted_store import ScriptedStore
 from testbed.servers import Server
+from tests.odd_store import odd_store
 
 MIB = 1024 * 1024
 DATA = bytes(range(256)) * 40
@@ -445,3 +447,33 @@ def test_a_default_sessions_handlers_hear_of_calls(store: ScriptedStore, monkeyp
     assert fs.cat_file("/f") == DATA
     assert heard == ["before-call.s3.GetObject"]
     assert client.logger.name == "registry_s3fs"
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda fs: fs.bucket.start_lists([Listing(f"d{number}/") for number in range(40)]),
+        lambda fs: fs.pipe({f"/d{number}": b"x" for number in range(40)}),
+        lambda fs: fs.cat([f"/d{number}" for number in range(40)], on_error="return"),
+    ],
+    ids=["list", "pipe", "cat"],
+)
+def test_a_server_that_is_gone_is_tried_for_all_at_once(call: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each boto3 call takes as long as it tries, so they are not made a few after a few."""
+    with odd_store() as (store, _):
+        options = store.options(config_kwargs={"retries": {"total_max_attempts": 2}})
+    fs = RegistryS3FileSystem(**options, skip_instance_cache=True)
+    rounds: list[int] = []
+    each = fs.pool.each
+
+    def counted(work: Any, items: Any, *more: Any) -> Any:
+        listed = list(items)
+        if listed:
+            rounds.append(len(listed))
+        return each(work, listed, *more)
+
+    monkeypatch.setattr(fs.pool, "each", counted)
+    with suppress(OSError):
+        call(fs)
+    assert 1 <= len(rounds) <= 2
+    assert sum(rounds) == 40

@@ -26,6 +26,8 @@ class Call(Generic[Maker]):
         """It holds the same fields, of an object whose body is still to come."""
         self.error: Exception | None = None
         """It is botocore's `ClientError` where S3 refused, or the error of a buffer or of the credentials."""
+        self.worked_s = 0.0
+        """It is the processor time of reading the response, in seconds."""
         self.why = ""
         """It says why the request is left to boto3."""
         self.is_replaced = False

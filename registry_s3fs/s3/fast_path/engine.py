@@ -18,7 +18,7 @@ from registry_s3fs.s3.fast_path import connection as connection_module
 from registry_s3fs.s3.fast_path.connection import Connection, Connections, Steps
 from registry_s3fs.s3.fast_path.connection_count import ConnectionCount
 from registry_s3fs.s3.fast_path.response import NotPlainError, Place, ResponseReader
-from registry_s3fs.threads import cancellation
+from registry_s3fs.threads import call_stack, cancellation
 
 LOOKED_AT_S = 0.25
 """After so many seconds the engine looks whether a response has stopped coming, or whether the work is cancelled."""
@@ -30,13 +30,17 @@ _Selector: type[selectors.BaseSelector] = getattr(selectors, "PollSelector", sel
 """This selector needs no descriptor of its own, as it waits for few sockets for a short time."""
 
 
+class UnpreparedError(Exception):
+    """A request that could not be made, for the reason that is the cause."""
+
+
 class Exchange:
     """One request and its response.
 
     After `drive` it has either a whole response or a `failure`.
     """
 
-    __slots__ = ("body", "connection", "failure", "method", "reader", "request", "was_reused")
+    __slots__ = ("body", "connection", "failure", "method", "reader", "request", "waited_s", "was_reused")
 
     def __init__(
         self,
@@ -55,9 +59,11 @@ class Exchange:
         self.body = body
         self.reader = ResponseReader(method, place)
         self.failure: Exception | None = None
-        """It is a `NotPlainError`, an `OSError` of the connection, or the error of making the request."""
+        """It is a `NotPlainError`, an `OSError` of the connection, or an `UnpreparedError`."""
         self.connection = 0
         """It is the number of the exchange's connection."""
+        self.waited_s = 0.0
+        """It is the time from the request to the end of its response."""
         self.was_reused = False
         """It is True where the connection had served a request before."""
 
@@ -136,7 +142,7 @@ class _Run:
     def _begin(self, exchange: Exchange) -> None:
         try:
             head = exchange.request()
-        except Exception as error:  # noqa: BLE001  # it is this exchange's own failure
+        except (NotPlainError, UnpreparedError) as error:
             self._end_with(exchange, error)
             return
         connection = self._connections.take()
@@ -170,7 +176,7 @@ class _Run:
         except NotPlainError as error:
             self._fail(connection, error)
         except OSError as error:
-            if not _is_of_connection(error):
+            if not call_stack.is_raised_in(error, _RAISING):  # but in a handler of a signal
                 raise
             self._fail(connection, error)
         else:
@@ -194,6 +200,7 @@ class _Run:
         del self.active[connection]
         self.ended.append(exchange)
         wait_s, body_s = connection.times()
+        exchange.waited_s = wait_s + body_s
         self._count.answered(wait_s, exchange.reader.received + len(exchange.body), body_s)
         if exchange.reader.reusable:
             self._connections.give_back(connection)
@@ -231,11 +238,3 @@ class _Run:
 
 def _give_up(steps: Steps) -> int:
     return steps.throw(TimeoutError(errno.ETIMEDOUT, "no answer in time, or one that trickles"))
-
-
-def _is_of_connection(error: OSError) -> bool:
-    """Return whether a connection raised the error, and not a handler of a signal that came meanwhile."""
-    traceback = error.__traceback__
-    while traceback is not None and traceback.tb_next is not None:
-        traceback = traceback.tb_next
-    return traceback is None or traceback.tb_frame.f_code.co_filename in _RAISING

@@ -5,12 +5,15 @@ The module does no I/O.
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Mapping
+from email import utils
 from email.utils import parsedate_to_datetime
 
 from registry_s3fs.model.objects import OBJECT_HEADERS
 from registry_s3fs.s3 import checksums
 from registry_s3fs.s3.fast_path.response import Head, NotPlainError
+from registry_s3fs.threads import call_stack
 
 METADATA = "x-amz-meta-"
 PAYER = {"x-amz-request-payer": "requester"}  # of each request, where the bucket's owner does not pay
@@ -69,6 +72,8 @@ _CONVERTED: dict[str, Callable[[str], object]] = {
     "LastModified": parsedate_to_datetime,
     "Expires": parsedate_to_datetime,
 }
+_CONVERTING = (__file__, utils.__file__, inspect.getfile(utils.parsedate_tz))
+"""The files in which a value that cannot be read raises its error."""
 _DISPENSABLE = frozenset(("Expires", "TagCount"))
 """These fields are left out where they cannot be read.
 
@@ -85,7 +90,9 @@ def fields_of(head: Head, names: Mapping[str, str]) -> dict[str, object]:
         if field is not None:
             try:
                 fields[field] = _CONVERTED.get(field, str)(value)
-            except (ValueError, TypeError, IndexError, OverflowError):
+            except (ValueError, TypeError, IndexError, OverflowError) as error:
+                if not call_stack.is_raised_in(error, _CONVERTING):
+                    raise
                 if field not in _DISPENSABLE:
                     raise NotPlainError(f"the field {name} cannot be read") from None
         elif name.startswith(METADATA):
