@@ -6,13 +6,12 @@ import ast
 import os
 from collections.abc import Iterator
 from pathlib import Path
-from urllib.request import Request, urlopen
 
 import fsspec.config
 import pytest
 
 from testbed import servers
-from testbed.servers import Server
+from testbed.servers import Moto, Server
 from tests.documents import pages
 from tests.documents.pages import HERE, Block
 
@@ -28,17 +27,16 @@ WITH_CODE = [name for name in DOCUMENTS if name not in OWN_TESTS and pages.block
 
 
 @pytest.fixture(scope="module")
-def moto_of_pages() -> Iterator[Server]:
+def moto_of_pages() -> Iterator[Moto]:
     """A server of this module's own, which is emptied before each page."""
     with servers.moto() as server:
         yield server
 
 
 @pytest.fixture
-def server(moto_of_pages: Server, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Server:
+def server(moto_of_pages: Moto, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Server:
     """An empty server, which takes the place of the stores that a page names."""
-    with urlopen(Request(f"{moto_of_pages.endpoint}/moto-api/reset", method="POST")):
-        pass
+    moto_of_pages.forget_all()
     monkeypatch.chdir(tmp_path)
     monkeypatch.setitem(fsspec.config.conf, "registrys3", {"regionendpoint": moto_of_pages.endpoint})
     monkeypatch.setenv("HF_HOME", str(tmp_path / "home"))
