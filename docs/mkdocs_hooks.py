@@ -2,7 +2,8 @@
 
 Some pages are files outside docs/. Links that lead out of docs/ become names. Doctests of docstrings become blocks of
 code. Cells of tables know their column, so that a narrow page can show each row as a card, and their long names may be
-broken.
+broken; short ones are not, nor are dates and numbers with their units. A page without contents of its own has the room
+that they would take.
 """
 
 from __future__ import annotations
@@ -30,16 +31,26 @@ MADE = {
     **{path.with_suffix(".md").as_posix(): path.as_posix() for path in NOTEBOOKS},
 }
 """Pages of the site, and the files of the repository that they are."""
+ALONE = ("index.md", "quick-start.md", "tutorial.md", "commands.md")
+"""Pages that no other page stands beside in the navigation, or whose samples need its room."""
+WORTH_CONTENTS = 4
+"""With fewer headings than these, the title among them, a page has no list of its contents."""
 PAGE_OF = {name: page for page, name in MADE.items()}
 LINK = re.compile(r"(?<!!)\[([^\]\n]+)\]\((?!https?:|#)([^)#\s]+)(#[^)\s]*)?\)")
 IMAGE = re.compile(r"(!\[[^\]\n]*\]\()docs/")
 FENCE = re.compile(r"(^```.*?^```$)", re.DOTALL | re.MULTILINE)
 HEADING = re.compile(r"^#{1,5} ", re.MULTILINE)
+SYNOPSIS = re.compile(r"^(#{2,5} `([a-z][\w-]*)[^`\n]*`.*)$", re.MULTILINE)
 TITLE = re.compile(r"^# (.+)$", re.MULTILINE)
 TABLE = re.compile(r"<table>.*?</table>", re.DOTALL)
 HEAD = re.compile(r"<th\b[^>]*>(.*?)</th>", re.DOTALL)
 ROW = re.compile(r"<tr>.*?</tr>", re.DOTALL)
 TAG = re.compile(r"<[^>]+>")
+DIRECTIVE = re.compile(r" *# doctest: \+.*$", re.MULTILINE)
+RELEASE = re.compile(r"^## \[(.+?)\]", re.MULTILINE)
+SHORT_CODE = re.compile(r"<code>(?=[^<\s]{1,26}</code>)")
+UNIT = re.compile(r"(?<=\d) (?=(?:s|ms|min|KiB|MiB|GiB)\b)")
+DATE = re.compile(r"(?<![\w-])\d{4}-\d\d-\d\d(?![\w-])")
 LONG_CODE = re.compile(r"<code>[^<]{24,}</code>")
 BREAKS = re.compile(r"(?<=[/_:.,=(])(?<!</)(?=\w)")
 
@@ -105,14 +116,15 @@ def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Fil
     Raises:
         PluginError: A link leads to a file that is not there.
     """
-    if page.file.src_uri == "index.md":
-        page.meta["hide"] = ["navigation"]
     parts = FENCE.split(markdown)
+    headings = sum(len(HEADING.findall(part)) for part in parts[::2])
+    page.meta["hide"] = ["navigation"] if page.file.src_uri in ALONE else ["toc"] if headings < WORTH_CONTENTS else []
+    parts[1::2] = [DIRECTIVE.sub("", part) for part in parts[1::2]]
     parts[::2] = [
         IMAGE.sub(r"\1", LINK.sub(lambda found: _link(found, page.file.src_uri), part)) for part in parts[::2]
     ]
-    parts[::2] = _with_one_title(parts[::2])
-    return "".join(parts)
+    parts[::2] = [SYNOPSIS.sub(r'\1 { data-toc-label="\2" }', part) for part in _with_one_title(parts[::2])]
+    return RELEASE.sub(r"## \1", "".join(parts))
 
 
 def _with_one_title(parts: list[str]) -> list[str]:
@@ -145,8 +157,8 @@ def _text(text: str, path: Path) -> str:
 
 
 def on_page_content(html: str, page: Page, config: MkDocsConfig, files: Files) -> str:
-    """Write the name of its column into each cell, and where long code in cells may be broken."""
-    return TABLE.sub(_labelled, html)
+    """Write the name of its column into each cell, and what may be broken there and what nowhere."""
+    return TABLE.sub(_labelled, SHORT_CODE.sub('<code class="short">', html))
 
 
 def _labelled(table: re.Match[str]) -> str:
@@ -154,6 +166,7 @@ def _labelled(table: re.Match[str]) -> str:
 
     def row(found: re.Match[str]) -> str:
         columns = iter(heads)
-        return re.sub(r"<td\b", lambda _: f'<td data-column="{next(columns, "")}"', found[0])
+        unbroken = DATE.sub(r'<span class="short">\g<0></span>', UNIT.sub("&nbsp;", found[0]))
+        return re.sub(r"<td\b", lambda _: f'<td data-column="{next(columns, "")}"', unbroken)
 
     return LONG_CODE.sub(lambda code: BREAKS.sub("<wbr>", code[0]), ROW.sub(row, table[0]))

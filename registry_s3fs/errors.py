@@ -1,35 +1,37 @@
 """The errors that this package raises, and one function for each that is raised in several places.
 
-Callers may catch::
+Callers may catch:
 
-    OSError
-    ├── FileNotFoundError
-    │   ├── BucketNotFoundError      the bucket itself is missing, not just a key
-    │   ├── NotInRegistryError       a registry has no such repository, tag, manifest or blob
-    │   └── PathNotFoundError        (storage driver) no such file or directory
-    ├── FileExistsError              exclusive creation found an object there
-    ├── PermissionError              denied, wrong or missing credentials
-    ├── ConnectionError              the endpoint cannot be reached
-    ├── TimeoutError                 it was reached and did not answer in time
-    ├── FileExpired                  the object was replaced while it was being read
-    ├── DigestMismatchError          a registry's blob that was read has another digest than its path says
-    ├── InvalidResponseError         a response that is none of S3's, such as a proxy's page
-    ├── LinkError                    a registry's link that is empty or holds no digest (is a ValueError too)
-    ├── RefusedNameError             a name in an artifact or layer that no file may have (is a ValueError too)
-    ├── FileTooLargeError            a link, manifest or config that is larger than any that a registry takes
-    ├── LayerError                   a layer that is damaged, none, or beyond what is read of one
-    ├── BulkError                    some keys of a call on many failed: ``.errors`` has each
-    ├── RefusedParameterError        the server refused a parameter (is a ValueError too)
-    └── StorageDriverError           (storage driver) any other failure; ``__cause__`` is one of the above
-    ValueError
-    ├── InvalidPathError             a path that could name something outside rootdirectory
-    ├── InvalidOffsetError           (storage driver) a negative offset
-    ├── ForeignBucketError           a URL that names another bucket than the instance's
-    ├── InvalidReferenceError        text that names no tag and no digest of a repository
-    ├── PlatformError                an index that lacks a platform, or has several of which one has to be named
-    ├── UnreadableDocumentError      JSON that is too large, too deep or none
-    ├── UnreadableManifestError      bytes that are no manifest
-    └── LayoutError                  an OCI image layout that cannot be read or imported whole
+```text
+OSError
+├── FileNotFoundError
+│   ├── BucketNotFoundError  the bucket itself is missing, not just a key
+│   ├── NotInRegistryError   no such repository, tag, manifest or blob
+│   └── PathNotFoundError    (storage driver) no such file or directory
+├── FileExistsError          exclusive creation found an object there
+├── PermissionError          denied, wrong or missing credentials
+├── ConnectionError          the endpoint cannot be reached
+├── TimeoutError             it was reached and did not answer in time
+├── FileExpired              the object was replaced while it was being read
+├── DigestMismatchError      a blob has another digest than its path says
+├── InvalidResponseError     a response that is none of S3's, such as a proxy's page
+├── LinkError                a link that is empty or no digest (is a ValueError too)
+├── RefusedNameError         a name that no file may have (is a ValueError too)
+├── FileTooLargeError        a link, manifest or config that no registry takes
+├── LayerError               a layer that is damaged, none, or beyond what is read of one
+├── BulkError                some keys of a call on many failed: `errors` has each
+├── RefusedParameterError    the server refused a parameter (is a ValueError too)
+└── StorageDriverError       (storage driver) any other failure, with its `__cause__`
+ValueError
+├── InvalidPathError         a path that could name something outside rootdirectory
+├── InvalidOffsetError       (storage driver) a negative offset
+├── ForeignBucketError       a URL that names another bucket
+├── InvalidReferenceError    text that names no tag and no digest of a repository
+├── PlatformError            an index without a platform, or with several
+├── UnreadableDocumentError  JSON that is too large, too deep or none
+├── UnreadableManifestError  bytes that are no manifest
+└── LayoutError              an OCI image layout that cannot be read whole
+```
 
 An ``OSError`` has an ``errno``, the registry path in ``filename`` and, where there was one, the SDK's exception in
 ``__cause__``.

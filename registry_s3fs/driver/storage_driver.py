@@ -62,7 +62,7 @@ class StorageDriver:
 
     Paths are as strict as in Go: ``(/[A-Za-z0-9._-]+)+``, without components ``.`` and ``..``. Where a directory is
     meant, ``/`` is a path, too. Keys of other tools that no such path can name still appear in `list` and `walk`.
-    docs/differences.md tells where this driver differs from the Go driver.
+    The page of differences tells where this driver differs from the Go driver.
 
     >>> driver = StorageDriver.from_parameters({"bucket": "demo", "region": "us-east-1"})
     >>> driver.name(), driver.redirect_url("/a", "PUT")
@@ -72,10 +72,11 @@ class StorageDriver:
     registry_s3fs.errors.InvalidPathError: s3aws: '/a/../b' is no path of a storage driver; it must be absolute, \
 and each component of letters, digits, '.', '_' and '-', but not '.' or '..'
 
-    Every method raises:
-        InvalidPathError: A path is not as described. No request was sent.
-        PathNotFoundError: There is no file, or no directory, at a path.
-        StorageDriverError: Anything else failed. The filesystem's error is its ``__cause__``.
+    Every method raises these errors:
+
+    - `InvalidPathError`: A path is not as described. No request was sent.
+    - `PathNotFoundError`: There is no file, or no directory, at a path.
+    - `StorageDriverError`: Anything else failed. The filesystem's error is its ``__cause__``.
     """
 
     def __init__(self, fs: RegistryS3FileSystem) -> None:
