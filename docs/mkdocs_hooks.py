@@ -166,7 +166,8 @@ def _labelled(table: re.Match[str]) -> str:
 
     def row(found: re.Match[str]) -> str:
         columns = iter(heads)
-        unbroken = DATE.sub(r'<span class="short">\g<0></span>', UNIT.sub("&nbsp;", found[0]))
-        return re.sub(r"<td\b", lambda _: f'<td data-column="{next(columns, "")}"', unbroken)
+        parts = re.split(r"(<[^>]+>)", found[0])
+        parts[::2] = [DATE.sub(r'<span class="short">\g<0></span>', UNIT.sub("&nbsp;", part)) for part in parts[::2]]
+        return re.sub(r"<td\b", lambda _: f'<td data-column="{next(columns, "")}"', "".join(parts))
 
     return LONG_CODE.sub(lambda code: BREAKS.sub("<wbr>", code[0]), ROW.sub(row, table[0]))

@@ -43,7 +43,8 @@ def empty(bucket: str) -> None:
     partition, account = s3_backends.bucket_accounts[bucket]
     found = s3_backends[account][partition].buckets[bucket]
     for key in list(found.keys):
-        found.keys.pop(key)
+        found.keys.setlist(key, [])  # which throws each version away
+    found.keys.clear()
     found.multiparts.clear()
 
 

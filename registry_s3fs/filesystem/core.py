@@ -36,6 +36,7 @@ from registry_s3fs.model.objects import ObjectInfo
 from registry_s3fs.model.paths import RegistryPath, StrPath
 from registry_s3fs.s3.bucket import Bucket
 from registry_s3fs.s3.client import check_config
+from registry_s3fs.threads.signal_errors import is_of_handler
 from registry_s3fs.transfer import multipart
 
 BinaryMode = Literal["rb", "wb", "xb", "ab"]
@@ -51,11 +52,11 @@ elif sys.version_info >= (3, 11):
 class RegistryS3FileSystem(Downloads, Uploads, ManyPaths, Searching, Attributes):
     """A Docker/OCI registry's S3 storage, or any prefix of a bucket, as a filesystem.
 
-    Storage options are the registry's own S3 driver parameters, see `DriverParameters` and docs/parameters.md. `config`
-    is the path of a registry's ``config.yml`` to take them from. fsspec's own are `use_listings_cache` (off by default,
-    since others write to the bucket), `listings_expiry_time`, `max_paths` and `skip_instance_cache`.
+    Storage options are the registry's own S3 driver parameters, see `DriverParameters`. `config` is the path of a
+    registry's ``config.yml`` to take them from. fsspec's own are `use_listings_cache` (off by default, since others
+    write to the bucket), `listings_expiry_time`, `max_paths` and `skip_instance_cache`.
 
-    Paths are absolute registry paths below `rootdirectory`. URLs are ``registrys3://BUCKET/path``. Making an instance
+    Paths are absolute registry paths below `rootdirectory`, URLs are ``registrys3://BUCKET/path``. To make an instance
     sends no request. Instances may be shared between threads, pickled, and used after a fork.
 
     >>> fs = RegistryS3FileSystem(bucket="demo", region="us-east-1", rootdirectory="/registry")
@@ -206,9 +207,7 @@ class RegistryS3FileSystem(Downloads, Uploads, ManyPaths, Searching, Attributes)
         try:
             return self.bucket.head(key, explain=False, checksum=checksum)
         except FileNotFoundError as error:
-            if not explain:
-                raise
-            raise self._told_apart(path, error) from error.__cause__
+            raise (self._told_apart(path, error) if explain else error) from error.__cause__
 
     def _told_apart(self, path: str, error: Exception) -> Exception:
         """Return the error of a read. For a missing file, return a plainer one if there is a directory or no bucket."""
@@ -219,8 +218,9 @@ class RegistryS3FileSystem(Downloads, Uploads, ManyPaths, Searching, Attributes)
                 return errors.is_directory(str(path))
         except BucketNotFoundError as missing:
             return missing
-        except OSError:  # it may not be listed
-            pass
+        except OSError as other:  # it may not be listed
+            if is_of_handler(other):
+                raise
         return error
 
     def exists(self, path: StrPath, version_id: str = "") -> bool:

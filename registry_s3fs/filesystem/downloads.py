@@ -6,7 +6,7 @@ import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing
 from functools import partial
-from typing import TYPE_CHECKING, Literal, NamedTuple, TypeVar, cast, overload
+from typing import TYPE_CHECKING, Literal, TypeVar, cast, overload
 
 from fsspec.callbacks import DEFAULT_CALLBACK, Callback
 from fsspec.implementations.local import LocalFileSystem
@@ -16,12 +16,14 @@ from registry_s3fs.files.read_file import ReadFile
 from registry_s3fs.filesystem import bulk, path_pairs
 from registry_s3fs.filesystem.base import OnBucket, PathList, Paths
 from registry_s3fs.filesystem.path_pairs import Pair
+from registry_s3fs.filesystem.read_options import WHOLE, ReadOptions
 from registry_s3fs.model import blob_digests, ranges
 from registry_s3fs.model.integrity import Check
 from registry_s3fs.model.objects import Checksum, ObjectVersion
 from registry_s3fs.model.paths import StrPath
 from registry_s3fs.s3 import checksums
 from registry_s3fs.threads import many_calls
+from registry_s3fs.threads.signal_errors import is_of_handler
 from registry_s3fs.transfer import local_target
 from registry_s3fs.transfer.download import Download, Target, carry_out, carry_out_one, of_slice
 from registry_s3fs.transfer.targets import IntoFile, IntoMemory, IntoWrite
@@ -30,18 +32,6 @@ if TYPE_CHECKING:
     from _typeshed import SupportsWrite
 
 T = TypeVar("T")
-
-
-class ReadOptions(NamedTuple):
-    """What of a file is read, as `Downloads.cat_file` takes it."""
-
-    start: int | None = None
-    end: int | None = None
-    version_id: str = ""
-    verify: bool | None = None
-
-
-WHOLE = ReadOptions()
 
 
 class Downloads(OnBucket):
@@ -349,7 +339,7 @@ class Downloads(OnBucket):
                     last.check()
                     download = begin(each, target)
                 except (OSError, ValueError) as error:
-                    if raises:
+                    if raises or is_of_handler(error):
                         raise
                     found[index] = error
                     continue
@@ -422,6 +412,8 @@ class _Fetching:
                 self._last.check()
                 download = self._fs._read(rpath, _into_file(lpath, child), self._options)
             except (OSError, ValueError) as error:
+                if is_of_handler(error):
+                    raise
                 self._end(pair, error)
                 child.__exit__(None, None, None)
                 continue

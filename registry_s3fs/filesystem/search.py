@@ -16,6 +16,7 @@ from registry_s3fs.listing.tree import Tree, tree_down_to, within
 from registry_s3fs.model.info import Info
 from registry_s3fs.model.objects import ObjectInfo
 from registry_s3fs.model.paths import ListedName, StrPath
+from registry_s3fs.threads.signal_errors import is_of_handler
 
 OnError = str | Callable[[OSError], object]
 Walked = tuple[str, list[str], list[str]] | tuple[str, dict[str, Info], dict[str, Info]]
@@ -282,7 +283,7 @@ class Searching(OnBucket):
             infos = tree.children(path) if path not in self.dircache else None
             infos = infos or self.ls(path)
         except OSError as error:
-            if on_error == "raise" or error.errno is None:  # which each error of ours has: a signal's handler raised it
+            if on_error == "raise" or is_of_handler(error):
                 raise
             if callable(on_error):
                 on_error(error)

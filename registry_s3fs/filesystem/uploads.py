@@ -19,6 +19,7 @@ from registry_s3fs.model.object_headers import object_headers
 from registry_s3fs.model.objects import Body, ObjectHeaders
 from registry_s3fs.model.paths import StrPath
 from registry_s3fs.threads import many_calls, pool
+from registry_s3fs.threads.signal_errors import is_of_handler
 from registry_s3fs.transfer import local_source, small_uploads, upload
 from registry_s3fs.transfer.multipart import OpenBody
 from registry_s3fs.transfer.small_uploads import SMALL_BYTES, SmallUpload
@@ -133,6 +134,8 @@ class Uploads(OnBucket):
                 try:
                     key = self._key(file.path)
                 except ValueError as error:
+                    if is_of_handler(error):
+                        raise
                     failed[str(file.path)] = error
                 else:
                     yield SmallUpload(key, str(file.path), file.open_body)

@@ -16,6 +16,7 @@ from registry_s3fs.s3.bucket import Bucket
 from registry_s3fs.s3.first_pages import Started
 from registry_s3fs.s3.listing_responses import Listing
 from registry_s3fs.threads.pool import finished_or_cancelled
+from registry_s3fs.threads.signal_errors import is_of_handler
 
 logger = logging.getLogger("registry_s3fs")
 
@@ -93,7 +94,7 @@ def _begun(started: Started | Exception) -> Begun | OSError:
     try:
         page, waited_s, worked_s = _timed(started.pages)
     except OSError as error:
-        if error.errno is None:  # which each error of ours has: it is of a handler of a signal
+        if is_of_handler(error):
             raise
         return error
     return Begun(page, started.waited_s + waited_s, started.worked_s + worked_s, started.pages)

@@ -154,13 +154,16 @@ def header(start: int, end: int | None) -> str:
 
 
 def bounds(start: int | None, end: int | None) -> tuple[int | None, int | None]:
-    """Return the bounds of a Python slice as Python's own integers. Raise `TypeError` where one is no integer.
+    """Return the bounds of a Python slice as Python's own integers.
 
     >>> bounds(None, 3)
     (None, 3)
     >>> bounds(0.5, 2)
     Traceback (most recent call last):
     TypeError: 'float' object cannot be interpreted as an integer
+
+    Raises:
+        TypeError: A bound is no integer.
     """
     return None if start is None else operator.index(start), None if end is None else operator.index(end)
 

@@ -10,10 +10,13 @@ from types import TracebackType
 
 from registry_s3fs.redaction import chain
 from registry_s3fs.s3.error_codes import translate
+from registry_s3fs.threads.signal_errors import is_of_handler
 
 
 class translated:  # noqa: N801  # used as a function
     """A context manager that replaces boto3's exceptions as `translate` does, and keeps them as the cause.
+
+    What a handler of a signal raises is the caller's, and stays what it is.
 
     Every exception that leaves the block, `KeyboardInterrupt` too, leaves it without the SDK's frames. The locals of
     these frames hold signed requests, and tools that report exceptions record locals.
@@ -32,9 +35,10 @@ class translated:  # noqa: N801  # used as a function
         handled, self._handled = self._handled, None
         if error is None:
             return
+        is_of_signal = is_of_handler(error)
         forget_frames(error, handled)
         better = error
-        if isinstance(error, Exception):
+        if isinstance(error, Exception) and not is_of_signal:
             better = translate(error, self._path, precondition=self._precondition)
         try:
             if better is error:

@@ -23,7 +23,7 @@ class Started(NamedTuple):
 
     pages: Iterator[Page]
     waited_s: float
-    """The seconds for which its first page was waited for."""
+    """The least of the seconds for which a first page was waited for, of all that were requested with it."""
     worked_s: float
     """The seconds for which that kept the processor busy."""
 
@@ -50,11 +50,8 @@ class FirstPages(ManyRequests):
         firsts = [_First(listing) for listing in listings]
         waiting = firsts[::-1]
         way = Way(LIST, self._list_call, self._is_listed, self._list_by_boto3)
-        try:
-            for _ in self._each(way, lambda: waiting.pop() if waiting else None, lambda: len(waiting)):
-                pass
-        except MemoryError as error:
-            raise self._translation(listings[0].prefix, error) from error
+        for _ in self._each(way, lambda: waiting.pop() if waiting else None, lambda: len(waiting)):
+            pass
         # This thread also had the others' pages to read, and each response may have waited for that.
         waited_s = min((each.waited_s for each in firsts if each.answer), default=0)
         return [

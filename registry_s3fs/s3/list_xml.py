@@ -15,11 +15,10 @@ from datetime import datetime
 from functools import lru_cache
 from typing import Any, cast
 from urllib.parse import unquote_plus
-from xml.etree import ElementTree
 from xml.etree.ElementTree import Element, ParseError, TreeBuilder, XMLParser, fromstring
 
 from registry_s3fs.s3.documents import local_name
-from registry_s3fs.threads import call_stack
+from registry_s3fs.threads.signal_errors import is_of_handler
 
 Fields = dict[str, Callable[[str], object]]
 
@@ -50,7 +49,7 @@ def parse(body: bytes) -> dict[str, object] | None:
     try:
         return _page(body)
     except (ParseError, ValueError, _UnexpectedError) as error:
-        if not call_stack.is_raised_in(error, (__file__, ElementTree.__file__)):
+        if is_of_handler(error):
             raise
         return None
 

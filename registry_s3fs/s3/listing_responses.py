@@ -12,10 +12,9 @@ from typing import TYPE_CHECKING, Generic, NamedTuple, TypeVar, cast
 
 from registry_s3fs.model.objects import STANDARD, ObjectInfo, Part, Upload
 from registry_s3fs.model.ranges import MAX_KEY_BYTES, MAX_OBJECT_BYTES, MAX_PARTS
-from registry_s3fs.s3 import responses
 from registry_s3fs.s3.list_xml import PAGE_FIELDS
 from registry_s3fs.s3.responses import Answer, Asked, count, is_list, is_of, rows, text, text_if_told, time, utc
-from registry_s3fs.threads import call_stack
+from registry_s3fs.threads.signal_errors import is_of_handler
 
 if TYPE_CHECKING:
     from mypy_boto3_s3.type_defs import ObjectTypeDef
@@ -105,7 +104,7 @@ def _quickly(contents: Iterable[Answer], prefix: str) -> list[ObjectInfo] | None
                 modified = utc(modified)
             found.append(ObjectInfo(key, size, tag, modified, row.get("StorageClass") or STANDARD))
     except (KeyError, TypeError, AttributeError, ValueError) as error:
-        if not call_stack.is_raised_in(error, (__file__, responses.__file__)):
+        if is_of_handler(error):
             raise
         return None
     return found

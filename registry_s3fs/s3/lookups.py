@@ -18,6 +18,7 @@ from registry_s3fs.s3.error_codes import from_code
 from registry_s3fs.s3.listing_responses import Listing, Paging
 from registry_s3fs.s3.requests import Requests, version_fields
 from registry_s3fs.s3.responses import Answer
+from registry_s3fs.threads.signal_errors import is_of_handler
 
 
 class Lookups(Requests):
@@ -92,8 +93,9 @@ class Lookups(Requests):
             next(self.list(key, limit=1), None)
         except PermissionError as better:
             return better if responses.code(better.__cause__) not in error_codes.DENIED else error
-        except (OSError, ValueError):
-            pass
+        except (OSError, ValueError) as other:
+            if is_of_handler(other):
+                raise
         return error
 
     def _check_bucket(self, key: str) -> None:
@@ -105,8 +107,9 @@ class Lookups(Requests):
             self._send("head_bucket", key, {})
         except FileNotFoundError as error:
             raise from_code(error_codes.NO_SUCH_BUCKET, "", self.path(key)) from error
-        except OSError:
-            pass
+        except OSError as error:
+            if is_of_handler(error):
+                raise
 
     def look(self, key: str, error: OSError) -> ObjectInfo | None:
         """Return the object that is there after the `error` of a write, or None where none is."""

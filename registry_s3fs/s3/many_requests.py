@@ -42,32 +42,19 @@ class ManyRequests(Lookups):
         """
         begun = True
         while begun:
-            begun = False
+            begun = answered = False
             boto3s: list[tuple[Item, Call[Item] | None]] = []
             if self._is_open(way.operation):
                 with closing(self._by_fast_path(way, due, left, boto3s)) as done:
                     for item in done:
-                        begun = True
+                        begun = answered = True
                         yield item
-            with closing(
-                self.pool.each(lambda pair: way.by_boto3(*pair), self._rest(boto3s, due), self.pool.threads)
-            ) as ended:
+            most = 0 if answered or self.pool.is_in_place else self.parameters.max_concurrency
+            rest = for_boto3(boto3s, due, most)
+            with closing(self.pool.each(lambda pair: way.by_boto3(*pair), rest, self.pool.threads)) as ended:
                 for item in ended:
                     begun = True
                     yield item
-
-    def _rest(
-        self, boto3s: Sequence[tuple[Item, Call[Item] | None]], due: Callable[[], Item | None]
-    ) -> Iterable[tuple[Item, Call[Item] | None]]:
-        """Return what boto3 carries out now: what was left to it, or else all that is due.
-
-        Where the server is not reached, as many as may be in flight are due beside what was left: few were begun
-        before that was known, and each takes as long as boto3 tries.
-        """
-        if not boto3s:
-            return _DueForBoto3(due)
-        more = self.parameters.max_concurrency - len(boto3s) if _are_unreachable(boto3s) else 0
-        return chain(boto3s, islice(_DueForBoto3(due), max(0, more)))
 
     def _is_open(self, operation: str) -> bool:
         with self._translated(""):
@@ -101,6 +88,20 @@ class ManyRequests(Lookups):
                     yield item
                 else:
                     boto3s.append((item, call))
+
+
+def for_boto3(
+    left: Sequence[tuple[Item, Call[Item] | None]], due: Callable[[], Item | None], most: int
+) -> Iterable[tuple[Item, Call[Item] | None]]:
+    """Return what boto3 carries out now: what was left to it, or else all that is due.
+
+    Where the server is not reached, what is due is taken beside that, up to `most` in all: few were begun before that
+    was known, and each takes as long as boto3 tries.
+    """
+    if not left:
+        return _DueForBoto3(due)
+    more = max(0, most - len(left)) if _are_unreachable(left) else 0
+    return chain(left, islice(_DueForBoto3(due), more))
 
 
 def _is_boto3s_turn(left: Sequence[tuple[object, Call[Item] | None]], at_once: int) -> bool:

@@ -12,6 +12,7 @@ from registry_s3fs.s3.fast_path.call import Call
 from registry_s3fs.s3.fast_path.client import FastPath
 from registry_s3fs.s3.first_pages import FirstPages
 from registry_s3fs.s3.many_requests import Way
+from registry_s3fs.threads.signal_errors import is_of_handler
 
 MOST_BYTES = 64 * ranges.MIB
 """A PUT of up to this many bytes takes the fast path.
@@ -112,5 +113,7 @@ class Puts(FirstPages):
                 call.hand_over()
             self._put(put)
         except (OSError, ValueError) as error:
+            if is_of_handler(error):
+                raise
             put.error = error
         return put

@@ -22,6 +22,7 @@ from registry_s3fs.s3.requests import version_fields
 from registry_s3fs.s3.responses import Answer
 from registry_s3fs.s3.uploads import Uploads
 from registry_s3fs.s3.writes import IF_MATCH
+from registry_s3fs.threads.signal_errors import is_of_handler
 
 GET = "GetObject"
 Due = Callable[[], "Read | None"]
@@ -109,6 +110,8 @@ class Reads(Uploads):
             if not self._is_past_end(read.key, read.next_start, read.version, refusal):
                 return refusal
         except (OSError, ValueError) as error:
+            if is_of_handler(error):
+                raise
             return error
         if read.is_begun or read.piece:
             return replaced(self.path(read.key))
@@ -125,6 +128,8 @@ class Reads(Uploads):
                 call.hand_over()
             self._receive(read)
         except (OSError, ValueError) as error:
+            if is_of_handler(error):
+                raise
             read.error = error
         return read
 

@@ -20,6 +20,7 @@ from registry_s3fs.s3.error_boundary import translated
 from registry_s3fs.s3.fast_path.client import FastPath
 from registry_s3fs.s3.responses import Asked
 from registry_s3fs.threads.pool import Pool, pool
+from registry_s3fs.threads.signal_errors import is_of_handler
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client as Boto3Client
@@ -87,6 +88,8 @@ class Requests:
             with self._translated(key, precondition):
                 raise error
         except (OSError, ValueError) as better:
+            if is_of_handler(better):
+                raise
             return better
 
     def _bytes(self, key: str, body: Body) -> bytes | bytearray:

@@ -10,7 +10,7 @@ try:
 except ImportError:  # Windows
     resource = None  # type: ignore[assignment]  # to mypy the name is always a module
 
-from registry_s3fs.threads import call_stack
+from registry_s3fs.threads.signal_errors import is_of_handler
 
 KEEP_ALIVE = (("TCP_KEEPIDLE", 15), ("TCP_KEEPALIVE", 15), ("TCP_KEEPINTVL", 5), ("TCP_KEEPCNT", 3))
 """After 15 s of silence the other end is asked every 5 s whether it is there, and given up after three times.
@@ -39,5 +39,5 @@ def keep_alive(sock: socket.socket) -> None:
             if hasattr(socket, name):
                 sock.setsockopt(socket.IPPROTO_TCP, getattr(socket, name), value)
     except (OSError, AttributeError) as error:  # of what is no TCP socket, or lies below a proxy's TLS
-        if not call_stack.is_raised_in(error, (__file__,)):
+        if is_of_handler(error):
             raise

@@ -12,23 +12,11 @@ import inspect
 import io
 import sys
 import warnings
-from collections.abc import Collection
 from pathlib import Path
 from types import FrameType
 
 _WITH_EXCEPT_START = dis.opmap["WITH_EXCEPT_START"]
 PACKAGE = str(Path(__file__).parents[1])
-
-
-def is_raised_in(error: BaseException, files: Collection[str]) -> bool:
-    """Return whether an error was raised in one of these source files, or by what they call that is in C.
-
-    An error that a handler of a signal raises comes from the handler's own file, wherever the signal came.
-    """
-    traceback = error.__traceback__
-    while traceback is not None and traceback.tb_next is not None:
-        traceback = traceback.tb_next
-    return traceback is None or traceback.tb_frame.f_code.co_filename in files
 
 
 def being_handled() -> list[BaseException]:

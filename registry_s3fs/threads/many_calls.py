@@ -9,6 +9,7 @@ from typing import TypeVar
 
 from registry_s3fs.errors import BulkError
 from registry_s3fs.threads.pool import Pool
+from registry_s3fs.threads.signal_errors import is_of_handler
 
 T = TypeVar("T")
 Named = TypeVar("Named", bound=tuple[object, ...])
@@ -79,6 +80,8 @@ def _until_hopeless(call: Callable[[T], object]) -> Callable[[T], Exception | No
             last.check()
             call(item)
         except (OSError, ValueError) as error:
+            if is_of_handler(error):
+                raise
             last.note(error)
             return error
         return None

@@ -169,6 +169,11 @@ class Pool:
         self.begin_anew()
         _pools_made.add(self)
 
+    @property
+    def is_in_place(self) -> bool:
+        """Return whether what this thread hands in runs at once, one after the other, in this thread."""
+        return getattr(_worker, "kind", None) in self._in_place_for
+
     def begin_anew(self) -> None:
         """Forget all threads and have none."""
         self._workers = _Workers(self.threads, self._kind)
@@ -187,7 +192,7 @@ class Pool:
 
         Ctrl-C may come at any point. Whoever cleans up then knows of everything that runs.
         """
-        if getattr(_worker, "kind", None) in self._in_place_for:
+        if self.is_in_place:
             futures.append(future := _done(call, *args))
             return future
         task: Task[R] = Task(call, *args)

@@ -15,6 +15,7 @@ from registry_s3fs.model.objects import ANY, Checksum, ObjectVersion
 from registry_s3fs.s3.bucket import Bucket, ObjectLocation
 from registry_s3fs.s3.read_body import Read
 from registry_s3fs.threads.buffers import Sink, naming_path
+from registry_s3fs.threads.signal_errors import is_of_handler
 
 
 class Target(Protocol):
@@ -163,6 +164,8 @@ class Download:
             if self.error is None:
                 self._take(read)
         except (OSError, ValueError) as error:
+            if is_of_handler(error):
+                raise
             self.error = self.error or error
             self._pieces = ranges.Pieces(0, 0)
         finally:
@@ -194,6 +197,8 @@ class Download:
                 self._target.finish()
                 return
         except OSError as error:
+            if is_of_handler(error):
+                raise
             self.error = error
         self._target.abandon(self.error)
 

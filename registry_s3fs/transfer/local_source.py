@@ -23,6 +23,7 @@ from registry_s3fs.model import ranges
 from registry_s3fs.model.objects import Body
 from registry_s3fs.model.paths import StrPath
 from registry_s3fs.threads.buffers import ReusedBuffers
+from registry_s3fs.threads.signal_errors import is_of_handler
 from registry_s3fs.transfer import local_paths
 from registry_s3fs.transfer.upload import Chunk
 
@@ -163,7 +164,9 @@ def without_special_files(pairs: Sequence[tuple[str, str]], named: Sequence[str]
 def _is_special(path: str) -> bool:
     try:
         mode = os.stat(path).st_mode
-    except OSError:  # to open it will tell
+    except OSError as error:  # to open it will tell
+        if is_of_handler(error):
+            raise
         return False
     return not stat.S_ISREG(mode) and not stat.S_ISDIR(mode)
 
@@ -176,7 +179,9 @@ def size_of(lpath: StrPath) -> int | None:
     try:
         found = os.stat(lpath)
         is_told = stat.S_ISREG(found.st_mode) and not local_paths.is_made_by_kernel(local_paths.followed(lpath))
-    except OSError:
+    except OSError as error:
+        if is_of_handler(error):
+            raise
         return None
     return found.st_size or None if is_told else None
 

@@ -16,7 +16,7 @@ from contextlib import contextmanager
 from typing import IO, TYPE_CHECKING, Any
 
 from registry_s3fs.model.paths import StrPath
-from registry_s3fs.threads import call_stack
+from registry_s3fs.threads.signal_errors import is_of_handler
 from registry_s3fs.transfer import local_paths
 
 if TYPE_CHECKING:
@@ -135,7 +135,7 @@ def _created(partial: str, path: str, mode: int) -> IO[bytes]:
     try:
         return open(partial, "xb", opener=lambda name, flags: os.open(name, flags, mode))
     except OSError as error:
-        if error.errno is None:  # it is none of the system's, but of a handler of a signal
+        if is_of_handler(error):
             raise
         text = f"no file can be made beside it, to take its place once that is whole ({error.strerror})"
         raise OSError(error.errno, text, path) from error
@@ -149,7 +149,7 @@ def _take_over(descriptor: int, found: os.stat_result) -> None:
         try:
             os.fchown(descriptor, owner, found.st_gid)
         except OSError as error:
-            if not call_stack.is_raised_in(error, (__file__,)):
+            if is_of_handler(error):
                 raise
         else:
             break

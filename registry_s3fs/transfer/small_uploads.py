@@ -11,6 +11,7 @@ from registry_s3fs.model.objects import ObjectHeaders
 from registry_s3fs.s3.bucket import Bucket
 from registry_s3fs.s3.puts import Put
 from registry_s3fs.threads import many_calls
+from registry_s3fs.threads.signal_errors import is_of_handler
 from registry_s3fs.transfer.multipart import OpenBody
 
 SMALL_BYTES = ranges.MIB
@@ -52,6 +53,8 @@ def store(
                 last.check()
                 put = Put(key, stack.enter_context(open_body()), headers)
             except (OSError, ValueError) as error:
+                if is_of_handler(error):
+                    raise
                 refused.append((name, error))
                 continue
             opened[put] = name, stack
@@ -80,6 +83,8 @@ def _close(stack: ExitStack, error: Exception | None) -> Exception | None:
         with stack:
             if error is not None:
                 raise error
-    except Exception as last:  # noqa: BLE001  # whoever asked for the object raises it
+    except Exception as last:  # whoever asked for the object raises it
+        if is_of_handler(last):
+            raise
         return last
     return None

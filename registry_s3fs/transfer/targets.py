@@ -13,6 +13,7 @@ from fsspec.callbacks import Callback
 
 from registry_s3fs.model import ranges
 from registry_s3fs.threads.buffers import Memory, Sink, memory
+from registry_s3fs.threads.signal_errors import is_of_handler
 
 PIECES_AHEAD = 24
 """The most byte ranges that are under way or waiting to be written, where there is memory for each.
@@ -281,6 +282,8 @@ class Window:
         try:
             return self._write_at(view, self._at)
         except OSError as error:
+            if is_of_handler(error):
+                raise
             self._error = error
             return len(view)
 

@@ -93,7 +93,7 @@ def run(code: str, names: dict[str, object]) -> str:
 
 def commands(block: Block) -> list[list[str]]:
     """Give the words of each command of registry-s3fs in a block."""
-    lines = [line.removeprefix("$ ") for line in block.text.splitlines()]
+    lines = [line.removeprefix("$ ") for line in block.text.replace("\\\n", "").splitlines()]
     split = [shlex.split(line, comments=True) for line in lines if line.startswith("registry-s3fs ")]
     return [words[1:] for words in split]
 

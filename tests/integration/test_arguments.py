@@ -48,7 +48,7 @@ def test_a_range_is_of_integers(fs: RegistryS3FileSystem, start: Any, end: Any) 
         lambda: fs.cat_ranges(["/a"], [start], [end]),
         lambda: fs.cat_ranges(["/a"], [start], [end], max_gap=2),
     ):
-        with pytest.raises(TypeError):
+        with pytest.raises(TypeError, match="cannot be interpreted as an integer"):
             call()
 
 

@@ -400,6 +400,14 @@ def test_a_lack_of_memory_says_so(monkeypatch: pytest.MonkeyPatch, tmp_path: Pat
             with pytest.raises(OSError, match="there is no memory for") as caught:
                 call()
             assert caught.value.filename in ("/a", "/b")
+        monkeypatch.setattr("registry_s3fs.s3.fast_path.connection.bytearray", none, raising=False)
+        store.s3.objects.update({f"d/{number}/f": store.s3.objects["a"] for number in range(40)})
+        idle = fs.bucket.fast_path.connections.idle
+        while idle:
+            idle.pop().close()
+        with pytest.raises(OSError, match="there is no memory") as caught:
+            fs.glob("/d/*/f")
+        assert str(caught.value.filename).startswith("/d")
     assert not list(tmp_path.iterdir())
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from registry_s3fs.cli import main
+from registry_s3fs.cli.main import main
 from registry_s3fs.model.registry_layout import ROOT
 from tests.interop.conftest import PUSHED, Running
 

@@ -27,7 +27,7 @@ class Call(Generic[Maker]):
         self.error: Exception | None = None
         """It is botocore's `ClientError` where S3 refused, or the error of a buffer or of the credentials."""
         self.worked_s = 0.0
-        """It is the processor time of reading the response, in seconds."""
+        """It is the processor time of reading a page of a listing, in seconds."""
         self.why = ""
         """It says why the request is left to boto3."""
         self.is_replaced = False

@@ -17,7 +17,6 @@ from collections.abc import Callable, Generator, Mapping
 from functools import partial
 from http.client import responses as reasons
 from typing import TYPE_CHECKING, Any, cast
-from xml.etree import ElementTree
 from xml.etree.ElementTree import ParseError, fromstring
 
 from registry_s3fs.errors import FileExpired, InvalidResponseError
@@ -29,7 +28,7 @@ from registry_s3fs.s3.documents import SUCCESSES, is_json, local_name, oddity, r
 from registry_s3fs.s3.error_codes import LEFT_TO_BOTO3
 from registry_s3fs.s3.fast_path.call import Call, Maker
 from registry_s3fs.s3.fast_path.connection import Connections
-from registry_s3fs.s3.fast_path.engine import Exchange, UnpreparedError, drive
+from registry_s3fs.s3.fast_path.engine import Exchange, drive
 from registry_s3fs.s3.fast_path.header_names import (
     GET_FIELDS,
     HEAD_FIELDS,
@@ -40,9 +39,9 @@ from registry_s3fs.s3.fast_path.header_names import (
     fields_of,
 )
 from registry_s3fs.s3.fast_path.response import Head, NotPlainError
-from registry_s3fs.s3.fast_path.signer import UNSIGNED_PAYLOAD, Keys, SignedHead, Signer
-from registry_s3fs.threads import call_stack
+from registry_s3fs.s3.fast_path.signer import UNSIGNED_PAYLOAD, SignedHead, Signer
 from registry_s3fs.threads.buffers import Sink
+from registry_s3fs.threads.signal_errors import is_of_handler
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client as Boto3Client
@@ -270,9 +269,25 @@ class FastPath:
         """Note what the response to a call is, or why the call is left to boto3."""
         exchange = call.exchange
         head = exchange.reader.head
-        failure = exchange.failure
-        if failure is None:
-            failure = NotPlainError("no answer") if head is None else self._read(call, head)
+        try:
+            if exchange.failure is not None or head is None:
+                raise exchange.failure or NotPlainError("no answer")
+            if head.status < 300:
+                call.answer = _answer(call, head)
+            elif head.status in FINAL:
+                call.error = _refusal(self._client, call, head)
+            if call.answer is None and call.error is None:
+                call.why, call.pauses = f"status {head.status}", head.status in TRIED_AGAIN
+        except Exception as error:
+            if is_of_handler(error):
+                raise
+            self._note_failure(call, error)
+        if head is not None and head.status in REFUSED_SIGNATURES:
+            self._forget_signature(call)
+        exchange.reader.end()
+
+    def _note_failure(self, call: Call[Maker], failure: Exception) -> None:
+        exchange = call.exchange
         if isinstance(failure, NotPlainError):
             call.why = f"not the plain answer: {failure}"
             self._refused[call.operation] += call.error is None and not call.is_replaced
@@ -280,29 +295,8 @@ class FastPath:
             call.why = f"{type(failure).__name__}: {failure}"
             call.pauses = not exchange.was_reused and not exchange.reader.received
             call.is_unreachable = call.pauses or isinstance(failure, TimeoutError)
-        elif failure is not None:
-            call.error = cast(Exception, failure.__cause__)
-        if head is not None and head.status in REFUSED_SIGNATURES:
-            self._forget_signature(call)
-        exchange.reader.end()
-
-    def _read(self, call: Call[Maker], head: Head) -> NotPlainError | None:
-        """Note what a response says. Return why it is not the plain one, if it is not.
-
-        Nothing but that is caught: any other error is of a handler of a signal, and the caller's.
-        """
-        began = time.thread_time()
-        try:
-            if head.status < 300:
-                call.answer = _answer(call, head)
-            elif head.status in FINAL:
-                call.error = _refusal(self._client, call, head)
-        except NotPlainError as error:
-            return error
-        call.worked_s = time.thread_time() - began
-        if call.answer is None and call.error is None:
-            call.why, call.pauses = f"status {head.status}", head.status in TRIED_AGAIN
-        return None
+        else:  # botocore's, of credentials, or a lack of memory: whoever made the call raises it
+            call.error = failure
 
     def _tell(self, call: Call[Maker], began: float) -> None:
         if not logger.isEnabledFor(logging.DEBUG):
@@ -322,7 +316,7 @@ class FastPath:
     def _object_head(self, method: str, key: str, version_id: str, headers: Mapping[str, str], checksum: bool) -> bytes:
         """Return the head of a request for an object, whose signature is used again."""
         name, signer = (method, key, version_id, str(checksum)), self.signer
-        signed, keys = self._signed.get(name), self._keys()
+        signed, keys = self._signed.get(name), signer.keys()
         if signed is None or signed.keys != keys or time.time() - signed.made > SIGNED_FOR_S:
             query = {"versionId": version_id} if version_id else {}
             fields = {**self._always, **({"x-amz-checksum-mode": "ENABLED"} if checksum else {})}
@@ -340,15 +334,8 @@ class FastPath:
         self, method: str, key: str, query: Mapping[str, str], fields: Mapping[str, str], **payload: str
     ) -> bytes:
         signer = self.signer
-        signed = signer.sign(method, key, query, {**self._always, **fields}, keys=self._keys(), **payload)
+        signed = signer.sign(method, key, query, {**self._always, **fields}, keys=signer.keys(), **payload)
         return signed.data + self._unsigned + b"\r\n"
-
-    def _keys(self) -> Keys:
-        """Return the credentials. Raise `UnpreparedError` for whatever error botocore has of them."""
-        try:
-            return self.signer.keys()
-        except Exception as error:
-            raise UnpreparedError from error
 
     def _signs_payload(self) -> bool:
         """Return whether the body is signed, as boto3 decides it.
@@ -380,6 +367,8 @@ def _accepted(call: Call[Maker], head: Head, accept: Accept) -> memoryview | Sin
     except InvalidResponseError as error:
         raise NotPlainError(str(error)) from None
     except OSError as error:  # of the memory
+        if is_of_handler(error):
+            raise
         call.error = error
         raise NotPlainError(str(error)) from None
 
@@ -389,7 +378,9 @@ def _answer(call: Call[Maker], head: Head) -> dict[str, object]:
     if head.status not in SUCCESSES.get(call.operation, (200,)):
         raise NotPlainError(f"a success with status {head.status}")
     if call.operation == "ListObjectsV2":
+        began = time.thread_time()
         page = list_xml.parse(bytes(call.exchange.reader.document))
+        call.worked_s = time.thread_time() - began
         if page is None:
             raise NotPlainError("no page of a listing as S3 writes them")
         return list_xml.decoded(page)
@@ -426,7 +417,7 @@ def _error_document(document: bytes) -> dict[str, str]:
     try:
         found = fromstring(document) if document else None  # noqa: S314  # bounded, and as botocore does
     except (ParseError, ValueError, LookupError) as error:  # of unknown encodings, too
-        if not call_stack.is_raised_in(error, (__file__, ElementTree.__file__)):
+        if is_of_handler(error):
             raise
         return {}
     if found is None or local_name(found.tag) != "Error":

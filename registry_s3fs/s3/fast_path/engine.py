@@ -7,31 +7,22 @@ from __future__ import annotations
 
 import errno
 import selectors
-import socket
-import ssl
-import sys
 import time
 from collections import deque
 from collections.abc import Callable, Generator
 
-from registry_s3fs.s3.fast_path import connection as connection_module
 from registry_s3fs.s3.fast_path.connection import Connection, Connections, Steps
 from registry_s3fs.s3.fast_path.connection_count import ConnectionCount
 from registry_s3fs.s3.fast_path.response import NotPlainError, Place, ResponseReader
-from registry_s3fs.threads import call_stack, cancellation
+from registry_s3fs.threads import cancellation
+from registry_s3fs.threads.signal_errors import is_of_handler
 
 LOOKED_AT_S = 0.25
 """After so many seconds the engine looks whether a response has stopped coming, or whether the work is cancelled."""
 NO_DESCRIPTORS = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS)
 
-_RAISING = frozenset(str(module.__file__) for module in (connection_module, socket, ssl, sys.modules[__name__]))
-"""The errors of connections come from frames of these modules."""
 _Selector: type[selectors.BaseSelector] = getattr(selectors, "PollSelector", selectors.DefaultSelector)
 """This selector needs no descriptor of its own, as it waits for few sockets for a short time."""
-
-
-class UnpreparedError(Exception):
-    """A request that could not be made, for the reason that is the cause."""
 
 
 class Exchange:
@@ -59,7 +50,7 @@ class Exchange:
         self.body = body
         self.reader = ResponseReader(method, place)
         self.failure: Exception | None = None
-        """It is a `NotPlainError`, an `OSError` of the connection, or an `UnpreparedError`."""
+        """It is a `NotPlainError`, an `OSError` of the connection, a `MemoryError`, or that of making the request."""
         self.connection = 0
         """It is the number of the exchange's connection."""
         self.waited_s = 0.0
@@ -142,10 +133,12 @@ class _Run:
     def _begin(self, exchange: Exchange) -> None:
         try:
             head = exchange.request()
-        except (NotPlainError, UnpreparedError) as error:
+            connection = self._connections.take()
+        except Exception as error:  # it is this exchange's own failure
+            if is_of_handler(error):
+                raise
             self._end_with(exchange, error)
             return
-        connection = self._connections.take()
         exchange.connection, exchange.was_reused = connection.number, connection.requests > 0
         self.active[connection] = exchange, connection.exchange(head, exchange.body, exchange.reader)
         self._step(connection)
@@ -173,10 +166,10 @@ class _Run:
             event = go_on(steps)
         except StopIteration:
             self._end(connection, exchange)
-        except NotPlainError as error:
+        except (NotPlainError, MemoryError) as error:
             self._fail(connection, error)
         except OSError as error:
-            if not call_stack.is_raised_in(error, _RAISING):  # but in a handler of a signal
+            if is_of_handler(error):
                 raise
             self._fail(connection, error)
         else:

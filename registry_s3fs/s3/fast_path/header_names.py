@@ -5,15 +5,13 @@ The module does no I/O.
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Callable, Mapping
-from email import utils
 from email.utils import parsedate_to_datetime
 
 from registry_s3fs.model.objects import OBJECT_HEADERS
 from registry_s3fs.s3 import checksums
 from registry_s3fs.s3.fast_path.response import Head, NotPlainError
-from registry_s3fs.threads import call_stack
+from registry_s3fs.threads.signal_errors import is_of_handler
 
 METADATA = "x-amz-meta-"
 PAYER = {"x-amz-request-payer": "requester"}  # of each request, where the bucket's owner does not pay
@@ -72,8 +70,6 @@ _CONVERTED: dict[str, Callable[[str], object]] = {
     "LastModified": parsedate_to_datetime,
     "Expires": parsedate_to_datetime,
 }
-_CONVERTING = (__file__, utils.__file__, inspect.getfile(utils.parsedate_tz))
-"""The files in which a value that cannot be read raises its error."""
 _DISPENSABLE = frozenset(("Expires", "TagCount"))
 """These fields are left out where they cannot be read.
 
@@ -91,7 +87,7 @@ def fields_of(head: Head, names: Mapping[str, str]) -> dict[str, object]:
             try:
                 fields[field] = _CONVERTED.get(field, str)(value)
             except (ValueError, TypeError, IndexError, OverflowError) as error:
-                if not call_stack.is_raised_in(error, _CONVERTING):
+                if is_of_handler(error):
                     raise
                 if field not in _DISPENSABLE:
                     raise NotPlainError(f"the field {name} cannot be read") from None

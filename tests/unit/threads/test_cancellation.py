@@ -63,6 +63,7 @@ def soon(condition: Callable[[], bool]) -> bool:
     return condition()
 
 
+@pytest.mark.skipif(not hasattr(signal, "SIGUSR1"), reason="no SIGUSR1 on this system")
 @pytest.mark.promise("Processes and threads")
 @pytest.mark.parametrize("act", [write, write_in_vain, write_while_handling, append, put, put_many, copy])
 def test_ctrl_c_at_any_point_leaves_no_upload(
