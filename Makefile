@@ -27,7 +27,7 @@ demo: $(VENV)/demo/done
 	$(VENV)/demo/bin/python -m demo
 
 test: $(VENV)/test/done
-	@echo "Running about 8,600 tests in $(JOBS) processes: about 12 minutes on two processors. It tells how far it is in percent."
+	@echo "Running about 9,000 tests in $(JOBS) processes: about 10 minutes on two processors. It tells how far it is in percent."
 	$(VENV)/test/bin/python $(PYTEST)
 
 interop: $(VENV)/test/done
