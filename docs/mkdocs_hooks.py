@@ -40,6 +40,7 @@ LINK = re.compile(r"(?<!!)\[([^\]\n]+)\]\((?!https?:|#)([^)#\s]+)(#[^)\s]*)?\)")
 IMAGE = re.compile(r"(!\[[^\]\n]*\]\()docs/")
 FENCE = re.compile(r"(^```.*?^```$)", re.DOTALL | re.MULTILINE)
 HEADING = re.compile(r"^#{1,5} ", re.MULTILINE)
+DOCSTRINGS = re.compile(r"^::: ", re.MULTILINE)
 SYNOPSIS = re.compile(r"^(#{2,5} `([a-z][\w-]*)[^`\n]*`.*)$", re.MULTILINE)
 TITLE = re.compile(r"^# (.+)$", re.MULTILINE)
 TABLE = re.compile(r"<table>.*?</table>", re.DOTALL)
@@ -117,7 +118,7 @@ def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Fil
         PluginError: A link leads to a file that is not there.
     """
     parts = FENCE.split(markdown)
-    headings = sum(len(HEADING.findall(part)) for part in parts[::2])
+    headings = sum(len(HEADING.findall(part)) + len(DOCSTRINGS.findall(part)) * WORTH_CONTENTS for part in parts[::2])
     page.meta["hide"] = ["navigation"] if page.file.src_uri in ALONE else ["toc"] if headings < WORTH_CONTENTS else []
     parts[1::2] = [DIRECTIVE.sub("", part) for part in parts[1::2]]
     parts[::2] = [
