@@ -23,6 +23,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from testbed.moto_server import OBJECTS
+
 HOST = "127.0.0.1"
 ACCESS_KEY = "TESTACCESSKEY0000001"
 SECRET_KEY = "tests/Secret+Key=that/needs+quoting=0001"
@@ -103,7 +105,7 @@ class Moto(Server):
 
     def empty_bucket(self, bucket: str) -> None:
         """Delete all objects of a bucket, and uploads that were never completed."""
-        self._ask("DELETE", f"/moto-api/objects/{bucket}")
+        self._ask("DELETE", f"{OBJECTS}{bucket}")
 
     def forget_all(self) -> None:
         """Delete all buckets."""

@@ -21,10 +21,12 @@ def is_of_handler(error: BaseException) -> bool:
 
     The answer is kept with the error, as it may lose its frames on its way.
     """
-    if not hasattr(error, _MARK):
+    found: bool | None = getattr(error, _MARK, None)
+    if found is None:
         codes = _codes_elsewhere(error.__traceback__)
-        setattr(error, _MARK, bool(codes) and not codes.isdisjoint(_handlers()))  # to ask for all handlers takes long
-    return bool(getattr(error, _MARK))
+        found = bool(codes) and not codes.isdisjoint(_handlers())  # to ask for all handlers takes long
+        setattr(error, _MARK, found)
+    return found
 
 
 def _codes_elsewhere(traceback: TracebackType | None) -> set[CodeType]:

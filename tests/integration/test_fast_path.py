@@ -21,9 +21,11 @@ import botocore.client
 import pytest
 
 from registry_s3fs import RegistryS3FileSystem
+from registry_s3fs.s3 import many_requests
 from registry_s3fs.s3.fast_path import client, connection
 from registry_s3fs.s3.fast_path.client import MOST_REFUSALS
 from registry_s3fs.s3.listing_responses import Listing
+from registry_s3fs.s3.many_requests import for_boto3
 from testbed.messages import Answer, Close, Pause, Request, Silence, steps
 from testbed.plain_answers import plain
 from testbed.scripted_store import ScriptedStore
@@ -465,6 +467,29 @@ def test_a_server_that_is_gone_is_tried_for_all_at_once(call: Any, monkeypatch: 
         call(fs)
     assert 1 <= len(rounds) <= 2
     assert sum(rounds) == 40
+
+
+def test_more_are_tried_side_by_side_alone_where_nothing_was_answered(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Not within a task of the pool, where one would wait for the other."""
+    allowed: list[int] = []
+
+    def noted(left: Any, due: Any, most: int) -> Any:
+        allowed.append(most)
+        return for_boto3(left, due, most)
+
+    monkeypatch.setattr(many_requests, "for_boto3", noted)
+    listings = [Listing("a/"), Listing("b/")]
+    with refusing(max_concurrency=8) as fs:
+        fs.bucket.start_lists(listings)
+        assert set(allowed) == {8}
+        allowed.clear()
+        fs.pool.submit(fs.bucket.start_lists, listings).result()
+        assert set(allowed) == {0}
+    with ScriptedStore({"a/f": b"1", "b/f": b"2"}) as store:
+        allowed.clear()
+        options = store.options(config_kwargs={"retries": {"total_max_attempts": 2}})
+        RegistryS3FileSystem(**options, skip_instance_cache=True).bucket.start_lists(listings)
+        assert allowed[0] == 0
 
 
 @contextmanager

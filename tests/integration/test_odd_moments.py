@@ -387,7 +387,7 @@ def write(file: Any) -> None:
 def test_a_lack_of_memory_says_so(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """A lack of memory is an `OSError` with the path, whichever call needs the memory."""
 
-    def none(size: int) -> bytearray:
+    def none(*sizes: object) -> bytearray:
         raise MemoryError
 
     with ScriptedStore({"a": DATA}) as store:
@@ -408,6 +408,11 @@ def test_a_lack_of_memory_says_so(monkeypatch: pytest.MonkeyPatch, tmp_path: Pat
         with pytest.raises(OSError, match="there is no memory") as caught:
             fs.glob("/d/*/f")
         assert str(caught.value.filename).startswith("/d")
+        monkeypatch.undo()
+        monkeypatch.setattr("registry_s3fs.s3.fast_path.response.ResponseReader.filled", none)
+        with pytest.raises(OSError, match="there is no memory") as caught:
+            fs.cat_file("/a")
+        assert caught.value.filename == "/a"
     assert not list(tmp_path.iterdir())
 
 
