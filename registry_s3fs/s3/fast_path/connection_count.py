@@ -41,7 +41,10 @@ class ConnectionCount:
                 is known from earlier runs.
         """
         self.wait_s = wait_s
-        """It is the shortest wait for a first byte that was met, in seconds."""
+        """It is the shortest wait for a first byte in this run, in seconds; before there was one, that of the run before.
+
+        The runs before do not count after that: networks become slower, and some operations are slower than others.
+        """
         self._handshake_s = handshake_s
         self._idle_s = 0.0
         self._bodies = 0
@@ -54,7 +57,7 @@ class ConnectionCount:
 
     def answered(self, wait_s: float, size: int, body_s: float) -> None:
         """Note how long a response's first byte was waited for, and how many bytes of body came in how many seconds."""
-        self.wait_s = min(wait_s, self.wait_s or wait_s)
+        self.wait_s = min(wait_s, self.wait_s) if self._bodies and self.wait_s else wait_s
         self._bodies += 1
         self._bytes += size
         if body_s > 0:

@@ -164,6 +164,18 @@ def test_what_was_learnt_serves_the_next_run(count: int) -> None:
         assert share(network, network.wait_s) >= 0.9
 
 
+@pytest.mark.parametrize("times", [0.05, 0.3])
+def test_a_wait_that_was_shorter_before_is_forgotten_at_the_first_answer(times: float) -> None:
+    """An operation takes longer than the one before, or the network has become slower.
+
+    The run ends as soon as if nothing had been known, or one wait later: its first requests have gone out by then.
+    """
+    for network in (network for network in NETWORKS if network.requests in (100, 1000)):
+        known = Run(network, ConnectionCount(network.handshake_s, network.wait_s * times)).seconds()
+        unknown = Run(network, ConnectionCount(network.handshake_s)).seconds()
+        assert known <= unknown / 0.9 + network.wait_s, network
+
+
 def test_no_fixed_number_is_near_the_best_everywhere() -> None:
     """Else there would be nothing to learn."""
     for number in FIXED:
