@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 
-TLS_HANDSHAKE_S = 0.002
+TLS_HANDSHAKE_S = 0.0015
 """The processor time of a TLS handshake: it was 0.6 to 1.3 ms here, and longer chains of certificates take longer."""
 CONNECT_S = 0.0002
 """The same for a connection without TLS."""
@@ -29,7 +29,7 @@ class ConnectionCount:
 
     >>> count = ConnectionCount(TLS_HANDSHAKE_S, wait_s=0.03)
     >>> count.most(1000), count.most(64), count.most(4), ConnectionCount(CONNECT_S, wait_s=0.001).most(1000)
-    (91, 29, 8, 7)
+    (101, 33, 9, 7)
     """
 
     def __init__(self, handshake_s: float, wait_s: float | None = None) -> None:
@@ -41,9 +41,10 @@ class ConnectionCount:
                 is known from earlier runs.
         """
         self.wait_s = wait_s
-        """It is the shortest wait for a first byte in this run, in seconds; before there was one, that of the run before.
+        """It is the shortest wait for a first byte in this run, in seconds.
 
-        The runs before do not count after that: networks become slower, and some operations are slower than others.
+        Until there was one it is that of the run before, which is then forgotten: networks become slower, and some
+        operations are slower than others.
         """
         self._handshake_s = handshake_s
         self._idle_s = 0.0
