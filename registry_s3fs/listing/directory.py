@@ -6,6 +6,7 @@ import logging
 import time
 from collections.abc import Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, wait
+from dataclasses import replace
 from operator import itemgetter
 from typing import NamedTuple, cast
 
@@ -15,6 +16,7 @@ from registry_s3fs.model.objects import ObjectInfo, Page
 from registry_s3fs.s3.bucket import Bucket
 from registry_s3fs.s3.first_pages import Started
 from registry_s3fs.s3.listing_responses import Listing
+from registry_s3fs.threads import cancellation
 from registry_s3fs.threads.pool import finished_or_cancelled
 from registry_s3fs.threads.signal_errors import is_of_handler
 
@@ -53,23 +55,29 @@ def file(path: str, found: ObjectInfo) -> Info:
 
 
 class Begun(NamedTuple):
-    """A listing whose first page has been requested, by any thread."""
+    """A listing whose first pages have been requested, by any thread."""
 
-    page: Page | None
+    pages: list[Page]
     waited_s: float
     worked_s: float
     following: Iterator[Page]
 
     @property
+    def first(self) -> Page | None:
+        """Return the first page, or None where no key is listed."""
+        return self.pages[0] if self.pages else None
+
+    @property
     def is_whole(self) -> bool:
-        """Return whether nothing follows the first page."""
-        return self.page is None or self.page.last
+        """Return whether nothing follows these pages."""
+        return not self.pages or self.pages[-1].last
 
 
 def begin(bucket: Bucket, prefix: str, delimiter: str = "", start_after: str = "") -> Begun:
     """Request the first page of the keys below a prefix and after `start_after`."""
     following = bucket.list(prefix, delimiter, start_after=start_after)
-    return Begun(*_timed(following), following)
+    page, waited_s, worked_s = _timed(following)
+    return Begun(_listed(page), waited_s, worked_s, following)
 
 
 def begin_each(bucket: Bucket, listings: list[Listing]) -> list[Begun | OSError]:
@@ -97,7 +105,36 @@ def _begun(started: Started | Exception) -> Begun | OSError:
         if is_of_handler(error):
             raise
         return error
-    return Begun(page, started.waited_s + waited_s, started.worked_s + worked_s, started.pages)
+    return Begun(_listed(page), started.waited_s + waited_s, started.worked_s + worked_s, started.pages)
+
+
+def read_on_each(bucket: Bucket, begun: list[Begun], most: int) -> list[Begun | OSError]:
+    """Request at most so many further pages of each listing, those of one listing after the other.
+
+    In place of a listing stands why it cannot go on.
+    """
+
+    def read_on(listing: Begun) -> Begun | OSError:
+        found = [*listing.pages]
+        try:
+            while not listing._replace(pages=found).is_whole and len(found) < len(listing.pages) + most:
+                cancellation.check()
+                page = next(listing.following, None)
+                if page is None:
+                    found[-1] = replace(found[-1], last=True)
+                else:
+                    found.append(page)
+        except OSError as error:
+            if is_of_handler(error):
+                raise
+            return error
+        return listing._replace(pages=found)
+
+    return bucket.pool.map(read_on, begun)
+
+
+def _listed(page: Page | None) -> list[Page]:
+    return [] if page is None else [page]
 
 
 def pages(
@@ -122,13 +159,15 @@ def pages(
 
 
 def _side_by_side(bucket: Bucket, prefix: str, delimiter: str, start_after: str, begun: Begun | None) -> Iterator[Page]:
-    page, waited_s, worked_s, following = begun or begin(bucket, prefix, delimiter, start_after)
-    if page is None or page.last:  # as for most directories; a plan takes a tenth of a request's time
-        yield from [page] if page else []
+    begun = begun or begin(bucket, prefix, delimiter, start_after)
+    if begun.is_whole:  # as most directories are; a plan takes a tenth of a request's time
+        yield from begun.pages
         return
     plan = Plan(prefix, delimiter, start_after)
     first = next(plan.due())
-    plan.received(first, page, waited_s, worked_s)
+    for each in begun.pages:
+        plan.received(first, each, begun.waited_s, begun.worked_s)
+    following = begun.following
     sources: dict[KeyRange, Iterator[Page]] = {first: following}
     running: dict[Future[_Timed], KeyRange] = {}
 
@@ -137,9 +176,8 @@ def _side_by_side(bucket: Bucket, prefix: str, delimiter: str, start_after: str,
             sources[key_range] = bucket.list(prefix, delimiter, start_after=key_range.after)
         return _timed(sources[key_range])
 
-    page = plan.take()
-    if page is not None:  # nothing more is requested before it is asked for
-        yield page
+    while (taken := plan.take()) is not None:  # nothing more is requested before they are asked for
+        yield taken
     with finished_or_cancelled(running):
         while not plan.finished:
             for key_range in plan.due():

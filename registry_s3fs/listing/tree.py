@@ -22,6 +22,8 @@ from registry_s3fs.s3.listing_responses import Listing
 
 MOST_AT_ONCE = 64
 """The most directories listed at once. Where the caller leaves them out, at most two pages of each were for nothing."""
+PAGES_AT_ONCE = 256
+"""The most further pages requested together of directories that have more than one, before the caller asks for them."""
 GROWTH = 4
 WORTH_A_PAGE = 20
 """The number of directories from which one page that holds them all costs the client less than a request for each.
@@ -145,6 +147,8 @@ class Tree:
         level = self._levels[depth(path)]
         if path not in level.listed:
             self._list(path, level)
+        if isinstance(level.listed[path], directory.Begun):
+            self._read_on(level)
         found = level.listed.pop(path)
         if isinstance(found, OSError):
             raise found
@@ -213,6 +217,22 @@ class Tree:
                 level.listed[name] = infos = directory.children(self._bucket, name, found)
                 self._waits(name, infos, are_next=False)
 
+    def _read_on(self, level: _Level) -> None:
+        """Read on in all directories that have more than a page, once.
+
+        One listing in parts after the other takes some waits each, and the pages of one after the other a wait each.
+        So what many of them wait for is shared, as long as none takes more pages than there are directories.
+        """
+        begun = {
+            name: found
+            for name, found in level.listed.items()
+            if isinstance(found, directory.Begun) and found.first and not found.is_whole and len(found.pages) == 1
+        }
+        if len(begun) > 1:
+            most = min(len(begun), PAGES_AT_ONCE // len(begun))
+            found = directory.read_on_each(self._bucket, [*begun.values()], most)
+            level.listed.update(zip(begun, found, strict=True))
+
     def _requested(self, flat: list[str], by_delimiter: list[str]) -> tuple[list[_First], list[_First]]:
         """Request the first pages of all keys below some directories, and those of the children of others, at once."""
         prefix = self._bucket.space.prefix
@@ -230,7 +250,7 @@ class Tree:
             if isinstance(begun, OSError):
                 found[name] = begun
                 continue
-            page = begun.page or NOTHING
+            page = begun.first or NOTHING
             if page.last:
                 found[name] = Subtree(prefix, sorted(page.objects, key=_key))
                 keys += len(page.objects)
@@ -286,7 +306,7 @@ class Tree:
     def _row(self, start: str, begun: _First) -> _Row:
         if isinstance(begun, OSError):  # told where a directory is listed by itself
             return _Row(start, Page([], []))
-        page = begun.page or NOTHING
+        page = begun.first or NOTHING
         keys = [item.key for item in page.objects]
         if page.ignores_start or sorted(keys) != keys:
             self._is_ordered = False

@@ -15,8 +15,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from registry_s3fs import RegistryS3FileSystem
-from registry_s3fs.listing import tree
+from registry_s3fs.listing import directory, tree
+from registry_s3fs.model.info import Info
 from registry_s3fs.model.objects import Page
+from registry_s3fs.s3.bucket import Bucket
 
 TEAMS, APPS, DEEP = 6, 5, 40
 
@@ -224,15 +226,70 @@ def test_the_pages_of_one_large_directory_are_listed_side_by_side(
     assert most[0] > 2
 
 
-def test_large_directories_ahead_are_begun_and_no_more(fs: RegistryS3FileSystem, listed: Requests) -> None:
-    """A walk that stops has read two pages of each at most."""
+def test_large_directories_ahead_are_begun_and_read_on_a_little(fs: RegistryS3FileSystem, listed: Requests) -> None:
+    """A walk that stops has read two pages of each at most, and of those begun with the last as many as they are."""
     for team in range(30):
         for number in range(400):
             fs.bucket.plant(fs.bucket.space.key(f"/large/{team:02}/{number:03}"), 1)
     walk = fs.walk("/large")
     for _ in range(3):
         next(walk)
-    assert len(listed) <= 2 + 2 * (1 + tree.GROWTH + tree.GROWTH**2) + 3 * 400 / 50
+    assert len(listed) <= 2 + 2 * (tree.GROWTH + tree.GROWTH**2) + (tree.GROWTH + 3) * 400 / 50
+
+
+@pytest.mark.parametrize("call", ["walk", "glob", "find"])
+@pytest.mark.parametrize("keys", [60, 200])
+def test_what_follows_the_first_pages_of_many_directories_is_waited_for_together(
+    fs: RegistryS3FileSystem, listed: Requests, call: str, keys: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Those of a page and a little more, and of some pages: nothing is left that each waits for by itself."""
+    for team in range(30):
+        for number in range(keys):
+            fs.bucket.plant(fs.bucket.space.key(f"/many/{team:02}/{number:03}"), 1)
+    read_on, alone = directory.read_on_each, directory.children
+    turns, left = [], []
+
+    def note(bucket: Bucket, begun: list[directory.Begun], most: int) -> list[directory.Begun | OSError]:
+        turns.append(len(begun))
+        return read_on(bucket, begun, most)
+
+    def note_left(bucket: Bucket, path: str, begun: directory.Begun | None = None) -> list[Info] | None:
+        left.extend([path] if begun and not begun.is_whole else [])
+        return alone(bucket, path, begun)
+
+    monkeypatch.setattr(directory, "read_on_each", note)
+    monkeypatch.setattr(directory, "children", note_left)
+    calls = {
+        "walk": lambda: [name for path, _, names in fs.walk("/many") for name in names],
+        "glob": lambda: fs.glob("/many/*/*"),
+        "find": lambda: fs.find("/many", maxdepth=2),
+    }
+    assert len(calls[call]()) == 30 * keys
+    assert sum(turns) == 30
+    assert len(turns) <= 3
+    assert left in ([], ["/many"])
+
+
+def test_a_second_page_that_cannot_be_had_is_told_where_the_walk_gets_there(
+    fs: RegistryS3FileSystem, listed: Requests, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The directories before it are right."""
+    for team in range(4):
+        for number in range(60):
+            fs.bucket.plant(fs.bucket.space.key(f"/many/{team}/{number:03}"), 1)
+    ask = fs.bucket.list
+
+    def failing(prefix: str, *args: Any, **options: Any) -> Iterator[Page]:
+        for number, page in enumerate(ask(prefix, *args, **options)):
+            if number and prefix.endswith("/2/"):
+                raise PermissionError(prefix)
+            yield page
+
+    monkeypatch.setattr(fs.bucket, "list", failing)
+    walk = fs.walk("/many", on_error="raise")
+    assert [len(next(walk)[2]) for _ in range(3)] == [0, 60, 60]
+    with pytest.raises(PermissionError, match="/2/"):
+        next(walk)
 
 
 @pytest.mark.parametrize("call", ["walk", "glob", "find"])
@@ -269,3 +326,29 @@ def test_after_ctrl_c_no_more_is_requested(
     timer.join()
     time.sleep(0.3)
     assert len(listed) <= asked[0] + tree.MOST_AT_ONCE
+
+
+def test_after_ctrl_c_no_further_page_of_the_directories_ahead_is_requested(
+    fs: RegistryS3FileSystem, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """But the one that each of them waits for."""
+    fs.bucket.store.page_keys = 10
+    for team in range(16):
+        for number in range(300):
+            fs.bucket.plant(fs.bucket.space.key(f"/large/{team:02}/{number:03}"), 1)
+    ask, seen, pressed = fs.bucket.list, [0], []
+
+    def slow(prefix: str, *args: Any, **options: Any) -> Iterator[Page]:
+        for number, page in enumerate(ask(prefix, *args, **options)):
+            seen[0] += 1
+            if number == 2 and not pressed:
+                pressed.append(seen[0])
+                signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)
+            time.sleep(0.02)
+            yield page
+
+    monkeypatch.setattr(fs.bucket, "list", slow)
+    with pytest.raises(KeyboardInterrupt):
+        fs.glob("/large/*/*")
+    time.sleep(0.3)
+    assert seen[0] <= pressed[0] + 2 * 16
