@@ -24,6 +24,8 @@ from registry_s3fs.s3.sockets import MAX_IDLE_S, descriptors_allowed, keep_alive
 from registry_s3fs.s3.stall_watch import Progress
 
 ADDRESSES_KEPT_S = 30.0
+RUNS_KNOWN = 4
+"""The number of calls of which it is known how long their responses were waited for."""
 USED_SHARE, IDLE_SHARE = 2, 4
 """Connections in use take at most a half of the descriptors that a process may have, and idle ones at most a quarter.
 
@@ -258,8 +260,8 @@ class Connections:
         """They are open, and nobody uses them. The one that was used last is at the end."""
         self.used: WeakSet[Connection] = WeakSet()
         """They were taken. Ctrl-C may come where nobody has one, which is why nothing here keeps them."""
-        self.wait_s: float | None = None
-        """It is the shortest wait for the first byte of a response in the last call, in seconds."""
+        self._waits_s: deque[float] = deque(maxlen=RUNS_KNOWN)
+        """The shortest waits for the first byte of a response in the last calls, in seconds."""
         self._made = 0
         # Within a cycle, a `__del__` could come after those of the sockets, which would warn.
         weakref.finalize(self, _close_all, self.idle).atexit = False
@@ -267,6 +269,15 @@ class Connections:
     def has_room(self) -> bool:
         """Return whether one more connection may be used."""
         return len(self.used) < min(self._most, descriptors_allowed() // USED_SHARE)
+
+    @property
+    def wait_s(self) -> float | None:
+        """Return for how many seconds a response is likely to be waited for, or None where nothing is known.
+
+        It is the shortest of some waits. If it is too short, that costs the next call a wait, until its first response.
+        If it is too long, as after the upload of a large part, that costs it many handshakes.
+        """
+        return min(self._waits_s.copy(), default=None)
 
     def take(self) -> Connection:
         """Return an open connection that nobody uses, or one that is yet to be made."""
@@ -296,7 +307,8 @@ class Connections:
 
     def rest(self, wait_s: float | None = None) -> None:
         """Note that a call has ended, after which fewer connections are kept, and how long its requests waited."""
-        self.wait_s = wait_s or self.wait_s
+        if wait_s is not None:
+            self._waits_s.append(wait_s)
         self._keep(IDLE_SHARE)
 
     def _keep(self, share: int) -> None:

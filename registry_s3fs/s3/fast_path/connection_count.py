@@ -11,7 +11,10 @@ from __future__ import annotations
 import math
 
 TLS_HANDSHAKE_S = 0.0015
-"""The processor time of a TLS handshake: it was 0.6 to 1.3 ms here, and longer chains of certificates take longer."""
+"""The processor time of a TLS handshake.
+
+It was 0.6 to 1.3 ms here. Longer chains of certificates take longer, so it is set above that.
+"""
 CONNECT_S = 0.0002
 """The same for a connection without TLS."""
 REQUEST_S = 0.00015
@@ -41,14 +44,13 @@ class ConnectionCount:
                 is known from earlier runs.
         """
         self.wait_s = wait_s
-        """It is the shortest wait for a first byte in this run, in seconds.
+        """The shortest wait for a first byte in this run, in seconds; before the first response, what was known.
 
-        Until there was one it is that of the run before, which is then forgotten: networks become slower, and some
-        operations are slower than others.
+        That does not outlive the first response: the network may have become slower, or the operation is a slower one.
         """
         self._handshake_s = handshake_s
         self._idle_s = 0.0
-        self._bodies = 0
+        self._answers = 0
         self._bytes = 0
         self._bytes_per_s = 0.0
 
@@ -58,15 +60,15 @@ class ConnectionCount:
 
     def answered(self, wait_s: float, size: int, body_s: float) -> None:
         """Note how long a response's first byte was waited for, and how many bytes of body came in how many seconds."""
-        self.wait_s = min(wait_s, self.wait_s) if self._bodies and self.wait_s else wait_s
-        self._bodies += 1
+        self.wait_s = min(wait_s, self.wait_s) if self._answers and self.wait_s is not None else wait_s
+        self._answers += 1
         self._bytes += size
         if body_s > 0:
             self._bytes_per_s = max(self._bytes_per_s, size / body_s)
 
     def most(self, requests: int) -> int:
         """Return how many connections are worth it for so many requests that are not answered yet."""
-        size = self._bytes / self._bodies if self._bodies else 0.0
+        size = self._bytes / self._answers if self._answers else 0.0
         busy = requests * (REQUEST_S + size * BYTE_S)
         waiting = requests * self._request_s(size)
         pays = (math.sqrt(busy * busy + 4 * self._handshake_s * waiting) - busy) / (2 * self._handshake_s)
