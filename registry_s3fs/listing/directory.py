@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import logging
 import time
+from array import array
 from collections.abc import Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, wait
-from dataclasses import replace
-from operator import itemgetter
+from itertools import chain
+from operator import attrgetter, itemgetter
 from typing import NamedTuple, cast
 
 from registry_s3fs.listing.partition import KeyRange, OutOfOrderError, Plan
@@ -16,7 +17,6 @@ from registry_s3fs.model.objects import ObjectInfo, Page
 from registry_s3fs.s3.bucket import Bucket
 from registry_s3fs.s3.first_pages import Started
 from registry_s3fs.s3.listing_responses import Listing
-from registry_s3fs.threads import cancellation
 from registry_s3fs.threads.pool import finished_or_cancelled
 from registry_s3fs.threads.signal_errors import is_of_handler
 
@@ -59,7 +59,9 @@ class Begun(NamedTuple):
 
     pages: list[Page]
     waited_s: float
+    """The seconds for which the first page was waited for."""
     worked_s: float
+    """The seconds for which the first page kept the processor busy."""
     following: Iterator[Page]
 
     @property
@@ -108,31 +110,6 @@ def _begun(started: Started | Exception) -> Begun | OSError:
     return Begun(_listed(page), started.waited_s + waited_s, started.worked_s + worked_s, started.pages)
 
 
-def read_on_each(bucket: Bucket, begun: list[Begun], most: int) -> list[Begun | OSError]:
-    """Request at most so many further pages of each listing, those of one listing after the other.
-
-    In place of a listing stands why it cannot go on.
-    """
-
-    def read_on(listing: Begun) -> Begun | OSError:
-        found = [*listing.pages]
-        try:
-            while not listing._replace(pages=found).is_whole and len(found) < len(listing.pages) + most:
-                cancellation.check()
-                page = next(listing.following, None)
-                if page is None:
-                    found[-1] = replace(found[-1], last=True)
-                else:
-                    found.append(page)
-        except OSError as error:
-            if is_of_handler(error):
-                raise
-            return error
-        return listing._replace(pages=found)
-
-    return bucket.pool.map(read_on, begun)
-
-
 def _listed(page: Page | None) -> list[Page]:
     return [] if page is None else [page]
 
@@ -146,16 +123,22 @@ def pages(
     many requests and how much memory that takes. Within a task of the pool they are listed one after the other. A
     listing that was `begun` there may go on elsewhere.
     """
-    taken = start_after
+    given = array("q")
+    """The hashes of what was given: eight bytes a key, which only a server that changes its order makes needed."""
     try:
         for page in _side_by_side(bucket, prefix, delimiter, start_after, begun):
-            taken = max([taken, *(item.key for item in page.objects[-1:]), *page.prefixes[-1:]])
+            given.extend(map(hash, _names(page)))
             yield page
     except OutOfOrderError:
         logger.debug("not listed in parts: the server's keys below %r are not in order", prefix)
+        known = set(given)
         for page in bucket.list(prefix, delimiter):
-            objects = [item for item in page.objects if item.key > taken]
-            yield Page(objects, [each for each in page.prefixes if each > taken])
+            objects = [item for item in page.objects if item.key > start_after and hash(item.key) not in known]
+            yield Page(objects, [each for each in page.prefixes if each > start_after and hash(each) not in known])
+
+
+def _names(page: Page) -> Iterator[str]:
+    return chain(map(attrgetter("key"), page.objects), page.prefixes)
 
 
 def _side_by_side(bucket: Bucket, prefix: str, delimiter: str, start_after: str, begun: Begun | None) -> Iterator[Page]:

@@ -11,8 +11,9 @@ from collections import defaultdict, deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from operator import attrgetter
+from typing import TypeGuard
 
-from registry_s3fs.listing import directory
+from registry_s3fs.listing import directory, next_pages
 from registry_s3fs.listing.partition import successor
 from registry_s3fs.model.info import Info
 from registry_s3fs.model.objects import ObjectInfo, Page
@@ -21,9 +22,10 @@ from registry_s3fs.s3.bucket import Bucket
 from registry_s3fs.s3.listing_responses import Listing
 
 MOST_AT_ONCE = 64
-"""The most directories listed at once. Where the caller leaves them out, at most two pages of each were for nothing."""
-PAGES_AT_ONCE = 256
-"""The most further pages requested together of directories that have more than one, before the caller asks for them."""
+"""The most directories listed at once.
+
+Of those that the caller then leaves out, two first pages each were for nothing, and `next_pages.MOST_PAGES` in all.
+"""
 GROWTH = 4
 WORTH_A_PAGE = 20
 """The number of directories from which one page that holds them all costs the client less than a request for each.
@@ -125,6 +127,8 @@ class Tree:
         """False once the server has listed keys in an order of its own, as Storj does."""
         self._childless: set[int] = set()
         """The depths at which the caller went into none of the children of the last directory that had some."""
+        self._leaves_out = False
+        """True once the caller has made a choice. What is below other directories may be left out, too."""
 
     def children(self, path: str) -> list[Info] | None:
         """Return the same as `directory.children`.
@@ -147,8 +151,7 @@ class Tree:
         level = self._levels[depth(path)]
         if path not in level.listed:
             self._list(path, level)
-        if isinstance(level.listed[path], directory.Begun):
-            self._read_on(level)
+        self._read_on(path, level)
         found = level.listed.pop(path)
         if isinstance(found, OSError):
             raise found
@@ -172,10 +175,14 @@ class Tree:
 
     def expect(self, path: str, names: list[str]) -> None:
         """Note which directories below one the caller asks for, and in which order, where it has made a choice."""
+        self._leaves_out = True
         (self._childless.discard if names else self._childless.add)(depth(path))
         if self._bucket.space.prefix(path).startswith(self._last.prefix):
             return  # they need no request
         level = self._levels[depth(path) + 1]
+        kept = set(names)
+        for name in [name for name in level.listed if parent(name) == path and name not in kept]:
+            del level.listed[name]
         while level.waiting and parent(level.waiting[0]) == path:
             level.waiting.popleft()
         level.waiting.extendleft(name for name in reversed(names) if name not in level.listed)
@@ -217,21 +224,18 @@ class Tree:
                 level.listed[name] = infos = directory.children(self._bucket, name, found)
                 self._waits(name, infos, are_next=False)
 
-    def _read_on(self, level: _Level) -> None:
-        """Read on in all directories that have more than a page, once.
-
-        One listing in parts after the other takes some waits each, and the pages of one after the other a wait each.
-        So what many of them wait for is shared, as long as none takes more pages than there are directories.
-        """
+    def _read_on(self, path: str, level: _Level) -> None:
+        """Request what follows the first page of a directory, together with what follows those of some others."""
         begun = {
             name: found
             for name, found in level.listed.items()
-            if isinstance(found, directory.Begun) and found.first and not found.is_whole and len(found.pages) == 1
+            if _has_one_page_of_more(found) and (not self._leaves_out or parent(name) == parent(path))
         }
-        if len(begun) > 1:
-            most = min(len(begun), PAGES_AT_ONCE // len(begun))
-            found = directory.read_on_each(self._bucket, [*begun.values()], most)
-            level.listed.update(zip(begun, found, strict=True))
+        names = [path, *(name for name in begun if name != path)][: next_pages.listings_at_once(self._bucket)]
+        if path in begun and len(names) > 1:
+            for name in names:
+                del level.listed[name]  # after an exception they are listed anew
+            level.listed.update(next_pages.read_on(self._bucket, {name: begun[name] for name in names}))
 
     def _requested(self, flat: list[str], by_delimiter: list[str]) -> tuple[list[_First], list[_First]]:
         """Request the first pages of all keys below some directories, and those of the children of others, at once."""
@@ -347,6 +351,10 @@ def directories_held(page: Page, prefix: str, above: int) -> dict[int, int]:
 def depth(path: str) -> int:
     """Return how many directories below the root a path lies."""
     return path.rstrip("/").count("/")
+
+
+def _has_one_page_of_more(found: _Listed) -> TypeGuard[directory.Begun]:
+    return isinstance(found, directory.Begun) and len(found.pages) == 1 and not found.is_whole
 
 
 def _taken(waiting: deque[str], most: int) -> list[str]:
