@@ -13,6 +13,8 @@ from reliability.odd_runner import Cell
 from reliability.soak import Soak
 
 LEAST_CELLS = 150
+SHOWN = {RIGHT: "✓", REFUSED: "E"}
+"""A table of so many columns has room for a letter."""
 
 
 @dataclass(frozen=True)
@@ -54,7 +56,7 @@ def table(found: OddAnswers) -> str:
 
 
 def _word(cell: Cell | None) -> str:
-    return "" if cell is None else f"**{cell.verdict}**" if cell.problems else cell.verdict
+    return "" if cell is None else SHOWN.get(cell.verdict, f"**{cell.verdict}**")
 
 
 def chance(found: Chance) -> str:

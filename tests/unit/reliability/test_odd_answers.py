@@ -200,7 +200,7 @@ def test_a_cell_says_right_refused_or_that_there_is_a_problem() -> None:
     """Refused where any run was; an empty cell where the kind cannot strike; each problem in words below."""
     text = odd_report.table(OddAnswers({"date": "today"}, [GOOD, REFUSED, BAD]))
     assert "| answer | cat_file | ls |" in text
-    assert "| no ETag | right | refused |" in text
+    assert "| no ETag | ✓ | E |" in text
     assert "| a page | **problem** |  |" in text
     assert "2 kinds of answer, 2 calls, 3 cells, 6 runs: 1 right, 1 refused; 1 with a problem." in text
     assert "- a page, cat_file: once: b is lost" in text
