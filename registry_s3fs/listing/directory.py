@@ -123,8 +123,7 @@ def pages(
     many requests and how much memory that takes. Within a task of the pool they are listed one after the other. A
     listing that was `begun` there may go on elsewhere.
     """
-    given = array("q")
-    """The hashes of what was given: eight bytes a key, which only a server that changes its order makes needed."""
+    given = array("q")  # hashes: eight bytes a key. After a page out of order it is not told by the last key.
     try:
         for page in _side_by_side(bucket, prefix, delimiter, start_after, begun):
             given.extend(map(hash, _names(page)))

@@ -274,7 +274,7 @@ class Plan:
         self._requests += 1
         self._waited_s, self._worked_s = min(self._waited_s, waited_s), min(self._worked_s, worked_s)
         names = _names(page)
-        if page.ignores_start or not _is_ordered(page) or (names and names[0] <= max(key_range.after, key_range.last)):
+        if page.ignores_start or not page.is_ordered or (names and names[0] <= max(key_range.after, key_range.last)):
             self._ordered = False
             if len(self._ranges) > 1 or key_range.after:
                 raise OutOfOrderError
@@ -286,11 +286,6 @@ class Plan:
             self._keys += len(names)
             key_range.last, key_range.sample = names[-1], key_range.sample.with_page(names)
             key_range.pages.append(page)
-
-
-def _is_ordered(page: Page) -> bool:
-    keys = list(map(_key, page.objects))
-    return keys == sorted(keys) and page.prefixes == sorted(page.prefixes)
 
 
 def _names(page: Page) -> list[str]:

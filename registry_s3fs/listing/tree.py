@@ -311,8 +311,7 @@ class Tree:
         if isinstance(begun, OSError):  # told where a directory is listed by itself
             return _Row(start, Page([], []))
         page = begun.first or NOTHING
-        keys = [item.key for item in page.objects]
-        if page.ignores_start or sorted(keys) != keys:
+        if page.ignores_start or not page.is_ordered:
             self._is_ordered = False
             return _Row(start, Page([], []))
         return _Row(start, page)

@@ -40,10 +40,13 @@ class Walk:
     def _objects(self) -> Iterator[ObjectInfo]:
         prefix = self._bucket.space.prefix(self._path)
         pages = self._bucket.list(prefix, start_after=self._start_after)
-        can_skip = True
+        can_skip, reached = True, ""
         while (page := next(pages, None)) is not None:
             self.found = self.found or bool(page.objects)
-            can_skip = can_skip and not page.ignores_start  # else each listing begins anew, and the pages at hand go on
+            # Else each listing begins anew, or keys that are yet to come are before what is left out.
+            can_skip = can_skip and not page.ignores_start and page.is_ordered
+            can_skip = can_skip and (not page.objects or page.objects[0].key > reached)
+            reached = page.objects[-1].key if page.objects else reached
             yield from (item for item in page.objects if not self._is_skipped(item.key))
             last_key = page.objects[-1].key if page.objects and not page.last else ""
             if can_skip and self._is_skipped(last_key) and last_key < self._skipped + LAST:

@@ -74,6 +74,12 @@ class Page:
     ignores_start: bool = False
     """Whether the server listed keys from before the one to start after. They are left out here."""
 
+    @property
+    def is_ordered(self) -> bool:
+        """Return whether the keys are in the order of their UTF-8 bytes, as S3 lists them, and other stores may not."""
+        keys = [item.key for item in self.objects]
+        return keys == sorted(keys) and self.prefixes == sorted(self.prefixes)
+
 
 class Checksum(NamedTuple):
     """The checksum of a whole object: S3's name of the algorithm, and the value."""

@@ -282,6 +282,7 @@ def test_files_of_the_partitions_are_read_by_dask_itself(client: Any, registry: 
         assert len(merged.compute()) == expected.references.num_rows
 
 
+@pytest.mark.thorough
 @pytest.mark.promise("Registry contents")
 def test_a_worker_that_is_killed_while_tables_are_written_changes_nothing(
     client: Any, registry: MadeRegistry, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

@@ -15,7 +15,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 
 from registry_s3fs import RegistryS3FileSystem
 from tests.conformance.model import Model, overlap
-from tests.fakes import on_both
+from tests.thoroughly import thorough
 
 MIB = 1024 * 1024
 EXAMPLES = 60
@@ -338,7 +338,7 @@ class Machine(RuleBasedStateMachine):
 
 
 @pytest.mark.promise("Listing")
-@on_both
+@pytest.mark.parametrize("backend", ["fake", *thorough("moto")], indirect=True)
 def test_random_steps_do_to_the_bucket_what_they_do_to_a_dictionary(options: dict[str, Any]) -> None:
     """Random steps do to the bucket what they do to a dictionary.
 

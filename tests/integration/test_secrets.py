@@ -33,6 +33,7 @@ from testbed.plain_answers import fitted, plain, refusal, whole_object
 from testbed.scripted_server import ScriptedServer
 from testbed.servers import Server
 from tests.error_text import text_of
+from tests.thoroughly import thorough
 
 MIB = 1024 * 1024
 SECRET = "SecretThatNobodyShouldSee/0123456789+="
@@ -177,7 +178,7 @@ class Quoting:
             yield "SignatureProvided", signature
 
 
-@pytest.fixture(params=[{}, {"v4auth": False}], ids=["v4", "v2"])
+@pytest.fixture(params=[{}, *thorough({"v4auth": False})], ids=["v4", "v2"])
 def quoted(request: pytest.FixtureRequest) -> Iterator[tuple[RegistryS3FileSystem, Quoting]]:
     """A filesystem with a session token on such a server."""
     quoting = Quoting()

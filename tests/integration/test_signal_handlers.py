@@ -12,6 +12,7 @@ import pytest
 
 from registry_s3fs import RegistryS3FileSystem
 from tests.interruptions import interrupted
+from tests.thoroughly import thorough
 
 pytestmark = [
     pytest.mark.skipif(not hasattr(signal, "SIGUSR1"), reason="no SIGUSR1 on this system"),
@@ -55,7 +56,7 @@ class RefusalError(ValueError):
 
 
 @pytest.mark.promise("Processes and threads")
-@pytest.mark.parametrize("kind", [TimeLimitError, RefusalError])
+@pytest.mark.parametrize("kind", [TimeLimitError, *thorough(RefusalError)])
 @pytest.mark.parametrize("call", CALLS)
 def test_what_a_signals_handler_raises_comes_out(
     options: dict[str, Any], tmp_path: Path, call: str, kind: type[Exception]

@@ -175,6 +175,7 @@ def test_the_copy_is_pulled_from(
     pushing.push(filled.registry, scratch, "hello:1.0", old)
 
 
+@pytest.mark.thorough
 def test_killed_at_random_points_and_begun_again_it_is_the_same(
     filled: Filled, copy: Copy, tmp_path_factory: pytest.TempPathFactory
 ) -> None:

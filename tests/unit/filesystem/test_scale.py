@@ -61,6 +61,7 @@ def test_find_lists_100_000_keys_by_name_from_few_requests(fs: RegistryS3FileSys
     assert found.keys() == {*paths, *parents, "/"}
 
 
+@pytest.mark.thorough
 def test_du_asks_no_more_than_find(fs: RegistryS3FileSystem, paths: list[str]) -> None:
     """One listing tells all sizes."""
     assert fs.du("/docker") == 71 * KEYS
@@ -84,6 +85,7 @@ def test_ls_asks_for_one_level_only(fs: RegistryS3FileSystem, paths: list[str]) 
     assert requests.pop("ListObjectsV2") == 3
 
 
+@pytest.mark.thorough
 def test_walk_sees_the_same_files(fs: RegistryS3FileSystem, paths: list[str]) -> None:
     """From about a request a page, though there are 20,000 directories."""
     expected = sorted(path for path in paths if path.startswith(registry_layout.BLOBS))

@@ -55,6 +55,14 @@ def test_nothing_is_asked_for_behind_the_last_page() -> None:
     assert pages.asked == [""]
 
 
+def test_a_store_that_lists_in_an_order_of_its_own_is_listed_to_its_end() -> None:
+    """What is behind in the order of keys may have to come yet."""
+    for pages in (Pages(["b/2", "b/1"], ["a", "b/3"], ["c"]), Pages(["b/1", "c"], ["a", "b/3"], ["aa"])):
+        found, _ = walked(pages, "/b")
+        assert found == ["/b", *(f"/{key}" for page in pages.pages for key in page if "/" not in key)]
+        assert pages.asked == [""]
+
+
 def test_a_listing_goes_on_behind_what_is_left_out() -> None:
     """From the page whose last key is left out; not where it would be on the way anyway."""
     pages = Pages(["a/1", "a/2"], ["a/3", "a/4"], ["a/5", "b/1"], ["b/2", "c"])

@@ -99,6 +99,7 @@ def test_a_large_file_is_not_read_to_its_end(made: MadeRegistry, sized: bool) ->
     assert made.fs.most_bytes <= 4 * 1024 * 1024 + 1
 
 
+@pytest.mark.thorough
 def test_files_are_read_in_batches_whose_memory_is_bounded(made: MadeRegistry) -> None:
     """At most 4,000 at a time, and less where they could be large."""
     paths = [made.write(f"/watched/{number}", b"x") for number in range(8100)]

@@ -14,6 +14,7 @@ import pytest
 
 from registry_s3fs import RegistryS3FileSystem
 from tests.interruptions import interrupted
+from tests.thoroughly import thorough
 
 MIB = 1024 * 1024
 WAIT_S = 20
@@ -65,7 +66,7 @@ def soon(condition: Callable[[], bool]) -> bool:
 
 @pytest.mark.skipif(not hasattr(signal, "SIGUSR1"), reason="no SIGUSR1 on this system")
 @pytest.mark.promise("Processes and threads")
-@pytest.mark.parametrize("act", [write, write_in_vain, write_while_handling, append, put, put_many, copy])
+@pytest.mark.parametrize("act", [write, put, copy, *thorough(write_in_vain, write_while_handling, append, put_many)])
 def test_ctrl_c_at_any_point_leaves_no_upload(
     fs: RegistryS3FileSystem, tmp_path: Path, act: Callable[[Any, str], None]
 ) -> None:

@@ -13,6 +13,7 @@ import pytest
 
 from registry_s3fs.s3.fast_path.connection import RUNS_KNOWN, Connections, Endpoint
 from registry_s3fs.s3.fast_path.connection_count import CONNECT_S, REQUEST_S, TLS_HANDSHAKE_S, ConnectionCount
+from tests.thoroughly import thorough
 
 KIB, MIB = 1024, 1024 * 1024
 MOST = 64
@@ -145,7 +146,7 @@ LONG_S = 0.05
 """A run of at least so many seconds."""
 
 
-@pytest.mark.parametrize("count", COUNTS)
+@pytest.mark.parametrize("count", [*COUNTS[:3], *thorough(*COUNTS[3:])])
 def test_the_number_is_never_far_from_the_best_fixed_one(count: int) -> None:
     """From 1 to 100 ms, 50 to 1,000 MB/s a connection, and 1 to 10,000 requests, with TLS and without.
 

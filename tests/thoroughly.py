@@ -1,0 +1,12 @@
+"""Parameters of the tests that `make thorough` runs, and `make test` leaves out: they take long."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+
+def thorough(*values: Any) -> list[Any]:
+    """Some values of a parameter, for which the test is marked `thorough`."""
+    return [pytest.param(value, marks=pytest.mark.thorough) for value in values]
