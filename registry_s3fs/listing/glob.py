@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from glob import has_magic
-from itertools import chain, takewhile
+from itertools import chain, starmap, takewhile
 from operator import itemgetter
 
-from registry_s3fs.listing import directory
+from registry_s3fs.listing import directory, next_pages
 from registry_s3fs.listing.tree import MOST_AT_ONCE, Subtree, Tree, depth
 from registry_s3fs.model.glob_pattern import GlobPattern
 from registry_s3fs.model.info import Info
 from registry_s3fs.model.objects import ObjectInfo
 from registry_s3fs.s3.bucket import Bucket
+from registry_s3fs.s3.listing_responses import Listing
 
 
 class Pattern:
@@ -70,9 +71,9 @@ class Search:
     def matches(self) -> dict[str, Info]:
         """Return the files and directories that match, by name. A file wins over a directory of its name."""
         self._search(self._pattern.base)
-        begun = self._bucket.pool.map(self._begin, self._large)
-        # What follows the first pages is listed side by side, but in this thread alone.
-        found = [*self._found, *chain.from_iterable(map(self._all_below, self._large, begun))]
+        listings = {path: Listing(self._bucket.space.prefix(path)) for path in self._large}
+        begun = next_pages.begun_in_turn(self._bucket, listings)
+        found = [*self._found, *chain.from_iterable(starmap(self._all_below, begun))]
         directories = {info["name"] for info in found} - {"/"}
         names = [*self._names, *(path for path in self._perhaps_files if path in directories)]
         found += chain.from_iterable(self._bucket.pool.map(self._named, names))
@@ -138,9 +139,6 @@ class Search:
         literal = list(takewhile(lambda each: not has_magic(each), rest))
         following = rest[len(literal) :]
         return "".join(f"/{part}" for part in literal), bool(following) and following[0] != "**"
-
-    def _begin(self, path: str) -> directory.Begun:
-        return directory.begin(self._bucket, self._bucket.space.prefix(path))
 
     def _all_below(self, path: str, begun: directory.Begun) -> list[Info]:
         """Return what matches of a directory and of all that lies below it."""

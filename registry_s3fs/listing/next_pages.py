@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from itertools import islice
 
-from registry_s3fs.listing.directory import Begun
+from registry_s3fs.listing.directory import Begun, begin_each
 from registry_s3fs.s3.bucket import Bucket
+from registry_s3fs.s3.listing_responses import Listing
 from registry_s3fs.threads.signal_errors import is_of_handler
 
+MOST_BEGUN = 64
+"""The most listings that are begun side by side."""
 MOST_LISTINGS = 32
 """The most listings that are read on side by side."""
 MOST_PAGES = 128
@@ -39,6 +42,28 @@ def read_on(bucket: Bucket, begun: dict[str, Begun]) -> dict[str, Begun | OSErro
             break
         read.update(zip(going, bucket.pool.map(_with_next_page, going.values()), strict=True))
     return read
+
+
+def begun_in_turn(bucket: Bucket, listings: dict[str, Listing]) -> Iterator[tuple[str, Begun]]:
+    """Yield listings and their names in order. They are begun side by side, and read on so where a page is not all.
+
+    Raises:
+        OSError: One of them cannot be listed.
+    """
+    for some in _split([*listings], MOST_BEGUN):
+        begun = dict(zip(some, begin_each(bucket, [listings[name] for name in some]), strict=True))
+        for names in _split(some, listings_at_once(bucket)):
+            unfinished = dict(_unfinished({name: begun[name] for name in names}))
+            read = read_on(bucket, unfinished) if len(unfinished) > 1 else {}
+            for name in names:
+                found = read.get(name) or begun[name]
+                if isinstance(found, OSError):
+                    raise found
+                yield name, found
+
+
+def _split(names: list[str], size: int) -> Iterator[list[str]]:
+    return (names[start : start + size] for start in range(0, len(names), size))
 
 
 def _unfinished(read: dict[str, Begun | OSError]) -> Iterator[tuple[str, Begun]]:
