@@ -22,8 +22,8 @@ TOP = """\
 
 `make matrix` runs the tests that show whether Python, boto3 or fsspec do otherwise than before: those of reading,
 writing, listing, credentials, the fast path and fsspec's own suite, on moto's server. Warnings are errors. Each row is
-a run that passed, and the command has written it. `make test` and `make thorough` run all tests on Python 3.11, `.ci/run` most of
-them on the lowest and the newest releases of the dependencies, too.
+a run that passed, and the command has written it. On Python 3.11 `make test` and `make thorough` run all tests, and
+`.ci/run` runs most of them on the lowest and the newest releases of the dependencies, too.
 
 - **Python** 3.10 to 3.13. 3.14 is not refused, and is untested: no build of it was at hand.
 - **boto3** from 1.36.0 on. The command tries the last release of each quarter, and the newest.

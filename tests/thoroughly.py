@@ -8,5 +8,6 @@ import pytest
 
 
 def thorough(*values: Any) -> list[Any]:
-    """Some values of a parameter, for which the test is marked `thorough`."""
-    return [pytest.param(value, marks=pytest.mark.thorough) for value in values]
+    """Some values of a parameter, for which the test is marked `thorough`; tuples are values of several parameters."""
+    each = (value if isinstance(value, tuple) else (value,) for value in values)
+    return [pytest.param(*value, marks=pytest.mark.thorough) for value in each]

@@ -23,6 +23,7 @@ from registry_s3fs.registry.partitions import BY_DIGEST
 from registry_s3fs.registry.tables import SCHEMAS, Tables
 from tests.libraries import library
 from tests.registries import AMD64, ARM64, MadeRegistry
+from tests.thoroughly import thorough
 
 distributed = library("distributed")
 
@@ -99,7 +100,9 @@ def test_workers_of_dask_give_the_tables_of_one_process(client: Any, registry: M
 
 
 @pytest.mark.promise("Registry contents")
-@pytest.mark.parametrize(("registry", "stage"), [("moto", "listing"), ("local", "manifests")], indirect=["registry"])
+@pytest.mark.parametrize(
+    ("registry", "stage"), [("moto", "listing"), *thorough(("local", "manifests"))], indirect=["registry"]
+)
 def test_a_worker_that_is_killed_changes_nothing(client: Any, registry: MadeRegistry, stage: str) -> None:
     """A worker that is killed while an inventory is made changes nothing: what it had done is done again."""
     expected = inventory(registry.fs, registry.root)

@@ -33,6 +33,7 @@ from registry_s3fs.registry.report.page import page
 from registry_s3fs.registry.tables import SCHEMAS, Tables
 from registry_s3fs.registry.verify import verify
 from tests.registries import OCI_CONFIG, OCI_INDEX, OCI_LAYER, OCI_MANIFEST, MadeRegistry, Pushed
+from tests.thoroughly import thorough
 
 pytestmark = pytest.mark.promise("Registry contents")
 
@@ -196,7 +197,7 @@ def fill_disk(made: MadeRegistry) -> None:
     os.symlink("/nonexistent", f"{made.root}/repositories/evil/dangling")
 
 
-@pytest.fixture(scope="module", params=["memory", "local"])
+@pytest.fixture(scope="module", params=[*thorough("memory"), "local"])
 def filled(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[MadeRegistry]:
     if request.param == "memory":
         made = MadeRegistry()

@@ -21,6 +21,7 @@ values = st.recursive(
 )  # fmt: skip
 
 
+@pytest.mark.thorough
 @given(st.dictionaries(st.text('[]{}",\\ab'), values))
 def test_every_document_within_the_bounds_is_read_as_it_is(document: dict[str, object]) -> None:
     """Whatever brackets, quotes and backslashes its texts have."""
