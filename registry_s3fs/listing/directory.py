@@ -123,6 +123,10 @@ def pages(
     many requests and how much memory that takes. Within a task of the pool they are listed one after the other. A
     listing that was `begun` there may go on elsewhere.
     """
+    begun = begun or begin(bucket, prefix, delimiter, start_after)
+    if begun.is_whole:  # as most directories are; a plan takes a tenth of a request's time
+        yield from begun.pages
+        return
     given = array("q")  # hashes: eight bytes a key. After a page out of order it is not told by the last key.
     try:
         for page in _side_by_side(bucket, prefix, delimiter, start_after, begun):
@@ -140,17 +144,12 @@ def _names(page: Page) -> Iterator[str]:
     return chain(map(attrgetter("key"), page.objects), page.prefixes)
 
 
-def _side_by_side(bucket: Bucket, prefix: str, delimiter: str, start_after: str, begun: Begun | None) -> Iterator[Page]:
-    begun = begun or begin(bucket, prefix, delimiter, start_after)
-    if begun.is_whole:  # as most directories are; a plan takes a tenth of a request's time
-        yield from begun.pages
-        return
+def _side_by_side(bucket: Bucket, prefix: str, delimiter: str, start_after: str, begun: Begun) -> Iterator[Page]:
     plan = Plan(prefix, delimiter, start_after)
     first = next(plan.due())
     for each in begun.pages:
         plan.received(first, each, begun.waited_s, begun.worked_s)
-    following = begun.following
-    sources: dict[KeyRange, Iterator[Page]] = {first: following}
+    sources: dict[KeyRange, Iterator[Page]] = {first: begun.following}
     running: dict[Future[_Timed], KeyRange] = {}
 
     def request(key_range: KeyRange) -> _Timed:

@@ -21,7 +21,7 @@ from registry_s3fs.model.paths import parent
 from registry_s3fs.s3.bucket import Bucket
 from registry_s3fs.s3.listing_responses import Listing
 
-MOST_AT_ONCE = 64
+MOST_AT_ONCE = next_pages.MOST_BEGUN
 """The most directories listed at once.
 
 Of those that the caller then leaves out, two first pages each were for nothing, and `next_pages.MOST_PAGES` in all.

@@ -42,7 +42,7 @@ CALLS: dict[str, Callable[[RegistryS3FileSystem, Path], object]] = {
     "info": lambda fs, folder: fs.info("/p"),
     "info of nothing": info_of_nothing,
 }
-EACH = 71
+EACH = 47
 """Of so many points one is tried."""
 OPERATIONS = ("ListObjectsV2", "GetObject", "HeadObject", "PutObject")
 

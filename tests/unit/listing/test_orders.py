@@ -21,16 +21,21 @@ NAMES = ["a", "a-b", "a.b", "b", "b-", "c", "c!"]
 ORDERS: dict[str, Order] = {
     "by hash, as a store that encrypts names": lambda key: md5(key.encode(), usedforsecurity=False).digest(),
     "by directory, as a store on a disk": lambda key: key.split("/"),
+    "by key, as S3": lambda key: key,
 }
 
 
 def stored(fs: RegistryS3FileSystem, seed: int) -> list[str]:
-    """Plant some hundred keys, of which many share the beginnings of their names."""
+    """Plant some hundred keys, of which many share the beginnings of their names.
+
+    By directory, the first pages are in the order of keys, and then come some that are before them.
+    """
     random = Random(seed)
     paths = {
         "/".join(random.choice(NAMES) for _ in range(random.randint(1, 3))) + f"/{random.randrange(40):02}"
         for _ in range(600)
     }
+    paths |= {f"0/{number:02}" for number in range(60)} | {f"0!/{number}" for number in range(5)}
     for path in paths:
         fs.bucket.plant(fs.bucket.space.key(f"/{path}"), 1)
     return sorted(f"/{path}" for path in paths)

@@ -16,10 +16,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from registry_s3fs import RegistryS3FileSystem
-from registry_s3fs.listing import directory, next_pages, tree
-from registry_s3fs.model.info import Info
+from registry_s3fs.listing import tree
 from registry_s3fs.model.objects import Page
-from registry_s3fs.s3.bucket import Bucket
 
 TEAMS, APPS, DEEP = 6, 5, 40
 
@@ -238,102 +236,6 @@ def test_large_directories_ahead_are_begun_and_read_on_a_little(fs: RegistryS3Fi
     assert len(listed) <= 2 + 2 * tree.GROWTH + tree.GROWTH**2 + 3 * 400 / 50
 
 
-@pytest.mark.parametrize("call", ["walk", "glob", "find"])
-@pytest.mark.parametrize("keys", [60, 200])
-def test_what_follows_the_first_pages_of_many_directories_is_waited_for_together(
-    fs: RegistryS3FileSystem, listed: Requests, call: str, keys: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Those of a page and a little more, and of some pages: nothing is left that each waits for by itself."""
-    for team in range(30):
-        for number in range(keys):
-            fs.bucket.plant(fs.bucket.space.key(f"/many/{team:02}/{number:03}"), 1)
-    read_on, children = next_pages.read_on, directory.children
-    turns: list[int] = []
-    alone: list[str] = []
-
-    def note(bucket: Bucket, begun: dict[str, directory.Begun]) -> dict[str, directory.Begun | OSError]:
-        turns.append(len(begun))
-        return read_on(bucket, begun)
-
-    def note_alone(bucket: Bucket, path: str, begun: directory.Begun | None = None) -> list[Info] | None:
-        alone.extend([path] if begun and not begun.is_whole else [])
-        return children(bucket, path, begun)
-
-    monkeypatch.setattr(next_pages, "read_on", note)
-    monkeypatch.setattr(directory, "children", note_alone)
-    calls = {
-        "walk": lambda: [name for path, _, names in fs.walk("/many") for name in names],
-        "glob": lambda: fs.glob("/many/*/*"),
-        "find": lambda: fs.find("/many", maxdepth=2),
-    }
-    assert len(calls[call]()) == 30 * keys
-    assert sum(turns) == 30
-    assert alone == []
-
-
-@pytest.mark.parametrize("pattern", ["/many/*/*", "/many/*/**"])
-def test_the_next_pages_of_directories_are_waited_for_side_by_side(
-    fs: RegistryS3FileSystem, listed: Requests, pattern: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """None comes before all of them were requested."""
-    for team in range(4):
-        for number in range(60):
-            fs.bucket.plant(fs.bucket.space.key(f"/many/{team}/{number:03}"), 1)
-    ask, all_requested = fs.bucket.list, threading.Barrier(4, timeout=30)
-
-    def waiting(prefix: str, delimiter: str = "", **options: Any) -> Iterator[Page]:
-        for number, page in enumerate(ask(prefix, delimiter, **options)):
-            if number == 1:
-                all_requested.wait()
-            yield page
-
-    monkeypatch.setattr(fs.bucket, "list", waiting)
-    assert len([path for path in fs.glob(pattern) if path.count("/") == 3]) == 240
-
-
-@pytest.mark.parametrize("teams", [2, 4, 8, 40])
-def test_directories_of_more_pages_than_are_read_on_lose_no_key(
-    fs: RegistryS3FileSystem, listed: Requests, teams: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """What is read on side by side is no more than is said. The rest is listed where the caller gets there."""
-    for team in range(teams):
-        for number in range(1200):
-            fs.bucket.plant(fs.bucket.space.key(f"/many/{team:02}/{number:04}"), 1)
-    read_on = next_pages.read_on
-
-    def note(bucket: Bucket, begun: dict[str, directory.Begun]) -> dict[str, directory.Begun | OSError]:
-        read = read_on(bucket, begun)
-        pages = [len(found.pages) - 1 for found in read.values() if isinstance(found, directory.Begun)]
-        assert 2 <= len(pages) <= next_pages.MOST_LISTINGS
-        assert 0 < sum(pages) <= next_pages.MOST_PAGES
-        assert max(pages) <= len(pages)
-        return read
-
-    monkeypatch.setattr(next_pages, "read_on", note)
-    assert [len(names) for _, _, names in fs.walk("/many")] == [0] + [1200] * teams
-
-
-@pytest.mark.parametrize("threads", [1, 2])
-def test_no_more_directories_are_read_on_than_there_are_threads(
-    fs: RegistryS3FileSystem, listed: Requests, threads: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Where no server answers any more, each turn takes as long as the retries of one request."""
-    few = RegistryS3FileSystem(**fs.storage_options | {"max_concurrency": threads}, skip_instance_cache=True)
-    for team in range(8):
-        for number in range(60):
-            fs.bucket.plant(fs.bucket.space.key(f"/many/{team}/{number:03}"), 1)
-    read_on = next_pages.read_on
-    turns: list[int] = []
-
-    def note(bucket: Bucket, begun: dict[str, directory.Begun]) -> dict[str, directory.Begun | OSError]:
-        turns.append(len(begun))
-        return read_on(bucket, begun)
-
-    monkeypatch.setattr(next_pages, "read_on", note)
-    assert len(few.glob("/many/*/*")) == 480
-    assert turns == {1: [], 2: [2] * 4}[threads]
-
-
 def test_of_directories_that_the_caller_leaves_out_no_further_page_is_requested(
     fs: RegistryS3FileSystem, listed: Requests
 ) -> None:
@@ -347,64 +249,6 @@ def test_of_directories_that_the_caller_leaves_out_no_further_page_is_requested(
             del dirs[1:]
     pages = Counter(asked for asked in listed if asked.startswith(("/apps/1/", "/apps/2/")))
     assert {path for path, count in pages.items() if count > 1} == {"/apps/1/0", "/apps/2/0"}
-
-
-def test_after_an_exception_no_page_is_missing(
-    fs: RegistryS3FileSystem, listed: Requests, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Pages that came beside what raised it are lost, and requested again where the caller goes on."""
-    for team in range(4):
-        for number in range(200):
-            fs.bucket.plant(fs.bucket.space.key(f"/many/{team}/{number:03}"), 1)
-    found = tree.tree_down_to(fs.bucket, "/many", None)
-    found.children("/many")
-    read_on = next_pages.read_on
-
-    def fail(bucket: Bucket, begun: dict[str, directory.Begun]) -> None:
-        read_on(bucket, begun)
-        monkeypatch.setattr(next_pages, "read_on", read_on)
-        raise TimeoutError("a signal handler's")
-
-    monkeypatch.setattr(next_pages, "read_on", fail)
-    with pytest.raises(TimeoutError, match="handler"):
-        found.children("/many/0")
-    assert [len(found.children(f"/many/{team}") or []) for team in range(4)] == [200] * 4
-
-
-def test_where_the_first_listing_fails_the_others_do_not_go_on(fs: RegistryS3FileSystem) -> None:
-    """The caller is told, and may ask for nothing more."""
-
-    def failing() -> Iterator[Page]:
-        raise PermissionError("denied")
-        yield
-
-    page = Page([], ["a/"])
-    begun = {str(number): directory.Begun([page], 0, 0, iter([page] * 9)) for number in range(1, 6)}
-    read = next_pages.read_on(fs.bucket, {"0": directory.Begun([page], 0, 0, failing())} | begun)
-    assert isinstance(read["0"], PermissionError)
-    assert [len(found.pages) for found in read.values() if isinstance(found, directory.Begun)] == [2] * 5
-
-
-def test_a_second_page_that_cannot_be_had_is_told_where_the_walk_gets_there(
-    fs: RegistryS3FileSystem, listed: Requests, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """The directories before it are right."""
-    for team in range(4):
-        for number in range(60):
-            fs.bucket.plant(fs.bucket.space.key(f"/many/{team}/{number:03}"), 1)
-    ask = fs.bucket.list
-
-    def failing(prefix: str, *args: Any, **options: Any) -> Iterator[Page]:
-        for number, page in enumerate(ask(prefix, *args, **options)):
-            if number and prefix.endswith("/2/"):
-                raise PermissionError(prefix)
-            yield page
-
-    monkeypatch.setattr(fs.bucket, "list", failing)
-    walk = fs.walk("/many", on_error="raise")
-    assert [len(next(walk)[2]) for _ in range(3)] == [0, 60, 60]
-    with pytest.raises(PermissionError, match="/2/"):
-        next(walk)
 
 
 @pytest.mark.parametrize("call", ["walk", "glob", "find"])
