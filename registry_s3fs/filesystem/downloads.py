@@ -301,11 +301,13 @@ class Downloads(OnBucket):
         source, target = path_pairs.as_text(rpath), path_pairs.local_path(lpath)
         self._check(source)
         paired = path_pairs.pair_up(
-            self, source, target, recursive, maxdepth, lambda path: LocalFileSystem().isdir(path)
+            self, source, target, recursive, maxdepth, lambda path: LocalFileSystem().isdir(path), asks=False
         )
         path_pairs.check_targets([(source, os.path.abspath(to)) for source, to in paired.files])
         counted = bulk.TransferProgress(callback, is_one=path_pairs.is_one_file(source, recursive, paired))
-        _Fetching(self, counted, ReadOptions(version_id=version_id, verify=verify)).fetch(paired.files)
+        options = ReadOptions(version_id=version_id, verify=verify)
+        makes_directories = isinstance(source, list) or isinstance(target, list)
+        _Fetching(self, counted, options, makes_directories=makes_directories).fetch(paired.files)
 
     def _read(self, path: StrPath, target: Target, options: ReadOptions) -> Download:
         """Return the download of a file or of a slice of it."""
@@ -379,10 +381,13 @@ def _into_file(lpath: StrPath, callback: Callback) -> IntoFile:
 class _Fetching:
     """Files on their way to local ones. Each file appears whole or not at all, whatever happens to the others."""
 
-    def __init__(self, fs: Downloads, progress: bulk.TransferProgress, options: ReadOptions) -> None:
+    def __init__(
+        self, fs: Downloads, progress: bulk.TransferProgress, options: ReadOptions, *, makes_directories: bool
+    ) -> None:
         self._fs = fs
         self._progress = progress
         self._options = options
+        self._makes_directories = makes_directories
         self._failed: dict[str, Exception] = {}
         self._coming: dict[Download, tuple[Pair, Callback]] = {}
         self._missing: dict[Pair, Exception] = {}
@@ -401,7 +406,7 @@ class _Fetching:
                 pair, child = self._coming.pop(download)
                 self._end(pair, download.error)
                 child.__exit__(None, None, None)
-        self._make_directories()
+        self._tell_directories()
         many_calls.raise_failed("get", self._failed, len(pairs))
 
     def _downloads(self, pairs: Sequence[Pair]) -> Iterator[Download]:
@@ -429,14 +434,15 @@ class _Fetching:
         else:
             self._progress.done()
 
-    def _make_directories(self) -> None:
-        """Make a local directory for each source that is no file but a directory, and log a warning."""
+    def _tell_directories(self) -> None:
+        """Log a warning of each source that is no file but a directory, and make a local one if that is wanted."""
 
-        def make(pair: Pair) -> None:
+        def tell(pair: Pair) -> None:
             if not self._fs.isdir(pair[0]):
                 raise self._missing[pair]
             path_pairs.warn_of_directory(pair[0])
-            os.makedirs(pair[1], exist_ok=True)
+            if self._makes_directories:
+                os.makedirs(pair[1], exist_ok=True)
 
         done = self._progress.done
-        self._failed |= many_calls.errors_of(self._fs.pool, make, list(self._missing), done=done)
+        self._failed |= many_calls.errors_of(self._fs.pool, tell, list(self._missing), done=done)

@@ -138,16 +138,20 @@ def pair_up(
     maxdepth: int | None,
     is_dir: Callable[[str], bool],
     below: Below | None = None,
+    *,
+    asks: bool = True,
 ) -> Paired:
     """Return what `source` stands for in `fs`, and the target of each path, by fsspec's rules.
 
-    Two sequences are paired as they stand.
+    Two sequences are paired as they stand. A directory is left out if it is the only source and `recursive` is False.
+    With `asks=False` it is not found out whether a name is that of a directory.
     """
     if isinstance(target, list):
         return Paired(list(zip(map(fs._strip_protocol, as_list(source)), target, strict=True)), [])
     kinds, patterns = expand(fs, source, recursive, maxdepth, below)
     if isinstance(source, str) and (not recursive or maxdepth is not None):
-        kinds = {name: kind for name, kind in kinds.items() if not _is_directory(fs, name, kind)}
+        kinds = {name: kind or (_kind(fs, name) if asks else "") for name, kind in kinds.items()}
+        kinds = {name: kind for name, kind in kinds.items() if kind != "directory"}
         if not kinds:
             if not patterns:
                 warn_of_directory(source)
@@ -207,8 +211,8 @@ def check_targets(pairs: Sequence[Pair]) -> None:
             raise OSError(errno.EINVAL, f"both {written[target]!r} and {source!r} would go there", target)
 
 
-def _is_directory(fs: AbstractFileSystem, name: str, kind: str) -> bool:
-    return kind == "directory" or (not kind and bool(fs.isdir(name)))
+def _kind(fs: AbstractFileSystem, name: str) -> str:
+    return "directory" if fs.isdir(name) else "file"
 
 
 def _targets(

@@ -93,6 +93,17 @@ def test_get_makes_a_directory_of_what_is_one(store: ScriptedStore, tmp_path: Pa
     assert (tmp_path / "k").read_bytes() == b"k000"
 
 
+def test_get_of_one_file_is_the_requests_of_its_bytes(store: ScriptedStore, tmp_path: Path) -> None:
+    """It is not asked first whether the name is a directory's, which `get` leaves out without a local one."""
+    store.s3.store("d/e", b"1")
+    fs = filesystem(store)
+    fs.get("/k000", str(tmp_path / "k"))
+    assert (tmp_path / "k").read_bytes() == b"k000"
+    assert [request.operation for request in store.requests] == ["GetObject"]
+    fs.get("/d", str(tmp_path / "d"))
+    assert [path.name for path in tmp_path.iterdir()] == ["k"]
+
+
 @pytest.mark.parametrize("call", MANY)
 def test_credentials_that_give_out_are_each_ones_error(
     store: ScriptedStore, tmp_path: Path, call: str, monkeypatch: pytest.MonkeyPatch
