@@ -47,7 +47,12 @@ class Endpoint:
         )  # fmt: skip
 
     @contextmanager
-    def measured(self, knobs: Mapping[str, Any], requests: dict[str, int]) -> Iterator[None]:
+    def configured(self, knobs: Mapping[str, Any]) -> Iterator[None]:
+        """A block in which the server has these settings, where it has any."""
+        yield
+
+    @contextmanager
+    def counting(self, requests: dict[str, int]) -> Iterator[None]:
         """A block in which something is measured; fills in the requests by operation, where they can be counted."""
         yield
 
@@ -112,16 +117,23 @@ class Simulator(Endpoint):
         self.control = simulator
 
     @contextmanager
-    def measured(self, knobs: Mapping[str, Any], requests: dict[str, int]) -> Iterator[None]:
-        """Slow while it lasts."""
+    def configured(self, knobs: Mapping[str, Any]) -> Iterator[None]:
+        """As the simulator's README names them."""
         before = self.control.config()
         self.control.config(**knobs)
+        try:
+            yield
+        finally:
+            self.control.config(**{name: before[name] for name in knobs})
+
+    @contextmanager
+    def counting(self, requests: dict[str, int]) -> Iterator[None]:
+        """As `Endpoint`'s, from nothing on."""
         self.control.reset()
         try:
             yield
         finally:
             requests.update(self.control.counts())
-            self.control.config(**{name: before[name] for name in knobs})
 
     def store_flat(self, folder: str, count: int) -> None:
         """As `Endpoint`'s, at once."""

@@ -118,7 +118,9 @@ class Bench:
         name, command = self._started(peer)
         task = Task(name, workload.name, self.endpoint.access, self.case.sizes, str(self.case.scratch), BOUND_SECONDS)
         requests: dict[str, int] = {}
-        answer = _answer(command, task, self.endpoint.measured(knobs, requests))
+        # From the start of the process on: a client may learn from its first request how far the server is.
+        with self.endpoint.configured(knobs):
+            answer = _answer(command, task, self.endpoint.counting(requests))
         if "failure" not in answer:
             answer |= self._failure(workload, is_kept=knobs.get("keepBodies", True) is True)
         self.endpoint.delete([data.WRITTEN, *self.endpoint.keys(data.WRITTEN), *self.endpoint.keys(data.DOOMED)])

@@ -64,7 +64,7 @@ def prepare(store: Simulator, operation: Operation) -> None:
 def struck(store: Simulator, rules: Sequence[Mapping[str, Any]], seed: int) -> Iterator[Struck]:
     """A block in which requests are struck; tells afterwards how many were, and of uploads left, which it aborts."""
     seen = Struck()
-    with store.measured({"faults": list(rules), "seed": seed}, seen.requests):
+    with store.configured({"faults": list(rules), "seed": seed}), store.counting(seen.requests):
         try:
             yield seen
         finally:
