@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
 from collections import defaultdict, deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from itertools import chain
 from operator import attrgetter
 from typing import TypeGuard
 
@@ -78,13 +79,58 @@ _Listed = Subtree | directory.Begun | list[Info] | OSError | None
 """What is known of a directory: all that lies below it, its children, why it can't be listed, or that it is missing."""
 
 
+class _Ahead:
+    """What is known of directories that were listed ahead of the caller. There may be ten thousands of them."""
+
+    def __init__(self) -> None:
+        self._below: dict[str, dict[str, _Listed]] = {}
+        """It has no directory without any that are known below it."""
+
+    def __bool__(self) -> bool:
+        return bool(self._below)
+
+    def __contains__(self, name: str) -> bool:
+        return name in self.below(parent(name))
+
+    def __getitem__(self, name: str) -> _Listed:
+        return self._below[parent(name)][name]
+
+    def __setitem__(self, name: str, found: _Listed) -> None:
+        self._below.setdefault(parent(name), {})[name] = found
+
+    def update(self, found: Mapping[str, _Listed]) -> None:
+        """Add some directories."""
+        for name, each in found.items():
+            self[name] = each
+
+    def pop(self, name: str) -> _Listed:
+        """Remove a directory, and return what is known of it."""
+        above = parent(name)
+        found = self._below[above].pop(name)
+        if not self._below[above]:
+            del self._below[above]
+        return found
+
+    def below(self, path: str) -> Mapping[str, _Listed]:
+        """Return those that lie directly below a directory."""
+        return self._below.get(path, {})
+
+    def all(self) -> Iterator[tuple[str, _Listed]]:
+        """Return an iterator over all of them."""
+        return chain.from_iterable(found.items() for found in self._below.values())
+
+    def clear(self) -> None:
+        """Forget all of them."""
+        self._below.clear()
+
+
 @dataclass
 class _Level:
     """The directories of one depth."""
 
     waiting: deque[str] = field(default_factory=deque)
     """Those that may be asked for next, in the order in which they may be."""
-    listed: dict[str, _Listed] = field(default_factory=dict)
+    listed: _Ahead = field(default_factory=_Ahead)
     at_once: int = 1
     batches: int = 0
     """How many batches of large directories were listed."""
@@ -180,9 +226,8 @@ class Tree:
         if self._bucket.space.prefix(path).startswith(self._last.prefix):
             return  # they need no request
         level = self._levels[depth(path) + 1]
-        kept = set(names)
-        for name in [name for name in level.listed if parent(name) == path and name not in kept]:
-            del level.listed[name]
+        for name in set(level.listed.below(path)).difference(names):
+            level.listed.pop(name)
         while level.waiting and parent(level.waiting[0]) == path:
             level.waiting.popleft()
         level.waiting.extendleft(name for name in reversed(names) if name not in level.listed)
@@ -226,15 +271,14 @@ class Tree:
 
     def _read_on(self, path: str, level: _Level) -> None:
         """Request what follows the first page of a directory, together with what follows those of some others."""
-        begun = {
-            name: found
-            for name, found in level.listed.items()
-            if _has_one_page_of_more(found) and (not self._leaves_out or parent(name) == parent(path))
-        }
+        if not _has_one_page_of_more(level.listed[path]):
+            return
+        near = level.listed.below(parent(path)).items() if self._leaves_out else level.listed.all()
+        begun = {name: found for name, found in near if _has_one_page_of_more(found)}
         names = [path, *(name for name in begun if name != path)][: next_pages.listings_at_once(self._bucket)]
-        if path in begun and len(names) > 1:
+        if len(names) > 1:
             for name in names:
-                del level.listed[name]  # after an exception they are listed anew
+                level.listed.pop(name)  # after an exception they are listed anew
             level.listed.update(next_pages.read_on(self._bucket, {name: begun[name] for name in names}))
 
     def _requested(self, flat: list[str], by_delimiter: list[str]) -> tuple[list[_First], list[_First]]:

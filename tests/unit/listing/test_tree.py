@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import sys
 import threading
 import time
 from collections import Counter
@@ -178,6 +179,28 @@ def test_a_pattern_that_ends_in_names_takes_a_page_for_many_directories(
     listed.clear()
     assert fs.glob(pattern) == expected
     assert len(listed) <= 6
+
+
+@pytest.mark.parametrize("call", ["walk", "leaving out", "glob"])
+def test_tiny_directories_cost_as_much_each_however_many_there_are(fs: RegistryS3FileSystem, call: str) -> None:
+    """Counted in calls of functions. Rows of pages hold thousands of them, and none is looked at again."""
+    calls = {}
+    fs.bucket.store.page_keys = 100
+    for count in (1_000, 8_000):
+        for number in range(count):
+            fs.bucket.plant(fs.bucket.space.key(f"/{count}/{number:05}/x"), 1)
+        seen = Counter[str]()
+        sys.setprofile(lambda _, event, __, seen=seen: seen.update([event]))
+        try:
+            if call == "glob":
+                assert len(fs.glob(f"/{count}/*/*")) == count
+            else:
+                for _, below, _ in fs.walk(f"/{count}"):
+                    del below[: 1 if call == "leaving out" else 0]
+        finally:
+            sys.setprofile(None)
+        calls[count] = seen["call"] / count
+    assert calls[8_000] <= 1.5 * calls[1_000]
 
 
 def test_one_large_directory_does_not_make_the_small_ones_behind_it_dear(
