@@ -25,7 +25,7 @@ from registry_s3fs.s3.stall_watch import Progress
 
 ADDRESSES_KEPT_S = 30.0
 RUNS_KNOWN = 4
-"""The number of calls of which it is known how long their responses were waited for."""
+"""The number of runs of which it is known how long they waited. A run is a HEAD, a page, or a `cat` of many."""
 USED_SHARE, IDLE_SHARE = 2, 4
 """Connections in use take at most a half of the descriptors that a process may have, and idle ones at most a quarter.
 
@@ -261,7 +261,7 @@ class Connections:
         self.used: WeakSet[Connection] = WeakSet()
         """They were taken. Ctrl-C may come where nobody has one, which is why nothing here keeps them."""
         self._waits_s: deque[float] = deque(maxlen=RUNS_KNOWN)
-        """The shortest waits for the first byte of a response in the last calls, in seconds."""
+        """The shortest waits for the first byte of a response in the last runs that had one, in seconds."""
         self._made = 0
         # Within a cycle, a `__del__` could come after those of the sockets, which would warn.
         weakref.finalize(self, _close_all, self.idle).atexit = False
@@ -274,7 +274,7 @@ class Connections:
     def wait_s(self) -> float | None:
         """Return for how many seconds a response is likely to be waited for, or None where nothing is known.
 
-        It is the shortest of some waits. If it is too short, that costs the next call a wait, until its first response.
+        It is the shortest of some waits. If it is too short, that costs the next run a wait, until its first response.
         If it is too long, as after the upload of a large part, that costs it many handshakes.
         """
         return min(self._waits_s.copy(), default=None)
@@ -306,7 +306,10 @@ class Connections:
         self._keep(USED_SHARE)
 
     def rest(self, wait_s: float | None = None) -> None:
-        """Note that a call has ended, after which fewer connections are kept, and how long its requests waited."""
+        """Note that a run has ended, after which fewer connections are kept, and how long its requests waited.
+
+        `wait_s` is None where nothing was answered.
+        """
         if wait_s is not None:
             self._waits_s.append(wait_s)
         self._keep(IDLE_SHARE)

@@ -41,13 +41,12 @@ class ConnectionCount:
         Args:
             handshake_s: The seconds of processor time that one more connection costs.
             wait_s: The seconds that a request to this endpoint waits for the first byte of its response, as far as that
-                is known from earlier runs.
+                is known from earlier runs. It does not outlive the first response of this run: the network may have
+                become slower, or the operation is a slower one.
         """
-        self.wait_s = wait_s
-        """The shortest wait for a first byte in this run, in seconds; before the first response, what was known.
-
-        That does not outlive the first response: the network may have become slower, or the operation is a slower one.
-        """
+        self.wait_s: float | None = None
+        """The shortest wait for a first byte in this run, in seconds. None before the first response."""
+        self._known_wait_s = wait_s
         self._handshake_s = handshake_s
         self._idle_s = 0.0
         self._answers = 0
@@ -60,7 +59,7 @@ class ConnectionCount:
 
     def answered(self, wait_s: float, size: int, body_s: float) -> None:
         """Note how long a response's first byte was waited for, and how many bytes of body came in how many seconds."""
-        self.wait_s = min(wait_s, self.wait_s) if self._answers and self.wait_s is not None else wait_s
+        self.wait_s = wait_s if self.wait_s is None else min(wait_s, self.wait_s)
         self._answers += 1
         self._bytes += size
         if body_s > 0:
@@ -76,5 +75,7 @@ class ConnectionCount:
 
     def _request_s(self, size: float) -> float:
         """Return the seconds that a request takes from its end to that of its response."""
-        wait_s = max(self._idle_s, LEAST_WAIT_S) if self.wait_s is None else self.wait_s
+        wait_s = self._known_wait_s if self.wait_s is None else self.wait_s
+        if wait_s is None:
+            wait_s = max(self._idle_s, LEAST_WAIT_S)
         return wait_s + (size / self._bytes_per_s if self._bytes_per_s else 0.0)

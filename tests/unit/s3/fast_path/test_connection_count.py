@@ -203,6 +203,17 @@ def test_a_long_wait_of_one_call_opens_no_connections_for_the_next() -> None:
     assert connections.wait_s == 0.3
 
 
+def test_a_run_without_an_answer_teaches_nothing() -> None:
+    """What was known before it is no wait of this run, and grows no younger by it."""
+    connections = Connections(Endpoint("http://s3", context=None, connect_timeout_s=1, read_timeout_s=1), most=64)
+    for wait_s in (0.001, 0.3, 0.3, 0.3):
+        connections.rest(wait_s)
+    for _ in range(RUNS_KNOWN):
+        connections.rest(ConnectionCount(TLS_HANDSHAKE_S, connections.wait_s).wait_s)
+    connections.rest(0.3)
+    assert connections.wait_s == 0.3
+
+
 def test_no_fixed_number_is_near_the_best_everywhere() -> None:
     """Else there would be nothing to learn."""
     for number in FIXED:
