@@ -24,6 +24,7 @@ import pytest
 from registry_s3fs.config.parameters import DriverParameters
 from registry_s3fs.errors import FileExpired
 from registry_s3fs.model import ranges
+from registry_s3fs.model.key_order import KeyOrder
 from registry_s3fs.model.objects import (
     ANY,
     DEFAULT_HEADERS,
@@ -135,6 +136,7 @@ class FakeBucket:
         self.parameters = parameters
         self.space = KeySpace(parameters.rootdirectory)
         self.store = store or Store()
+        self.key_order = KeyOrder.of_s3()
         self._new_object = object_fields(parameters)
 
     def _error(self, code: str, key: str, precondition: type[OSError] = FileExistsError) -> OSError:

@@ -5,14 +5,15 @@ from __future__ import annotations
 import logging
 import time
 from array import array
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, wait
-from itertools import chain
-from operator import attrgetter, itemgetter
-from typing import NamedTuple, cast
+from functools import partial
+from operator import itemgetter
+from typing import Any, NamedTuple, cast
 
 from registry_s3fs.listing.partition import KeyRange, OutOfOrderError, Plan
 from registry_s3fs.model.info import Info
+from registry_s3fs.model.key_order import NEIGHBOURS
 from registry_s3fs.model.objects import ObjectInfo, Page
 from registry_s3fs.s3.bucket import Bucket
 from registry_s3fs.s3.first_pages import Started
@@ -114,60 +115,99 @@ def _listed(page: Page | None) -> list[Page]:
     return [] if page is None else [page]
 
 
-def pages(
-    bucket: Bucket, prefix: str, delimiter: str = "", start_after: str = "", begun: Begun | None = None
-) -> Iterator[Page]:
-    """Yield the pages of keys below a prefix and after `start_after`, in the order of keys.
+def pages(bucket: Bucket, prefix: str, delimiter: str = "", begun: Begun | None = None) -> Iterator[Page]:
+    """Yield the pages of keys below a prefix, in the order of keys.
 
     Where the first page is not the only one, key ranges are listed in parallel. `listing.partition` tells how, and how
     many requests and how much memory that takes. Within a task of the pool they are listed one after the other. A
     listing that was `begun` there may go on elsewhere.
+
+    As long as a store may list in an order of its own, eight bytes are kept for each key that was given.
     """
-    begun = begun or begin(bucket, prefix, delimiter, start_after)
+    begun = begun or begin(bucket, prefix, delimiter)
     if begun.is_whole:  # as most directories are; a plan takes a tenth of a request's time
         yield from begun.pages
         return
-    given = array("q")  # hashes: eight bytes a key. After a page out of order it is not told by the last key.
+    given, furthest, order = array("q"), "", bucket.key_order
     try:
-        for page in _side_by_side(bucket, prefix, delimiter, start_after, begun):
-            given.extend(map(hash, _names(page)))
+        for page in _SideBySide(bucket, prefix, delimiter, begun).pages():
+            names = _names(page)
+            given.extend(() if order.is_by_bytes else map(hash, names))
+            furthest = names[-1] if names else furthest
             yield page
     except OutOfOrderError:
         logger.debug("not listed in parts: the server's keys below %r are not in order", prefix)
         known = set(given)
+
+        def is_new(name: str) -> bool:
+            return name > furthest if order.is_by_bytes else hash(name) not in known
+
         for page in bucket.list(prefix, delimiter):
-            objects = [item for item in page.objects if item.key > start_after and hash(item.key) not in known]
-            yield Page(objects, [each for each in page.prefixes if each > start_after and hash(each) not in known])
+            yield Page([item for item in page.objects if is_new(item.key)], list(filter(is_new, page.prefixes)))
 
 
-def _names(page: Page) -> Iterator[str]:
-    return chain(map(attrgetter("key"), page.objects), page.prefixes)
+class _SideBySide:
+    """The requests of a listing in parts."""
+
+    def __init__(self, bucket: Bucket, prefix: str, delimiter: str, begun: Begun) -> None:
+        self._bucket = bucket
+        self._prefix, self._delimiter = prefix, delimiter
+        self._plan = Plan(prefix, delimiter, bucket.key_order)
+        first = next(self._plan.due())
+        for page in begun.pages:
+            self._plan.received(first, page, begun.waited_s, begun.worked_s)
+        self._sources: dict[KeyRange, Iterator[Page]] = {first: begun.following}
+        self._running: dict[Future[Any], Callable[[Any], None]] = {}
+        """The values take in what the request has found."""
+
+    def pages(self) -> Iterator[Page]:
+        """Yield the pages in the order of their keys, as long as the server seems to have that order.
+
+        Raises:
+            OutOfOrderError: It has not. The pages so far are right.
+        """
+        plan = self._plan
+        while (taken := plan.take()) is not None:  # nothing more is requested before they are asked for
+            yield taken
+        with finished_or_cancelled(self._running):
+            while not plan.finished or self._running:
+                self._request()
+                page = plan.take()
+                for future in wait(self._running, 0 if page else None, FIRST_COMPLETED).done:
+                    self._running.pop(future)(future.result())
+                if page is not None:
+                    yield page
+
+    def _request(self) -> None:
+        submit = self._bucket.pool.submit
+        for key_range in self._plan.due():
+            self._running[submit(self._next_page, key_range)] = partial(self._received, key_range)
+        for directory in self._plan.looks():
+            self._running[submit(neighbours, self._bucket, directory)] = partial(self._plan.looked, directory)
+
+    def _next_page(self, key_range: KeyRange) -> _Timed:
+        if key_range not in self._sources:
+            self._sources[key_range] = self._bucket.list(self._prefix, self._delimiter, start_after=key_range.after)
+        return _timed(self._sources[key_range])
+
+    def _received(self, key_range: KeyRange, timed: _Timed) -> None:
+        self._plan.received(key_range, *timed)
 
 
-def _side_by_side(bucket: Bucket, prefix: str, delimiter: str, start_after: str, begun: Begun) -> Iterator[Page]:
-    plan = Plan(prefix, delimiter, start_after)
-    first = next(plan.due())
-    for each in begun.pages:
-        plan.received(first, each, begun.waited_s, begun.worked_s)
-    sources: dict[KeyRange, Iterator[Page]] = {first: begun.following}
-    running: dict[Future[_Timed], KeyRange] = {}
+def neighbours(bucket: Bucket, directory: str) -> Page | None:
+    """Return the first names that begin like a directory's, or None where they cannot be listed."""
+    try:
+        pages = list(bucket.list(directory[:-1], "/", limit=NEIGHBOURS))
+    except OSError as error:
+        if is_of_handler(error):
+            raise
+        return None
+    return Page([item for page in pages for item in page.objects], [each for page in pages for each in page.prefixes])
 
-    def request(key_range: KeyRange) -> _Timed:
-        if key_range not in sources:
-            sources[key_range] = bucket.list(prefix, delimiter, start_after=key_range.after)
-        return _timed(sources[key_range])
 
-    while (taken := plan.take()) is not None:  # nothing more is requested before they are asked for
-        yield taken
-    with finished_or_cancelled(running):
-        while not plan.finished:
-            for key_range in plan.due():
-                running[bucket.pool.submit(request, key_range)] = key_range
-            page = plan.take()
-            for future in wait(running, 0 if page else None, FIRST_COMPLETED).done:
-                plan.received(running.pop(future), *future.result())
-            if page is not None:
-                yield page
+def _names(page: Page) -> list[str]:
+    names = [item.key for item in page.objects]
+    return sorted(names + page.prefixes) if page.prefixes else names
 
 
 def _timed(pages: Iterator[Page]) -> _Timed:

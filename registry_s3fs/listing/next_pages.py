@@ -55,8 +55,10 @@ def begun_in_turn(bucket: Bucket, listings: dict[str, Listing]) -> Iterator[tupl
         for names in _split(some, listings_at_once(bucket)):
             unfinished = dict(_unfinished({name: begun[name] for name in names}))
             read = read_on(bucket, unfinished) if len(unfinished) > 1 else {}
+            begun.update(read)
+            del unfinished, read  # their pages go as they are taken
             for name in names:
-                found = read.get(name) or begun[name]
+                found = begun.pop(name)
                 if isinstance(found, OSError):
                     raise found
                 yield name, found

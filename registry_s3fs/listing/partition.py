@@ -15,6 +15,10 @@ made:
 
 A key range costs at most one request more than without it, as its last page may hold keys of the next range. So ranges
 are paid for with pages received. A listing takes at most `MOST_MORE` more requests than the fewest possible.
+
+Not every store lists as S3 does, and one that does not would lose keys here (see `model.key_order`). So of a store of
+which that is not known, the directories that a cut lies in are looked at, by a request for a few names each. What the
+left range sees beyond a cut must be what the right range begins with.
 """
 
 from __future__ import annotations
@@ -29,6 +33,7 @@ from fractions import Fraction
 from operator import attrgetter
 from typing import NamedTuple
 
+from registry_s3fs.model.key_order import KeyOrder, comes_after_its_neighbours, directories_around
 from registry_s3fs.model.objects import Page
 
 MOST_MORE = Fraction(3, 10)
@@ -45,6 +50,8 @@ AHEAD_PAGES = 128
 WORTH_PAGES = 2
 """The number of pages that a new key range should bring."""
 SAMPLE_KEYS = 64
+FREE_LOOKS = 8
+"""How many directories may be looked at without being paid for."""
 DENSE = 0.25
 """The fraction of the characters from the first to the last one seen that must be seen, to guess at others."""
 ALPHABETS = tuple(map(frozenset, (string.digits, string.ascii_lowercase, string.ascii_uppercase)))
@@ -163,10 +170,18 @@ class Plan:
     the pages with `take`, in the order of their keys. It does so until the plan is `finished`.
     """
 
-    def __init__(self, prefix: str, delimiter: str = "", start_after: str = "") -> None:
+    def __init__(self, prefix: str, delimiter: str = "", order: KeyOrder | None = None) -> None:
+        """Begin the listing of a prefix. `order` is what is known of the server, and learns more. None means S3."""
         self._prefix = prefix
         self._delimiter = delimiter
-        self._ranges = [KeyRange(start_after)]
+        self._order = order or KeyOrder.of_s3()
+        self._looked_at: set[str] = set()
+        self._looks: list[str] = []
+        self._beyond: dict[str, str] = {}
+        """The keys are cuts, the values are the first names beyond them that the left range saw."""
+        self._begins: dict[str, str] = {}
+        """The keys are cuts, the values are the first names of the right range, or "" where it has none."""
+        self._ranges = [KeyRange("")]
         self._ordered = True
         self._ended = False
         self._requests = 0
@@ -239,7 +254,26 @@ class Plan:
         right = KeyRange(cuts[left].at, left.upto, sample=left.sample)
         left.upto = right.after
         self._ranges.insert(self._ranges.index(left) + 1, right)
+        if not self._order.is_by_bytes:
+            around = set(directories_around(right.after, self._prefix)) - self._looked_at
+            self._looked_at |= around
+            self._looks += sorted(around)
         return right
+
+    def looks(self) -> list[str]:
+        """Return the prefixes of directories to look at now. What is found is handed in with `looked`."""
+        due, self._looks = self._looks, []
+        return due
+
+    def looked(self, directory: str, page: Page | None) -> None:
+        """Take in the names around a directory, or None where they cannot be listed.
+
+        Raises:
+            OutOfOrderError: The server does not list as S3 does. The pages taken so far are right.
+        """
+        if not self._order.is_by_bytes and (page is None or not comes_after_its_neighbours(directory, page)):
+            self._ordered = False
+            raise OutOfOrderError
 
     def _affordable(self) -> bool:
         """Return whether one more key range keeps the number of requests within its bound.
@@ -247,7 +281,8 @@ class Plan:
         This must hold even if the last page of each range is of no use. One of these pages has a key, unless the end
         has been seen.
         """
-        wasted = self._requests - Fraction(self._keys, self._page_keys)
+        looks = max(0, len(self._looked_at) - FREE_LOOKS)
+        wasted = self._requests + looks - Fraction(self._keys, self._page_keys)
         at_worst = wasted + 1 + sum(not key_range.done for key_range in self._ranges)
         more = math.floor(at_worst) if self._ended else math.ceil(at_worst) - 1
         goes_on = bool(self._ranges[-1].last) and not self._ranges[-1].done
@@ -270,6 +305,7 @@ class Plan:
         if page is None or page.last:
             key_range.done = self._ended = True
         if page is None:
+            self._meets(key_range, [])
             return
         self._requests += 1
         self._waited_s, self._worked_s = min(self._waited_s, waited_s), min(self._worked_s, worked_s)
@@ -278,6 +314,8 @@ class Plan:
             self._ordered = False
             if len(self._ranges) > 1 or key_range.after:
                 raise OutOfOrderError
+        self._order.saw(page)
+        self._meets(key_range, names)
         self._page_keys = max(self._page_keys, len(names))
         if key_range.upto is not None and names and names[-1] > key_range.upto:
             key_range.done = True
@@ -286,6 +324,23 @@ class Plan:
             self._keys += len(names)
             key_range.last, key_range.sample = names[-1], key_range.sample.with_page(names)
             key_range.pages.append(page)
+
+    def _meets(self, key_range: KeyRange, names: Sequence[str]) -> None:
+        """Check that a key range, whose next names these are, meets the ones beside it.
+
+        Raises:
+            OutOfOrderError: What was seen beyond a cut does not come after it.
+        """
+        if not self._order.is_checked:
+            return
+        if key_range.after and not key_range.last and (names or key_range.done):
+            self._begins.setdefault(key_range.after, names[0] if names else "")
+        if key_range.upto is not None and names and names[-1] > key_range.upto:
+            self._beyond[key_range.upto] = names[bisect_right(names, key_range.upto)]
+        for cut in (key_range.after, key_range.upto or ""):
+            if cut in self._beyond and cut in self._begins and not "" < self._begins[cut] <= self._beyond[cut]:
+                self._ordered = False
+                raise OutOfOrderError
 
 
 def _names(page: Page) -> list[str]:

@@ -346,7 +346,8 @@ class Tree:
         listings = [Listing(self._top, start_after=before(start)) for start in starts]
         rows = list(map(self._row, starts, directory.begin_each(self._bucket, listings)))
         found = {prefix: rows[bisect_right(starts, prefix) - 1].subtree(prefix) for prefix in prefixes}
-        held = {by_prefix[prefix]: subtree for prefix, subtree in found.items() if subtree is not None}
+        # One that seems to be empty may lie elsewhere in a server's own order.
+        held = {by_prefix[prefix]: subtree for prefix, subtree in found.items() if subtree and subtree.objects}
         self._a_page[level.depth] = len(held) // len(starts)
         level.listed.update(held)
         return [name for name in names if name not in held]

@@ -6,10 +6,12 @@ What lies below a path can be left out.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import chain
 
-from registry_s3fs.listing.directory import Entry, entries
+from registry_s3fs.listing.directory import Entry, entries, neighbours
 from registry_s3fs.listing.tree import LAST
-from registry_s3fs.model.objects import ObjectInfo
+from registry_s3fs.model.key_order import comes_after_its_neighbours
+from registry_s3fs.model.objects import ObjectInfo, Page
 from registry_s3fs.s3.bucket import Bucket
 
 
@@ -40,17 +42,39 @@ class Walk:
     def _objects(self) -> Iterator[ObjectInfo]:
         prefix = self._bucket.space.prefix(self._path)
         pages = self._bucket.list(prefix, start_after=self._start_after)
-        can_skip, reached = True, ""
+        is_ordered, reached = True, ""
         while (page := next(pages, None)) is not None:
             self.found = self.found or bool(page.objects)
-            # Else each listing begins anew, or keys that are yet to come are before what is left out.
-            can_skip = can_skip and not page.ignores_start and page.is_ordered
-            can_skip = can_skip and (not page.objects or page.objects[0].key > reached)
-            reached = page.objects[-1].key if page.objects else reached
+            is_ordered = is_ordered and not page.ignores_start and page.is_ordered
+            if page.objects:
+                is_ordered = is_ordered and page.objects[0].key > reached
+                reached = page.objects[-1].key
+            if is_ordered:
+                self._bucket.key_order.saw(page)
             yield from (item for item in page.objects if not self._is_skipped(item.key))
-            last_key = page.objects[-1].key if page.objects and not page.last else ""
-            if can_skip and self._is_skipped(last_key) and last_key < self._skipped + LAST:
-                pages = self._bucket.list(prefix, start_after=self._skipped + LAST)
+            if is_ordered and page.objects and not page.last and self._is_within_what_is_skipped(reached):
+                is_ordered, pages = self._behind_what_is_skipped(prefix, pages)
+
+    def _behind_what_is_skipped(self, prefix: str, going_on: Iterator[Page]) -> tuple[bool, Iterator[Page]]:
+        """Return the pages behind what is left out, or those that the listing goes on with, where some may be missed.
+
+        The first value tells whether they are the former.
+        """
+        order = self._bucket.key_order
+        if not order.is_by_bytes:
+            around = neighbours(self._bucket, self._skipped)
+            if around is None or not comes_after_its_neighbours(self._skipped, around):
+                return False, going_on
+        behind = self._bucket.list(prefix, start_after=self._skipped + LAST)
+        first = next(behind, None)
+        if first is not None and not first.ignores_start and first.objects:
+            order.starts_anywhere = True
+        elif not order.starts_anywhere:
+            return False, going_on
+        return True, chain([first] if first else [], behind)
+
+    def _is_within_what_is_skipped(self, key: str) -> bool:
+        return self._is_skipped(key) and key < self._skipped + LAST
 
     def _is_skipped(self, key: str) -> bool:
         return bool(self._skipped) and key.startswith(self._skipped)

@@ -79,6 +79,12 @@ def page(answer: Answer, listing: Listing, asked: Asked) -> tuple[list[ObjectInf
     return objects, list(names)
 
 
+def first_key(answer: Answer) -> str | None:
+    """Return the first key of a page as the server sent it, whether or not it is folded into a common prefix."""
+    found = rows(answer, "Contents")
+    return str(found[0].get("Key")) if found else None
+
+
 def _is_truly_empty(answer: Answer, listing: Listing, asked: Asked) -> None:
     """Raise `InvalidResponseError` where a page without names tells of another listing.
 
@@ -200,7 +206,7 @@ class Paging(Generic[Name]):
         """Return the markers of the next page, or an empty list after the last page.
 
         The markers are taken from `fields`, of which the first must be there. `first` is what the page begins with. It
-        is None where the page is empty.
+        is None where the page is empty, or names nothing new.
 
         Raises:
             InvalidResponseError: The listing stands still.

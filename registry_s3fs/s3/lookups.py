@@ -166,7 +166,7 @@ class Lookups(Requests):
             paging.check_new([item.key for item in page.objects])
             page = replace(page, prefixes=[each for each in page.prefixes if each not in seen])
             seen.update(page.prefixes)
-            first = page.objects[0].key if page.objects else next(iter(page.prefixes), None)
+            first = listing_responses.first_key(answer) or next(iter(page.prefixes), None)
             following = paging.following(answer, first, "NextContinuationToken")
             page = _behind(page, start_after) if start_after else page
             left -= len(page.objects) + len(page.prefixes)

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from registry_s3fs.config.parameters import DriverParameters
 from registry_s3fs.errors import invalid_response
+from registry_s3fs.model.key_order import KeyOrder
 from registry_s3fs.model.objects import Body
 from registry_s3fs.model.paths import KeySpace
 from registry_s3fs.s3 import events, retry
@@ -42,6 +43,7 @@ class Requests:
         self.s3_client: S3Client | None = None
         self._name = {"Bucket": parameters.bucket}
         self._new_object = object_fields(parameters)
+        self.key_order = KeyOrder.of_s3() if parameters.is_aws else KeyOrder()
         self._lacking: set[str] = set()
         """It holds what the store turned out not to support, which is not requested again."""
 

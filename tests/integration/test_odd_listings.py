@@ -144,6 +144,15 @@ def test_a_listing_that_stands_still_is_told(kind: str) -> None:
         assert store.contents() == {"a/x": b""}
 
 
+def test_a_directory_of_many_pages_ends_where_the_delimiter_is_ignored() -> None:
+    """Each of them names nothing but a directory that is known already, and still the listing goes on."""
+    keys = {f"a/b/{number:03}": b"" for number in range(80)} | {"a/z": b""}
+    with ScriptedStore(keys, page_keys=2) as store:
+        store.script("ListObjectsV2", misread=lambda request: request.without_query("delimiter"))
+        fs = RegistryS3FileSystem(**store.options())
+        assert fs.ls("/a", detail=False) == ["/a/b", "/a/z"]
+
+
 def test_a_page_that_comes_again_before_the_end_is_told() -> None:
     """What has one page says that more follows, and gives it again, or a part of it."""
     for second in (("a/x", "a/y"), ("a/y", "a/z")):

@@ -6,63 +6,190 @@ import time
 from collections.abc import Callable, Iterator
 from hashlib import md5
 from random import Random
-from typing import Any
+from typing import Any, NamedTuple
 
 import pytest
 
 from registry_s3fs import RegistryS3FileSystem
 from registry_s3fs.listing import directory
-from registry_s3fs.model.objects import Page
+from registry_s3fs.listing.walking import Walk
+from registry_s3fs.model.key_order import KeyOrder
+from registry_s3fs.model.objects import ObjectInfo, Page
 
 Order = Callable[[str], Any]
 
-PAGE_KEYS = 20
 NAMES = ["a", "a-b", "a.b", "b", "b-", "c", "c!"]
 ORDERS: dict[str, Order] = {
     "by hash, as a store that encrypts names": lambda key: md5(key.encode(), usedforsecurity=False).digest(),
     "by directory, as a store on a disk": lambda key: key.split("/"),
     "by key, as S3": lambda key: key,
 }
+STARTS = ["by its bytes", "in its own order", "not at all", "if the key is there"]
+"""How a store takes StartAfter."""
+
+
+class OddStore(NamedTuple):
+    """How a server lists, with few keys a page and so late that it is asked for parts."""
+
+    order: Order
+    start: str
+    page_keys: int = 20
+    look_s: float = 0.005
+    """The seconds that a request for a few names takes."""
+
+    def listed(self, objects: list[ObjectInfo], listing: tuple[str, str, str], limit: int) -> Iterator[Page]:
+        """The pages of a listing, as `Bucket.list` gives them."""
+        prefix, delimiter, start_after = listing
+        names: dict[str, ObjectInfo | None] = {}
+        for item in sorted(objects, key=lambda item: self.order(item.key)):
+            at = item.key.find(delimiter, len(prefix)) if delimiter else -1
+            names[item.key if at < 0 else item.key[: at + 1]] = item if at < 0 else None
+        left = self._behind([*names], start_after)
+        size = min(limit or self.page_keys, self.page_keys)
+        for number in range(0, max(1, len(left)), size):
+            time.sleep(self.look_s if limit else 0.005)
+            page = left[number : number + size]
+            kept = [name for name in page if name > start_after]
+            yield Page(
+                [item for name in kept if (item := names[name])],
+                [name for name in kept if not names[name]],
+                last=bool(limit) or number + size >= len(left),
+                ignores_start=kept != page,
+            )
+            if limit:
+                return
+
+    def _behind(self, names: list[str], start_after: str) -> list[str]:
+        if not start_after or self.start == "not at all":
+            return names
+        if self.start == "by its bytes":
+            return [name for name in names if name > start_after]
+        if self.start == "in its own order":
+            return [name for name in names if self.order(name) > self.order(start_after)]
+        return names[names.index(start_after) + 1 :] if start_after in names else []
+
+
+@pytest.fixture
+def serve(fs: RegistryS3FileSystem, monkeypatch: pytest.MonkeyPatch) -> Callable[[OddStore], None]:
+    """Has the filesystem's bucket listed as a store lists it, of which nothing is known."""
+
+    def serve(store: OddStore) -> None:
+        fs.bucket.store.page_keys = 10_000
+        fs.bucket.key_order = KeyOrder()
+        ask = fs.bucket.list
+
+        def listed(prefix: str, delimiter: str = "", limit: int = 0, start_after: str = "") -> Iterator[Page]:
+            objects = [item for page in ask(prefix) for item in page.objects]
+            return store.listed(objects, (prefix, delimiter, start_after), limit)
+
+        monkeypatch.setattr(fs.bucket, "list", listed)
+
+    return serve
 
 
 def stored(fs: RegistryS3FileSystem, seed: int) -> list[str]:
     """Plant some hundred keys, of which many share the beginnings of their names.
 
-    By directory, the first pages are in the order of keys, and then come some that are before them.
+    By directory, all of the first pages are in the order of keys, and then come some that are before them.
     """
     random = Random(seed)
     paths = {
         "/".join(random.choice(NAMES) for _ in range(random.randint(1, 3))) + f"/{random.randrange(40):02}"
-        for _ in range(600)
+        for _ in range(400)
     }
-    paths |= {f"0/{number:02}" for number in range(60)} | {f"0!/{number}" for number in range(5)}
+    first = random.choice([60, 200, 600])
+    paths |= {f"0/{number:03}" for number in range(first)} | {f"0!/{number}" for number in range(5)}
     for path in paths:
         fs.bucket.plant(fs.bucket.space.key(f"/{path}"), 1)
     return sorted(f"/{path}" for path in paths)
 
 
-@pytest.mark.parametrize("seed", range(5))
-@pytest.mark.parametrize("knows_start_after", [True, False])
+@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("start", STARTS)
 @pytest.mark.parametrize("order", ORDERS)
 def test_every_key_is_listed_once(
-    fs: RegistryS3FileSystem, monkeypatch: pytest.MonkeyPatch, order: str, knows_start_after: bool, seed: int
+    fs: RegistryS3FileSystem, serve: Callable[[OddStore], None], order: str, start: str, seed: int
 ) -> None:
     """By a server that answers so late that it is asked for parts, if its keys seem to be in order."""
     paths = stored(fs, seed)
-    fs.bucket.store.page_keys = 10_000
-    ask = fs.bucket.list
-
-    def ordered(prefix: str, delimiter: str = "", start_after: str = "", **options: Any) -> Iterator[Page]:
-        objects = [item for page in ask(prefix, delimiter, **options) for item in page.objects]
-        left = sorted(objects, key=lambda item: ORDERS[order](item.key))
-        if knows_start_after:
-            left = [item for item in left if item.key > start_after]
-        ignored = bool(start_after) and not knows_start_after
-        for number in range(0, max(1, len(left)), PAGE_KEYS):
-            time.sleep(0.005)
-            page = left[number : number + PAGE_KEYS]
-            kept = [item for item in page if item.key > start_after]
-            yield Page(kept, [], number + PAGE_KEYS >= len(left), ignored and kept != page)
-
-    monkeypatch.setattr(fs.bucket, "list", ordered)
+    serve(OddStore(ORDERS[order], start))
     assert sorted(path for path, _ in directory.files(fs.bucket, "/")) == paths
+
+
+@pytest.mark.parametrize(("above", "look_s"), [("", 0.005), ("x/y/", 0.3)])
+@pytest.mark.parametrize("start", STARTS)
+@pytest.mark.parametrize("order", ORDERS)
+def test_what_a_cut_hides_is_found(
+    fs: RegistryS3FileSystem, serve: Callable[[OddStore], None], order: str, start: str, above: str, look_s: float
+) -> None:
+    """Where each page is in order, and nothing else shows that some keys come behind a directory that was cut.
+
+    What is found around the directory counts, also where it comes after the last page.
+    """
+    paths = [f"/{above}0/{number:03}" for number in range(600)] + [f"/{above}0!/{number}" for number in range(5)]
+    for path in paths:
+        fs.bucket.plant(fs.bucket.space.key(path), 1)
+    serve(OddStore(ORDERS[order], start, look_s=look_s))
+    assert sorted(path for path, _ in directory.files(fs.bucket, "/")) == sorted(paths)
+
+
+def test_a_store_that_is_known_to_list_in_order_may_still_know_no_place_between_keys(
+    fs: RegistryS3FileSystem, serve: Callable[[OddStore], None]
+) -> None:
+    """What was given before that is noticed is not given again."""
+    paths = stored(fs, 1)
+    serve(OddStore(ORDERS["by key, as S3"], "if the key is there"))
+    fs.bucket.key_order.is_by_bytes = True
+    assert sorted(path for path, _ in directory.files(fs.bucket, "/")) == paths
+
+
+@pytest.mark.parametrize("start", STARTS)
+@pytest.mark.parametrize("order", ORDERS)
+def test_every_name_is_listed_once(
+    fs: RegistryS3FileSystem, serve: Callable[[OddStore], None], order: str, start: str
+) -> None:
+    """Of a directory that has directories and files, which are pages of their own each."""
+    paths = [f"/d/{number:03}{end}" for number in range(150) for end in ("/x", "-", "!/y", ".z")]
+    for path in paths:
+        fs.bucket.plant(fs.bucket.space.key(path), 1)
+    serve(OddStore(ORDERS[order], start))
+    assert fs.ls("/d", detail=False) == sorted(path.removesuffix("/x").removesuffix("/y") for path in paths)
+
+
+SEARCHES: dict[str, Callable[[RegistryS3FileSystem], list[str]]] = {
+    "glob": lambda fs: fs.glob("/*/*"),
+    "glob of names": lambda fs: fs.glob("/*/x"),
+    "find": lambda fs: fs.find("/", maxdepth=2),
+    "walk": lambda fs: sorted(f"{above}/{name}" for above, _, names in fs.walk("/") for name in names),
+}
+
+
+@pytest.mark.parametrize("start", STARTS)
+@pytest.mark.parametrize("order", ORDERS)
+@pytest.mark.parametrize("search", SEARCHES)
+def test_what_is_in_many_small_directories_is_found(
+    fs: RegistryS3FileSystem, serve: Callable[[OddStore], None], order: str, start: str, search: str
+) -> None:
+    """A page of a server's own order does not tell that a directory is empty."""
+    paths = [f"/{number:03}{end}/x" for number in range(150) for end in ("", "-", "-a")]
+    for path in paths:
+        fs.bucket.plant(fs.bucket.space.key(path), 1)
+    serve(OddStore(ORDERS[order], start))
+    assert SEARCHES[search](fs) == sorted(paths)
+
+
+@pytest.mark.parametrize("left_out", ["/0", "/a", "/a/a", "/c!"])
+@pytest.mark.parametrize("start", STARTS)
+@pytest.mark.parametrize("order", ORDERS)
+def test_a_walk_that_leaves_a_directory_out_gives_all_others(
+    fs: RegistryS3FileSystem, serve: Callable[[OddStore], None], order: str, start: str, left_out: str
+) -> None:
+    """Whatever comes behind it in the server's order."""
+    paths = stored(fs, 1)
+    serve(OddStore(ORDERS[order], start))
+    walk, files = Walk(fs.bucket, "/"), []
+    for path, item in walk:
+        files += [path] if item else []
+        if path == left_out:
+            walk.skip(path)
+    assert sorted(files) == [path for path in paths if not path.startswith(left_out + "/")]

@@ -200,6 +200,28 @@ def test_a_server_that_ignores_start_after_is_found_out() -> None:
             plan.take()
 
 
+@pytest.mark.parametrize(
+    "page",
+    [
+        Page([ObjectInfo(key, 0, "", WHEN) for key in ("9999991", "9999990")], []),
+        Page([], ["9999991/", "9999990/"]),
+        Page([ObjectInfo("9999990", 0, "", WHEN)], [], ignores_start=True),
+        Page([ObjectInfo("000000", 0, "", WHEN)], []),
+    ],
+)
+def test_a_page_that_is_out_of_order_ends_a_listing_in_parts(page: Page) -> None:
+    """Its keys may lie in any part."""
+    server = Server({f"{number:06}" for number in range(2000)}, 10)
+    plan, reached = Plan(""), dict[KeyRange, str]()
+    while len(due := list(plan.due())) < 2:
+        for key_range in due:
+            found = server.page(reached.get(key_range, key_range.after))
+            reached[key_range] = found.objects[-1].key
+            plan.received(key_range, found)
+    with pytest.raises(OutOfOrderError):
+        plan.received(due[-1], page)
+
+
 def test_a_server_with_an_order_of_its_own_is_listed_page_after_page() -> None:
     """As soon as one page shows it, nothing is cut any more."""
     plan = Plan("")

@@ -7,6 +7,7 @@ from datetime import datetime, timezone
 from typing import cast
 
 from registry_s3fs.listing.walking import Walk
+from registry_s3fs.model.key_order import KeyOrder
 from registry_s3fs.model.objects import ObjectInfo, Page
 from registry_s3fs.model.paths import KeySpace
 from registry_s3fs.s3.bucket import Bucket
@@ -22,6 +23,7 @@ class Pages:
     def __init__(self, *pages: list[str]) -> None:
         self.pages = pages
         self.asked: list[str] = []
+        self.key_order = KeyOrder.of_s3()
 
     def list(self, prefix: str, start_after: str = "") -> Iterator[Page]:
         self.asked.append(start_after)

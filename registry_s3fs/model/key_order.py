@@ -1,0 +1,83 @@
+"""What is known of the order in which a server lists keys. Pure.
+
+S3 lists them by their bytes: ``app-x/`` comes before ``app/``. A store that keeps them on a disk may list directory by
+directory, where ``app/`` and all below it comes first. It may do so in pages that are in order each, and still compare
+StartAfter by its bytes. Whoever goes on behind a key in such a listing misses ``app-x/``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from registry_s3fs.model.objects import Page
+
+NEIGHBOURS = 3
+"""How many names are looked at around a directory.
+
+A file of its name may be the first one, and the directory itself the second.
+"""
+SURE_KEYS = 100
+"""The fewest keys in order that are no accident, where a store lists by hash."""
+
+
+@dataclass
+class KeyOrder:
+    """What is known of one server. Threads may share it: nothing that is known is forgotten."""
+
+    is_by_bytes: bool = False
+    """True once keys were seen that a listing by directory would have had the other way round. It is true of S3."""
+    starts_anywhere: bool = False
+    """True once a listing has begun behind a key that cannot be there. It is true of S3.
+
+    Some stores list nothing then.
+    """
+    is_checked: bool = True
+    """False of S3 itself, whose listings are believed."""
+
+    @classmethod
+    def of_s3(cls) -> KeyOrder:
+        """Return what is known of S3 itself."""
+        return cls(is_by_bytes=True, starts_anywhere=True, is_checked=False)
+
+    def saw(self, page: Page) -> None:
+        """Learn from a page, if it is in order."""
+        if not self.is_by_bytes and page.is_ordered:
+            keys = [item.key for item in page.objects]
+            self.is_by_bytes = any(len(names) >= SURE_KEYS and _only_by_bytes(names) for names in (keys, page.prefixes))
+
+
+def _only_by_bytes(names: Sequence[str]) -> bool:
+    """Return whether names, which are in the order of their bytes, are in no order by directory.
+
+    >>> _only_by_bytes(["app-x/1", "app/1"]), _only_by_bytes(["app/1", "app0/1"])
+    (True, False)
+    """
+    by_directory = [name.replace("/", "\0") for name in names]
+    return by_directory != sorted(by_directory)
+
+
+def directories_around(key: str, prefix: str) -> list[str]:
+    """Return the prefixes of the directories in which a key lies, below a longer or equal beginning of a listing.
+
+    >>> directories_around("v2/blobs/sha256/8", "v2/"), directories_around("v2/blobs/8", "v2/bl")
+    (['v2/blobs/', 'v2/blobs/sha256/'], ['v2/blobs/'])
+    """
+    ends = (at for at in range(len(prefix), len(key)) if key[at] == "/")
+    return [key[: at + 1] for at in ends]
+
+
+def comes_after_its_neighbours(directory: str, page: Page) -> bool:
+    """Return whether nothing that comes before a directory, by the bytes of keys, is listed after it.
+
+    Args:
+        directory: The directory's prefix, which ends in ``/``.
+        page: The first names that begin like the directory, listed by the delimiter. `NEIGHBOURS` were asked for.
+    """
+    name = directory[:-1]
+    before = [each for each in page.prefixes if each < directory]
+    files = [item.key for item in page.objects if name < item.key < directory]
+    if directory not in page.prefixes or not (before or files):
+        return True
+    # A response has files apart from directories, so it does not tell which came first.
+    return not files and page.prefixes.index(directory) > page.prefixes.index(before[-1])
