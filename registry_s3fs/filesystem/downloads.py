@@ -15,7 +15,7 @@ from fsspec.utils import isfilelike, read_block, stringify_path
 from registry_s3fs.files.read_file import ReadFile
 from registry_s3fs.filesystem import bulk, path_pairs
 from registry_s3fs.filesystem.base import OnBucket, PathList, Paths
-from registry_s3fs.filesystem.path_pairs import Pair
+from registry_s3fs.filesystem.fetching import Fetching, into_file
 from registry_s3fs.filesystem.read_options import WHOLE, ReadOptions
 from registry_s3fs.model import blob_digests, ranges
 from registry_s3fs.model.integrity import Check
@@ -26,7 +26,7 @@ from registry_s3fs.threads import many_calls
 from registry_s3fs.threads.signal_errors import is_of_handler
 from registry_s3fs.transfer import local_target
 from registry_s3fs.transfer.download import Download, Target, carry_out, carry_out_one, of_slice
-from registry_s3fs.transfer.targets import IntoFile, IntoMemory, IntoWrite
+from registry_s3fs.transfer.targets import IntoMemory, IntoWrite
 
 if TYPE_CHECKING:
     from _typeshed import SupportsWrite
@@ -257,16 +257,19 @@ class Downloads(OnBucket):
             target = IntoWrite(local_target.write_all(outfile), callback)
         else:
             try:
-                target = _into_file(local, callback)
+                target = into_file(local, callback)
             except IsADirectoryError:
                 if not self.isdir(rpath):
                     raise
                 path_pairs.warn_of_directory(rpath)
                 return
-        options = ReadOptions(version_id=version_id, verify=verify)
+        download = None
         try:
-            carry_out_one(self.bucket, self._read(rpath, target, options))
+            download = self._read(rpath, target, ReadOptions(version_id=version_id, verify=verify))
+            carry_out_one(self.bucket, download)
         except (FileNotFoundError, IsADirectoryError) as error:
+            if download is not None and download.is_found:  # the local file's error, or the file object's
+                raise
             better = self._told_apart(self._path(rpath), error)
             if outfile is not None or not isinstance(better, IsADirectoryError):
                 raise better from error.__cause__
@@ -307,7 +310,8 @@ class Downloads(OnBucket):
         counted = bulk.TransferProgress(callback, is_one=path_pairs.is_one_file(source, recursive, paired))
         options = ReadOptions(version_id=version_id, verify=verify)
         makes_directories = isinstance(source, list) or isinstance(target, list)
-        _Fetching(self, counted, options, makes_directories=makes_directories).fetch(paired.files)
+        begin = partial(self._read, options=options)
+        Fetching(self, counted, begin, makes_directories=makes_directories).fetch(paired.files)
 
     def _read(self, path: StrPath, target: Target, options: ReadOptions) -> Download:
         """Return the download of a file or of a slice of it."""
@@ -371,78 +375,3 @@ class Downloads(OnBucket):
 def _check_on_error(on_error: str, *known: str) -> None:
     if on_error not in known:
         raise ValueError(f"on_error: {on_error!r} is none of {', '.join(map(repr, known))}")
-
-
-def _into_file(lpath: StrPath, callback: Callback) -> IntoFile:
-    local_target.refuse_directory(lpath)  # before anything is fetched
-    return IntoFile(partial(local_target.opened, lpath), callback)
-
-
-class _Fetching:
-    """Files on their way to local ones. Each file appears whole or not at all, whatever happens to the others."""
-
-    def __init__(
-        self, fs: Downloads, progress: bulk.TransferProgress, options: ReadOptions, *, makes_directories: bool
-    ) -> None:
-        self._fs = fs
-        self._progress = progress
-        self._options = options
-        self._makes_directories = makes_directories
-        self._failed: dict[str, Exception] = {}
-        self._coming: dict[Download, tuple[Pair, Callback]] = {}
-        self._missing: dict[Pair, Exception] = {}
-        """The pairs whose source was no file, and may be a directory."""
-        self._last = many_calls.LastWord()
-
-    def fetch(self, pairs: Sequence[Pair]) -> None:
-        """Fetch each file.
-
-        Raises:
-            BulkError: Some files failed. The error of a single pair is raised as it is.
-        """
-        self._progress.begin(len(pairs))
-        with closing(carry_out(self._fs.bucket, self._downloads(pairs), len(pairs))) as ended:
-            for download in ended:
-                pair, child = self._coming.pop(download)
-                self._end(pair, download.error)
-                child.__exit__(None, None, None)
-        self._tell_directories()
-        many_calls.raise_failed("get", self._failed, len(pairs))
-
-    def _downloads(self, pairs: Sequence[Pair]) -> Iterator[Download]:
-        for pair in pairs:
-            rpath, lpath = pair
-            child = self._progress.of(pair).__enter__()
-            try:
-                self._last.check()
-                download = self._fs._read(rpath, _into_file(lpath, child), self._options)
-            except (OSError, ValueError) as error:
-                if is_of_handler(error):
-                    raise
-                self._end(pair, error)
-                child.__exit__(None, None, None)
-                continue
-            self._coming[download] = pair, child
-            yield download
-
-    def _end(self, pair: Pair, error: Exception | None) -> None:
-        self._last.note(error)
-        if isinstance(error, (FileNotFoundError, IsADirectoryError)):
-            self._missing[pair] = error
-        elif error is not None:
-            self._failed[pair[0]] = error
-        else:
-            self._progress.done()
-
-    def _tell_directories(self) -> None:
-        """Log a warning of each source that is no file but a directory, and make a local one if that is wanted."""
-
-        def tell(pair: Pair) -> None:
-            if not self._fs.isdir(pair[0]):
-                raise self._missing[pair]
-            path_pairs.warn_of_directory(pair[0])
-            if self._makes_directories:
-                os.makedirs(pair[1], exist_ok=True)
-
-        done = self._progress.done
-        self._failed |= many_calls.errors_of(self._fs.pool, tell, list(self._missing), done=done)

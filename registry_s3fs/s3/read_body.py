@@ -19,6 +19,9 @@ STEP_BYTES = 256 * 1024
 """boto3 is asked for this many bytes at a time. At most this many are lost where a body of boto3's breaks."""
 
 
+MemoryFor = Callable[["Read", int, int], "memoryview | Sink"]
+
+
 class Body(Protocol):
     """The body of a response of boto3's."""
 
@@ -70,9 +73,10 @@ class Read:
         self.is_past_end = False
         """It is True where the object ends before the byte range."""
         self.error: Exception | None = None
+        """It is what the read met: this package's error, or that of `memory_for` as it was raised."""
         self.owner: object = None
         """The maker of the read may put anything here."""
-        self.memory_for: Callable[[Read, int, int], memoryview | Sink] | None = None
+        self.memory_for: MemoryFor | None = None
         """It gives the buffer for the bytes from one place up to another, once these are known."""
         self._asked = Asked("GetObject", path)
         self._piece = place
@@ -145,11 +149,18 @@ class Read:
             raise self._asked.refused(f"it brings {end - start} bytes, where {self._length} were asked for")
         self.start, self.end = start, end
         if self._piece is None and self.memory_for is not None:
-            self._piece = self.memory_for(self, start, end)
+            self._piece = self._memory_from(self.memory_for, start, end)
         elif self._piece is None:
             self._memory = Memory(end - start)
             self._piece = self._memory.view()
         self._is_begun = True
+
+    def _memory_from(self, memory_for: MemoryFor, start: int, end: int) -> memoryview | Sink:
+        try:
+            return memory_for(self, start, end)
+        except OSError as error:  # such as a local file's, which says nothing of S3
+            self.error = error
+            raise
 
     def receive(self, body: Body) -> None:
         """Receive the body of an accepted response of boto3's to its end.

@@ -87,6 +87,8 @@ class Reads(Uploads):
             return True
         if call.error is None:
             return False
+        if read.error is not None:  # whoever takes the bytes met it
+            return True
         read.error = self._translation(read.key, call.error, FileExpired)
         said = responses.code(call.error)
         if said in OUT_OF_RANGE:

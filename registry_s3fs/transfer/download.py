@@ -80,6 +80,8 @@ class Download:
         bucket, self.key = location
         self.path = location.path
         self.error: Exception | None = None
+        self.is_found = False
+        """It is True once a response has told of the object. A later error is not that of a missing one."""
         self._target = target
         self._start, self._end = start, end
         self._version = version
@@ -148,7 +150,7 @@ class Download:
 
     def _begin(self, start: int, until: int, size: int) -> None:
         """Begin the download, whose bytes start at `start`; the bytes up to `until` are already under way."""
-        self._size = size
+        self._size, self.is_found = size, True
         end = size if self._end is None else min(self._end, size)
         self._turns = _Turns(start)
         with naming_path(self.path):

@@ -366,7 +366,7 @@ def _accepted(call: Call[Maker], head: Head, accept: Accept) -> memoryview | Sin
         raise NotPlainError(str(error)) from None
     except InvalidResponseError as error:
         raise NotPlainError(str(error)) from None
-    except OSError as error:  # of the memory
+    except OSError as error:  # of whoever takes the bytes
         if is_of_handler(error):
             raise
         call.error = error
