@@ -103,6 +103,8 @@ class LocalSource:
             size = ranges.streamed_part_bytes(number, chunk_bytes)
             memory = self._buffers.take(size)
             filled = fill(memory, self._read_next)
+            if self._states and not filled and number == 1:
+                self._callback.set_size(0)
             if filled or number == 1:
                 del memory[filled:]
                 yield Chunk(filled, partial(self._counted, memory))

@@ -78,12 +78,15 @@ def store(
 
 
 def _close(stack: ExitStack, error: Exception | None) -> Exception | None:
-    """Close the bytes of an object with the error that they met, and return the last error."""
+    """Close the bytes of an object with the error that they met, and return the last error.
+
+    Another error than an `OSError` or `ValueError`, such as a progress bar's own, ends the whole call.
+    """
     try:
         with stack:
             if error is not None:
                 raise error
-    except Exception as last:  # whoever asked for the object raises it
+    except (OSError, ValueError) as last:  # whoever asked for the object raises it
         if is_of_handler(last):
             raise
         return last

@@ -126,7 +126,7 @@ def test_the_blocks_of_all_are_left_whatever_leaving_one_raises(breaks: bool) ->
         finally:
             left.append(name)
             if breaks:
-                raise RuntimeError("bar")
+                raise OSError("bar")
 
     uploads = (SmallUpload(f"key/{name}", name, partial(opened, name)) for name in "abc")
     going = store(Bucket(at_once=3), uploads, 3, {})
