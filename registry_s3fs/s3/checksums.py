@@ -108,3 +108,12 @@ def crc32(data: bytes | bytearray | memoryview) -> str:
     'NSRBwg=='
     """
     return base64.b64encode(zlib.crc32(data).to_bytes(4, "big")).decode()
+
+
+def md5(data: bytes | bytearray | memoryview) -> str:
+    """Return the value of the header Content-MD5 and of the request field ContentMD5.
+
+    >>> md5(b"abc")
+    'kAFQmDzST7DWlj99KOF/cg=='
+    """
+    return base64.b64encode(hashlib.md5(data, usedforsecurity=False).digest()).decode()

@@ -107,6 +107,17 @@ class S3Client:
         validation = botocore_private.settings_of(self.client).response_checksum_validation
         return self.parameters.v4auth and validation == WHEN_SUPPORTED
 
+    @property
+    def sends_md5(self) -> bool:
+        """Return whether the bytes of an object or part need an MD5, as nothing else guards them on their way.
+
+        Where the SDK sends no checksum, the signature's SHA-256 guards them. Version 2 and unsigned requests have none.
+        """
+        settings = botocore_private.settings_of(self.client)
+        version = settings.signature_version
+        signs_payloads = isinstance(version, str) and "v4" in version
+        return not signs_payloads and settings.request_checksum_calculation != WHEN_SUPPORTED
+
 
 class Clients:
     """The clients of this process.

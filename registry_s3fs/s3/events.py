@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import base64
-import hashlib
 import threading
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode, urlsplit
 
 from registry_s3fs.redaction import know
-from registry_s3fs.s3 import botocore_private, documents, list_xml
+from registry_s3fs.s3 import botocore_private, checksums, documents, list_xml
 from registry_s3fs.s3.fast_path.header_names import PAYER
 
 if TYPE_CHECKING:
@@ -102,8 +100,7 @@ def add_content_md5(params: dict[str, Any], **event: object) -> None:
 
     Older stores demand an MD5 beside or in place of the checksums of newer SDKs.
     """
-    digest = hashlib.md5(params["body"], usedforsecurity=False).digest()
-    params["headers"]["Content-MD5"] = base64.b64encode(digest).decode()
+    params["headers"]["Content-MD5"] = checksums.md5(params["body"])
 
 
 def _signs_for(region: str) -> Callable[..., None]:

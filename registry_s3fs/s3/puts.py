@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from registry_s3fs.model import ranges
 from registry_s3fs.model.objects import DEFAULT_HEADERS, Body, ObjectHeaders
-from registry_s3fs.s3 import responses
+from registry_s3fs.s3 import checksums, responses
 from registry_s3fs.s3.fast_path.call import Call
 from registry_s3fs.s3.fast_path.client import FastPath
 from registry_s3fs.s3.first_pages import FirstPages
@@ -102,10 +102,16 @@ class Puts(FirstPages):
         *,
         precondition: type[OSError] = FileExistsError,
     ) -> None:
-        request = {**self._request_to_put(put), **(condition or {}), "Body": self._bytes(put.key, put.body)}
+        body = {"Body": self._bytes(put.key, put.body), **self._guard(put)}
+        request = {**self._request_to_put(put), **(condition or {}), **body}
         method = "upload_part" if put.part else "put_object"
         answer = self._send(method, put.key, request, precondition=precondition)
         put.etag = responses.etag(answer, self._asked(put.operation, put.key))
+
+    def _guard(self, put: Put) -> Mapping[str, str]:
+        """Return the field that guards the bytes on their way, where boto3 does not guard them itself."""
+        with self._translated(put.key):
+            return {"ContentMD5": checksums.md5(put.body)} if self._s3.sends_md5 else {}
 
     def _put_by_boto3(self, put: Put, call: Call[Put] | None = None) -> Put:
         try:
