@@ -161,13 +161,11 @@ def _is_local(fs: AbstractFileSystem) -> bool:
 
 def _copy_through(source: Place, target: Place, recursive: bool) -> None:
     """Copy files through this machine, from one filesystem to another that is not local either."""
-    from fsspec.utils import other_paths
+    from registry_s3fs.filesystem import path_pairs
 
     names = _files_named(source, recursive)
-    into = target.path.endswith("/") or target.fs.isdir(target.path)
-    for name, to in zip(
-        names, other_paths(names, target.path, exists=into and not source.path.endswith("/")), strict=True
-    ):
+    goals = path_pairs.targets(source.fs, names, source.path, is_pattern(source), target.path, target.fs.isdir)
+    for name, to in zip(names, goals, strict=True):
         target.fs.makedirs(os.path.dirname(to), exist_ok=True)
         with source.fs.open(name, "rb") as reader, target.fs.open(to, "wb") as writer:
             shutil.copyfileobj(reader, writer, COPY_BYTES)

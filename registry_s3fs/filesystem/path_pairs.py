@@ -157,11 +157,32 @@ def pair_up(
                 warn_of_directory(source)
             return Paired([], [])
     paired = Paired([], [], bool(patterns))
-    for (name, kind), to in zip(
-        kinds.items(), _targets(list(kinds), source, bool(patterns), target, is_dir), strict=True
-    ):
+    goals = targets(fs, list(kinds), source, bool(patterns), target, is_dir)
+    for (name, kind), to in zip(kinds.items(), goals, strict=True):
         (paired.directories if kind == "directory" else paired.files).append((name, to))
     return paired
+
+
+def targets(
+    fs: AbstractFileSystem,
+    found: Sequence[str],
+    source: str | list[str],
+    is_pattern: bool,
+    target: str,
+    is_dir: Callable[[str], bool],
+) -> list[str]:
+    """Return the target of each path that `source` was found to stand for in `fs`.
+
+    What lies below a directory keeps its path from there, however much or little of it was found.
+    """
+    if not isinstance(source, str):
+        return list(other_paths(found, target, exists=False, flatten=True))
+    if is_pattern:
+        return list(other_paths(found, target, exists=len(found) == 1, flatten=False))
+    top = str(fs._strip_protocol(source)).rstrip("/")
+    into_directory = not trailing_sep(source) and (trailing_sep(target) or is_dir(target))
+    before = top.rpartition("/")[0] if into_directory else top
+    return ["/".join(filter(None, (target.rstrip("/"), name[len(before) :].strip("/")))) for name in found]
 
 
 def warn_of_directory(path: object) -> None:
@@ -213,14 +234,3 @@ def check_targets(pairs: Sequence[Pair]) -> None:
 
 def _kind(fs: AbstractFileSystem, name: str) -> str:
     return "directory" if fs.isdir(name) else "file"
-
-
-def _targets(
-    sources: Sequence[str], source: str | list[str], is_pattern: bool, target: str, is_dir: Callable[[str], bool]
-) -> list[str]:
-    """Return the target of each path that `source` was expanded to."""
-    if not isinstance(source, str):
-        return list(other_paths(sources, target, exists=False, flatten=True))
-    into_directory = not trailing_sep(source) and (trailing_sep(target) or is_dir(target))
-    inside = len(sources) == 1 if is_pattern else into_directory
-    return list(other_paths(sources, target, exists=inside, flatten=False))

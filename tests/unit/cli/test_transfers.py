@@ -78,6 +78,18 @@ def test_cp_copies_within_a_bucket_and_between_filesystems(
     assert fs.cat_file("/back/b/c") == b"12345"
 
 
+@pytest.mark.parametrize("names", [["x"], ["d/x"], ["x", "d/y"]], ids=repr)
+@pytest.mark.parametrize(("source", "goal"), [("memory://s", "/new/s"), ("memory://s/", "/new")])
+def test_cp_between_filesystems_keeps_the_shape_of_a_tree(
+    good: Good, bucket: list[str], fs: Any, memory: MemoryFileSystem, names: list[str], source: str, goal: str
+) -> None:
+    """Also of one that has a single file."""
+    for name in names:
+        memory.pipe(f"/s/{name}", b"1")
+    good("cp", "-r", *bucket, source, "/new/")
+    assert fs.find("/new") == sorted(f"{goal}/{name}" for name in names)
+
+
 def test_cp_takes_paths_of_this_machine_where_nothing_names_a_bucket(
     good: Good, memory: MemoryFileSystem, tmp_path: Path
 ) -> None:
