@@ -117,7 +117,7 @@ class ManyPaths(OnBucket):
 
         # Of a tree that is cut off at a depth, no directory moves as a whole, with its marker.
         files, directories, _ = self._pairs_within(path1, path2, recursive, maxdepth, None if maxdepth else below)
-        if not files and not directories:
+        if not files and (maxdepth or not directories):
             raise errors.is_directory(str(path1), "a directory moves with recursive=True")
         moved = [(source, target) for source, target in files if source != target]
         markers = self._moving(listed, dict(directories))

@@ -291,7 +291,7 @@ class Downloads(OnBucket):
         Args:
             rpath: A path, a pattern or a list of them.
             lpath: The local target, or a list of targets.
-            recursive: Fetch all that lies below directories.
+            recursive: Fetch all that lies below directories. Empty ones become empty local ones.
             callback: An fsspec callback. It counts files, and its branches count bytes. For one named file it counts
                 bytes.
             maxdepth: How many levels of directories to fetch, by default all.
@@ -311,7 +311,8 @@ class Downloads(OnBucket):
         options = ReadOptions(version_id=version_id, verify=verify)
         makes_directories = isinstance(source, list) or isinstance(target, list)
         begin = partial(self._read, options=options)
-        Fetching(self, counted, begin, makes_directories=makes_directories).fetch(paired.files)
+        fetching = Fetching(self, counted, begin, makes_directories=makes_directories)
+        fetching.fetch(paired.files, path_pairs.without_contents(paired))
 
     def _read(self, path: StrPath, target: Target, options: ReadOptions) -> Download:
         """Return the download of a file or of a slice of it."""

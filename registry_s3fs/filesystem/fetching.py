@@ -57,11 +57,11 @@ class Fetching:
         """The pairs whose source was no file, and may be a directory."""
         self._last = many_calls.LastWord()
 
-    def fetch(self, pairs: Sequence[Pair]) -> None:
-        """Fetch each file.
+    def fetch(self, pairs: Sequence[Pair], directories: Sequence[Pair]) -> None:
+        """Fetch each file, and make each local directory.
 
         Raises:
-            BulkError: Some files failed. The error of a single pair is raised as it is.
+            BulkError: Some of them failed. The error of a single pair is raised as it is.
         """
         self._progress.begin(len(pairs))
         try:
@@ -76,7 +76,9 @@ class Fetching:
                     stack.__exit__(type(error), error, error.__traceback__)
             raise
         self._tell_directories()
-        many_calls.raise_failed("get", self._failed, len(pairs))
+        for rpath, lpath in directories:
+            self._make(rpath, lpath)
+        many_calls.raise_failed("get", self._failed, len(pairs) + len(directories))
 
     def _downloads(self, pairs: Sequence[Pair]) -> Iterator[Download]:
         for pair in pairs:
@@ -108,6 +110,14 @@ class Fetching:
             self._failed[pair[0]] = error
         else:
             self._progress.done()
+
+    def _make(self, rpath: str, lpath: str) -> None:
+        try:
+            os.makedirs(lpath, exist_ok=True)
+        except OSError as error:
+            if is_of_handler(error):
+                raise
+            self._failed[rpath] = error
 
     def _tell_directories(self) -> None:
         """Log a warning of each source that is no file but a directory, and make a local one if that is wanted."""

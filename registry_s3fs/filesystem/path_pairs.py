@@ -20,7 +20,7 @@ from fsspec.utils import other_paths, stringify_path
 from registry_s3fs import errors
 from registry_s3fs.filesystem.base import OnBucket, Paths
 from registry_s3fs.listing import directory
-from registry_s3fs.model.paths import StrPath
+from registry_s3fs.model.paths import StrPath, parent
 
 logger = logging.getLogger("registry_s3fs")
 
@@ -143,15 +143,17 @@ def pair_up(
 ) -> Paired:
     """Return what `source` stands for in `fs`, and the target of each path, by fsspec's rules.
 
-    Two sequences are paired as they stand. A directory is left out if it is the only source and `recursive` is False.
-    With `asks=False` it is not found out whether a name is that of a directory.
+    Two sequences are paired as they stand. A directory is left out if it is the only source and `recursive` is False,
+    and at the depth where `maxdepth` cuts a tree off. With `asks=False` it is not found out whether a name is that of a
+    directory.
     """
     if isinstance(target, list):
         return Paired(list(zip(map(fs._strip_protocol, as_list(source)), target, strict=True)), [])
     kinds, patterns = expand(fs, source, recursive, maxdepth, below)
     if isinstance(source, str) and (not recursive or maxdepth is not None):
         kinds = {name: kind or (_kind(fs, name) if asks else "") for name, kind in kinds.items()}
-        kinds = {name: kind for name, kind in kinds.items() if kind != "directory"}
+        above = _directories_above(fs, source, kinds, maxdepth) if recursive and not patterns else set()
+        kinds = {name: kind for name, kind in kinds.items() if kind != "directory" or name in above}
         if not kinds:
             if not patterns:
                 warn_of_directory(source)
@@ -161,6 +163,26 @@ def pair_up(
     for (name, kind), to in zip(kinds.items(), goals, strict=True):
         (paired.directories if kind == "directory" else paired.files).append((name, to))
     return paired
+
+
+def _directories_above(fs: AbstractFileSystem, source: str, kinds: Mapping[str, str], maxdepth: int | None) -> set[str]:
+    """Return the directories of a tree that lie above the depth where it is cut off."""
+    top = str(fs._strip_protocol(source)).rstrip("/")
+    return {
+        name
+        for name, kind in kinds.items()
+        if kind == "directory" and (maxdepth is None or name[len(top) :].rstrip("/").count("/") < maxdepth)
+    }
+
+
+def without_contents(paired: Paired) -> list[Pair]:
+    """Return the directories in which nothing else was found.
+
+    >>> without_contents(Paired([("/a/b/f", "b/f")], [("/a", "."), ("/a/b", "b"), ("/a/e", "e")]))
+    [('/a/e', 'e')]
+    """
+    holding = {parent(name) for name, _ in (*paired.files, *paired.directories) if name != "/"}
+    return [pair for pair in paired.directories if pair[0] not in holding]
 
 
 def targets(

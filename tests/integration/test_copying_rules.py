@@ -13,6 +13,7 @@ import pytest
 from fsspec.implementations.local import LocalFileSystem
 
 from registry_s3fs import RegistryS3FileSystem
+from registry_s3fs.errors import BulkError
 from tests.fakes import on_both
 
 pytestmark = on_both
@@ -61,3 +62,44 @@ def test_a_tree_keeps_its_shape_whatever_it_holds(
         goal = f"{top}/to/{target.rstrip('/')}" + ("/s" if source == "s" else "")
         found = LocalFileSystem().find(f"{top}/to") if call == "get" else fs.find(f"{top}/to")
         assert set(found) == {f"{top}/to/there/before", *(f"{goal}/{name}" for name in copied)}, tree
+
+
+MARKED = ["m/", "m/e/", "m/d/", "m/d/deep/"]
+
+
+@pytest.mark.promise("Local files")
+@pytest.mark.parametrize(
+    ("source", "maxdepth", "folders"),
+    [
+        ("/m/", None, {"d/deep", "e"}),
+        ("/m/", 1, set()),
+        ("/m/", 2, {"d", "e"}),
+        ("/m/e", None, {"."}),
+        ("/m/e", 1, {"."}),
+        ("/m/*", None, {"d/deep", "e"}),
+        (["/m/e"], None, {"e"}),
+    ],
+)
+def test_get_makes_the_folders_of_empty_directories(
+    fs: RegistryS3FileSystem, tmp_path: Path, source: str | list[str], maxdepth: int | None, folders: set[str]
+) -> None:
+    """A recursive `get` makes a local folder of each directory that is empty, down to `maxdepth`."""
+    for name in MARKED:
+        fs.bucket.put(f"registry/{name}", b"")
+    fs.pipe_file("/m/f", b"1")
+    fs.get(source, f"{tmp_path}/to/", recursive=True, maxdepth=maxdepth)
+    top = tmp_path / "to" / ("e" if source == "/m/e" else "")
+    leaves = {path for path in [top, *top.rglob("*")] if path.is_dir() and not list(path.glob("*"))}
+    assert leaves == {top / each for each in folders}
+    assert (top / "f").exists() == ("e" not in str(source))
+
+
+def test_a_folder_that_cannot_be_made_is_told(fs: RegistryS3FileSystem, tmp_path: Path) -> None:
+    """All others are there."""
+    for name in MARKED:
+        fs.bucket.put(f"registry/{name}", b"")
+    (tmp_path / "e").touch()
+    with pytest.raises(BulkError) as told:
+        fs.get("/m/", f"{tmp_path}/", recursive=True)
+    assert [(path, type(error)) for path, error in told.value.errors.items()] == [("/m/e", FileExistsError)]
+    assert (tmp_path / "d" / "deep").is_dir()
