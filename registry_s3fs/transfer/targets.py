@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import threading
 from abc import ABC, abstractmethod
@@ -173,6 +174,7 @@ class IntoFile(_Taken):
         self._opened: AbstractContextManager[IO[bytes]] | None = None
         self._file: IO[bytes] | None = None
         self._lock = threading.Lock()
+        self._is_abandoned = False
         self._in_order = False
         self._scratch: memoryview | None = None
 
@@ -202,12 +204,21 @@ class IntoFile(_Taken):
 
     def open(self) -> bool:
         """See `Target.open`."""
-        file = self._file
-        if file is None:
-            opened = self._opening()
-            file = opened.__enter__()
-            self._file, self._opened = file, opened
+        file = self._file or self._begun_file()
         return not (file.seekable() and hasattr(os, "pwrite"))  # which Windows lacks
+
+    def _begun_file(self) -> IO[bytes]:
+        """Open the file. Raise in a thread of boto3's that comes late, when nobody would close it."""
+        opened = self._opening()
+        file = opened.__enter__()
+        with self._lock:
+            if not self._is_abandoned:
+                self._file, self._opened = file, opened
+                return file
+        late = OSError(errno.ECANCELED, os.strerror(errno.ECANCELED))
+        with suppress(OSError):  # it raises the error again
+            opened.__exit__(type(late), late, None)
+        raise late
 
     def take(self, start: int, piece: memoryview | Sink) -> None:
         """See `Target.take`."""
@@ -228,6 +239,7 @@ class IntoFile(_Taken):
 
     def abandon(self, error: BaseException) -> None:
         """See `Target.abandon`."""
+        self._is_abandoned = True
         opened = self._let_go()
         if opened is not None:
             with suppress(BaseException):  # it raises the error again, which is its maker's to tell

@@ -142,3 +142,12 @@ def test_nothing_is_written_once_the_file_is_given_up(tmp_path: Path) -> None:
         part.write(b"late")
         assert (tmp_path / "other").read_bytes() == b""
     assert os.listdir(tmp_path) == ["other"]
+
+
+def test_no_file_is_opened_once_the_download_is_given_up(tmp_path: Path) -> None:
+    """A thread may come late, and nobody would close the file or remove it."""
+    target = begun(tmp_path / "f", 4)
+    target.abandon(KeyboardInterrupt())
+    with pytest.raises(OSError, match=os.strerror(errno.ECANCELED)):
+        target.place(0, 4)
+    assert os.listdir(tmp_path) == []
