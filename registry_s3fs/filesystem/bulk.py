@@ -116,8 +116,9 @@ class ManyPaths(OnBucket):
             return path_pairs.kinds_of(self._all_below(self._path(path), None, markers=listed))
 
         # Of a tree that is cut off at a depth, no directory moves as a whole, with its marker.
-        files, directories, _ = self._pairs_within(path1, path2, recursive, maxdepth, None if maxdepth else below)
-        if not files and (maxdepth or not directories):
+        source = path_pairs.as_text(path1)
+        files, directories, _ = self._pairs_within(source, path2, recursive, maxdepth, None if maxdepth else below)
+        if isinstance(source, str) and not files and (maxdepth or not directories):
             raise errors.is_directory(str(path1), "a directory moves with recursive=True")
         moved = [(source, target) for source, target in files if source != target]
         markers = self._moving(listed, dict(directories))

@@ -87,8 +87,21 @@ class Uploads(OnBucket):
         failed = self._errors_of([file_of(*pair) for pair in given.items()], kwargs)
         many_calls.raise_failed("pipe", failed, len(given))
 
+    def _how(
+        self, mode: str = "overwrite", block_size: int | str | None = None, **headers: object
+    ) -> tuple[int, ObjectHeaders]:
+        """Return the size of chunks and the object headers.
+
+        Raises:
+            ValueError: The value of an argument cannot be. There is no such mode, for one.
+            TypeError: There is no such argument.
+        """
+        if mode not in ("overwrite", "create"):
+            raise ValueError(f"mode: {mode!r} is neither 'overwrite' nor 'create'")
+        return self._chunk_bytes(block_size), object_headers(headers)
+
     def _errors_of(
-        self, files: Sequence[_File], how: Mapping[str, object], done: Callable[[], object] = lambda: None
+        self, files: Sequence[_File], how: Mapping[str, Any], done: Callable[[], object] = lambda: None
     ) -> dict[str, Exception]:
         """Store each of several files. Return the errors of those that failed.
 
@@ -96,6 +109,7 @@ class Uploads(OnBucket):
         files of one request are stored by the pool, so that their digests are computed side by side. Larger files
         follow, a few at a time, with their parts side by side.
         """
+        _, headers = self._how(**how)  # checks it, before the first request
         if len(files) == 1:
             return many_calls.errors_of(self.pool, lambda file: file.store(), files, done=done)
         small: list[_File] = []
@@ -111,7 +125,7 @@ class Uploads(OnBucket):
 
         def store_small() -> None:
             if small:
-                failed.update(self._store_small(small, object_headers({**how}), done))
+                failed.update(self._store_small(small, headers, done))
 
         others = many_calls.errors_of(self.pool, lambda file: file.store(), middling, done=done, meanwhile=store_small)
         grown = [file for file in small if isinstance(failed.get(str(file.path)), _GrownError)]
@@ -239,10 +253,7 @@ class Uploads(OnBucket):
         block_size: int | str | None = None,
         **kwargs: object,
     ) -> None:
-        if mode not in ("overwrite", "create"):
-            raise ValueError(f"mode: {mode!r} is neither 'overwrite' nor 'create'")
-        chunk_bytes = self._chunk_bytes(block_size)
-        headers = object_headers(kwargs)
+        chunk_bytes, headers = self._how(mode, block_size, **kwargs)
         if self._intrans:  # it appears at the transaction's end, with the files that were opened
             with self.open(path, "xb" if mode == "create" else "wb", chunk_bytes, **kwargs) as file:
                 file.published = published

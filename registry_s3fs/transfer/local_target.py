@@ -125,7 +125,7 @@ def _replaced(path: str, found: os.stat_result | None) -> Iterator[IO[bytes]]:
             if found is not None:
                 _take_over(file.fileno(), found)
             yield file
-        os.replace(partial, path)
+        _rename(partial, path)
     except BaseException:
         _remove(partial)
         raise
@@ -139,6 +139,15 @@ def _created(partial: str, path: str, mode: int) -> IO[bytes]:
             raise
         text = f"no file can be made beside it, to take its place once that is whole ({error.strerror})"
         raise OSError(error.errno, text, path) from error
+
+
+def _rename(partial: str, path: str) -> None:
+    try:
+        os.replace(partial, path)
+    except OSError as error:
+        if is_of_handler(error):
+            raise
+        raise OSError(error.errno, error.strerror, path) from error
 
 
 def _take_over(descriptor: int, found: os.stat_result) -> None:

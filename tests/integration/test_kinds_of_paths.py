@@ -84,6 +84,28 @@ def test_pipe_checks_all_names_before_its_first_request(fs: RegistryS3FileSystem
     assert fs.find("/") == []
 
 
+@pytest.mark.parametrize(
+    "how", [{"mode": "foo"}, {"block_size": "5 apples"}, {"content_type": 1}, {"metadata": {"a b": "c"}}], ids=repr
+)
+@pytest.mark.parametrize("call", ["pipe", "put"])
+def test_a_bad_argument_is_told_before_anything_is_sent(
+    fs: RegistryS3FileSystem, tree: Path, call: str, how: dict[str, Any]
+) -> None:
+    """By its own error, as of one file, and not as the failure of each of many."""
+    given: list[Any] = [{"/a": b"1", "/b": b"2"}] if call == "pipe" else [[tree / "x", tree / "u" / "x"], ["/a", "/b"]]
+    with pytest.raises(ValueError, match=next(iter(how))) as told:
+        getattr(fs, call)(*given, **how)
+    assert not isinstance(told.value, OSError)
+    assert fs.find("/") == []
+
+
+@pytest.mark.parametrize("call", ["put", "get", "cp", "mv"])
+def test_of_no_paths_nothing_is_done(fs: RegistryS3FileSystem, call: str) -> None:
+    """Two empty lists are no error."""
+    getattr(fs, call)([], [])
+    getattr(fs, call)((path for path in ()), [])
+
+
 @pytest.mark.parametrize("key", ["/x", "//x", "/", "a//", "a//b"])
 def test_keys_with_empty_components_make_no_root_in_the_root(options: dict[str, Any], key: str) -> None:
     """Of other tools, where `rootdirectory` is empty: they are not listed, and every walk ends."""

@@ -426,6 +426,19 @@ def test_a_directory_that_takes_no_new_file_is_told_and_named(
     assert (tmp_path / "f").read_bytes() == b"old"
 
 
+def test_a_place_that_is_taken_meanwhile_is_named(tmp_path: Path) -> None:
+    """As by a directory beside a file of its name. The partial file, which is gone, is not named."""
+
+    def write() -> None:
+        with local_target.opened(tmp_path / "f"):
+            (tmp_path / "f").mkdir()
+
+    with pytest.raises(IsADirectoryError) as taken:
+        write()
+    assert (taken.value.filename, taken.value.filename2) == (str(tmp_path / "f"), None)
+    assert os.listdir(tmp_path) == ["f"]
+
+
 def test_a_partial_file_that_cannot_be_removed_is_named_in_the_log(
     failing: RegistryS3FileSystem, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
