@@ -20,7 +20,7 @@ OSError
 ├── FileTooLargeError        a link, manifest or config that no registry takes
 ├── LayerError               a layer that is damaged, none, or beyond what is read of one
 ├── BulkError                some keys of a call on many failed: `errors` has each
-├── RefusedParameterError    the server refused a parameter (is a ValueError too)
+├── RefusedParameterError    the server or boto3 refused a parameter (is a ValueError too)
 └── StorageDriverError       (storage driver) any other failure, with its `__cause__`
 ValueError
 ├── InvalidPathError         a path that could name something outside rootdirectory
@@ -95,7 +95,7 @@ def _bulk_error(number: int, text: str, errors: Mapping[str, Exception]) -> Bulk
 
 
 class RefusedParameterError(OSError, ValueError):
-    """An error for a parameter that the server refused though it looked good from here, such as the bucket's region."""
+    """An error for a parameter, such as the region, that looked good from here and the server or boto3 refused."""
 
 
 class InvalidPathError(ValueError):

@@ -5,13 +5,12 @@ from __future__ import annotations
 import difflib
 import logging
 import threading
-from contextlib import suppress
 from functools import cache
 from importlib.metadata import version
-from ssl import SSLError
 from typing import TYPE_CHECKING, Any, Protocol
 from weakref import WeakSet, WeakValueDictionary
 
+from registry_s3fs import process_limits
 from registry_s3fs.config import regions
 from registry_s3fs.config.parameters import DriverParameters
 from registry_s3fs.redaction import guard_loggers, redact, show_log
@@ -203,15 +202,7 @@ def _fast_path(client: Boto3Client, parameters: DriverParameters) -> FastPath:
     if is_wanted and botocore_private.connects_plainly(client) and not Listeners(client).are_foreign():
         signer = signer_like_boto3(client, parameters.bucket)
     if signer is not None:
-        with suppress(FileNotFoundError, PermissionError, SSLError):  # of certificates, which boto3 tells better
-            url = signer.place.origin
-            endpoint = Endpoint(
-                url,
-                context=botocore_private.tls_context(client) if url.startswith("https:") else None,
-                connect_timeout_s=config.connect_timeout,
-                read_timeout_s=config.read_timeout,
-            )
-            connections = Connections(endpoint, config.max_pool_connections)
+        connections = _connections(client, signer.place.origin)
     return FastPath(
         client,
         signer,
@@ -221,6 +212,24 @@ def _fast_path(client: Boto3Client, parameters: DriverParameters) -> FastPath:
         sends_checksums=config.request_checksum_calculation == WHEN_SUPPORTED,
         signs_payloads=(config.s3 or {}).get("payload_signing_enabled"),
     )
+
+
+def _connections(client: Boto3Client, url: str) -> Connections | None:
+    """Return connections of the fast path to an endpoint.
+
+    The result is None where the trusted certificates cannot be read. boto3, which then gets the requests, tells why.
+    """
+    config = botocore_private.settings_of(client)
+    try:
+        context = botocore_private.tls_context(client) if url.startswith("https:") else None
+    except OSError as error:
+        if process_limits.of(error) is not None:
+            raise
+        return None
+    endpoint = Endpoint(
+        url, context=context, connect_timeout_s=config.connect_timeout, read_timeout_s=config.read_timeout
+    )
+    return Connections(endpoint, config.max_pool_connections)
 
 
 def _user_agent(parameters: DriverParameters) -> str:

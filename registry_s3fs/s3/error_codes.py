@@ -6,6 +6,7 @@ This is the one place where they become this package's errors. The module does n
 from __future__ import annotations
 
 import errno
+import ssl
 from collections.abc import Mapping
 from datetime import datetime, timedelta, timezone
 from email.utils import parsedate_to_datetime
@@ -61,6 +62,11 @@ _REGION = Meaning(
     "the bucket is served by another endpoint; set region (or regionendpoint) to the bucket's own",
 )
 _BAD_PARAMETER = Meaning(RefusedParameterError, errno.EINVAL, "the server refused a parameter of the request")
+_BAD_SETTING = Meaning(
+    RefusedParameterError,
+    errno.EINVAL,
+    "boto3 refused a parameter or a setting, and sent no request; correct what it names",
+)
 _NO_REASON = Meaning(
     RefusedParameterError,
     errno.EINVAL,
@@ -98,6 +104,11 @@ _TLS = Meaning(
     ConnectionError,
     errno.EPROTO,
     "the TLS handshake failed; check secure and the server's certificate (skipverify turns the check off)",
+)
+_BUNDLE = Meaning(
+    ConnectionError,
+    errno.EPROTO,
+    "the file of trusted certificates cannot be read; check AWS_CA_BUNDLE and the profile's ca_bundle",
 )
 _INVALID = Meaning(
     InvalidResponseError, errno.EPROTO, "the answer is none of S3's; a proxy, gateway or cache may have given it"
@@ -210,14 +221,14 @@ _SDK_ERRORS_BY_MEANING = (
     (_BROKEN, "ProtocolError"),
     (_TIMEOUT, "ReadTimeoutError"),
     (DAMAGED, "FlexibleChecksumError ChecksumError"),
-    (_BAD_PARAMETER, "ParamValidationError ValidationError ProfileNotFound ConfigNotFound ConfigParseError"),
-    (_BAD_PARAMETER, "InvalidConfigError NoRegionError InvalidRegionError UnknownRegionError EndpointVariantError"),
-    (_BAD_PARAMETER, "EndpointProviderError UnknownEndpointError UnknownSignatureVersionError"),
-    (_BAD_PARAMETER, "UnsupportedSignatureVersionError UnsupportedS3ConfigurationError InvalidDNSNameError"),
-    (_BAD_PARAMETER, "UnsupportedS3AccesspointConfigurationError UnsupportedS3ArnError InvalidHostLabelError"),
-    (_BAD_PARAMETER, "InvalidEndpointConfigurationError InvalidChecksumConfigError InvalidRetryConfigurationError"),
-    (_BAD_PARAMETER, "InvalidMaxRetryAttemptsError InvalidRetryModeError InvalidS3AddressingStyleError"),
-    (_BAD_PARAMETER, "InvalidProxiesConfigError InvalidDefaultsMode UnknownClientMethodError"),
+    (_BAD_SETTING, "ParamValidationError ValidationError ProfileNotFound ConfigNotFound ConfigParseError"),
+    (_BAD_SETTING, "InvalidConfigError NoRegionError InvalidRegionError UnknownRegionError EndpointVariantError"),
+    (_BAD_SETTING, "EndpointProviderError UnknownEndpointError UnknownSignatureVersionError"),
+    (_BAD_SETTING, "UnsupportedSignatureVersionError UnsupportedS3ConfigurationError InvalidDNSNameError"),
+    (_BAD_SETTING, "UnsupportedS3AccesspointConfigurationError UnsupportedS3ArnError InvalidHostLabelError"),
+    (_BAD_SETTING, "InvalidEndpointConfigurationError InvalidChecksumConfigError InvalidRetryConfigurationError"),
+    (_BAD_SETTING, "InvalidMaxRetryAttemptsError InvalidRetryModeError InvalidS3AddressingStyleError"),
+    (_BAD_SETTING, "InvalidProxiesConfigError InvalidDefaultsMode UnknownClientMethodError"),
     (_INVALID, "ResponseParserError"),
     (_SDK, "BotoCoreError"),
 )
@@ -251,6 +262,8 @@ def _of_sdk(error: Exception, path: str) -> Meaning | None:
     if lacking is not None:
         return Meaning(OSError, lacking, process_limits.TEXTS[lacking])
     if type(error).__module__.startswith(("botocore.", "boto3.", "urllib3.")):
+        if _is_of_bundle(error):
+            return _BUNDLE
         rows = (SDK_ERRORS[base.__name__] for base in type(error).__mro__ if base.__name__ in SDK_ERRORS)
         return next(rows, _SDK)
     if isinstance(error, OSError) and error.filename not in (None, path):
@@ -258,6 +271,16 @@ def _of_sdk(error: Exception, path: str) -> Meaning | None:
     if type(error) is RuntimeError and "credentials" in str(error):
         return _EXPIRED_TOKEN  # botocore's, where refreshed credentials are expired, too
     return None
+
+
+def _is_of_bundle(error: Exception) -> bool:
+    """Return whether the file of trusted certificates led to a TLS error of the SDK, which comes in two wrappings."""
+    kept = getattr(error, "kwargs", None)
+    wrapped = kept.get("error") if isinstance(kept, dict) and type(error).__name__ == "SSLError" else None
+    reason = next(iter(getattr(wrapped, "args", ())), None)
+    if isinstance(reason, ssl.SSLError):
+        return reason.library == "X509"  # OpenSSL's part that reads certificates; that of handshakes is "SSL"
+    return isinstance(reason, OSError)
 
 
 def _from_answer(error: Exception, response: dict[str, Any], path: str, precondition: type[OSError]) -> OSError:

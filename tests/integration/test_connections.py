@@ -78,9 +78,27 @@ def test_tls_trusts_whom_boto3_trusts(tmp_path: Path, monkeypatch: pytest.Monkey
         with pytest.raises(ConnectionError, match="certificate"):
             filesystem(server, **once).cat_file("/f")
         assert filesystem(server, secure=True, skipverify=True, useragent="unverified").cat_file("/f") == DATA
-        monkeypatch.setenv("AWS_CA_BUNDLE", str(tmp_path / "missing.pem"))
-        with pytest.raises(OSError, match=r"missing\.pem|certificate"):
-            filesystem(server, useragent="no bundle", **once).cat_file("/f")
         monkeypatch.setenv("AWS_CA_BUNDLE", str(cert))
         for attempts in (once, {"secure": True}):  # boto3's connections, and those of the fast path
             assert filesystem(server, useragent="bundle", **attempts).cat_file("/f") == DATA
+
+
+@pytest.mark.promise("Configuration")
+@pytest.mark.parametrize("fast_path", [True, False])
+@pytest.mark.parametrize("bundle", ["missing", "a folder", "below a file", "no certificate", "a damaged certificate"])
+def test_certificates_that_cannot_be_read_are_told(
+    bundle: str, fast_path: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An `AWS_CA_BUNDLE` that is no file of certificates is a `ConnectionError` that says so, and has the path."""
+    (tmp_path / "a folder").mkdir()
+    (tmp_path / "file").write_text("")
+    (tmp_path / "no certificate").write_text("no")
+    (tmp_path / "a damaged certificate").write_text("-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n")
+    monkeypatch.setenv("AWS_CA_BUNDLE", str(tmp_path / ("file/ca.pem" if bundle == "below a file" else bundle)))
+    once = {"retries": {"total_max_attempts": 1}}
+    with ScriptedServer(closing) as server:  # nothing reaches it
+        fs = filesystem(server, secure=True, fast_path=fast_path, config_kwargs=once)
+        for call in (lambda: fs.exists("/f"), lambda: fs.open("/f"), lambda: fs.pipe("/f", b"")):
+            with pytest.raises(ConnectionError, match="the file of trusted certificates cannot be read") as failure:
+                call()
+            assert failure.value.filename == "/f"

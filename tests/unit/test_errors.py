@@ -52,6 +52,14 @@ def test_every_exception_of_the_sdk_becomes_an_os_error(kind: type[Exception]) -
     assert raised.value.__cause__ is error
 
 
+@pytest.mark.parametrize("kind", SDK_CLASSES, ids=lambda kind: kind.__name__)
+def test_no_server_is_blamed_for_what_the_sdk_refuses(kind: type[Exception]) -> None:
+    """Only an answer tells what a server refused, such as none of those to a variable that boto3 cannot use."""
+    error = kind.__new__(kind)
+    Exception.__init__(error, "why")
+    assert "the server refused" not in str(translate(error, "/a"))
+
+
 def test_every_error_that_s3s_model_names_has_a_row() -> None:
     """The table knows each error shape of botocore's own S3 model."""
     model = botocore.session.get_session().get_service_model("s3")
