@@ -99,7 +99,7 @@ def _first(variables: Iterable[str]) -> str:
 
 
 def _ignores_endpoints(config_kwargs: object) -> bool:
-    return isinstance(config_kwargs, Mapping) and bool(config_kwargs.get(IGNORE_ENDPOINTS))
+    return config_kwargs is not None and bool(parsers.mapping("config_kwargs", config_kwargs).get(IGNORE_ENDPOINTS))
 
 
 def check_profile(profile: str) -> None:

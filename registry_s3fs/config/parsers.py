@@ -185,10 +185,26 @@ def _url(name: str, word: str) -> SplitResult:
 
 
 def mapping(name: str, value: object) -> dict[str, object]:
-    """Return a mapping with names as keys, copied so that the caller's later changes do not matter."""
-    if not isinstance(value, Mapping) or not all(isinstance(key, str) for key in value):
-        raise ValueError(f"{name}: takes a mapping of names to values")
-    return copy.deepcopy(dict(value))
+    """Return a mapping with names as keys, copied so that the caller's later changes do not matter.
+
+    It may be text, in JSON or YAML, as INI files and environment variables have it.
+
+    >>> mapping("config_kwargs", '{"read_timeout": 7}'), mapping("config_kwargs", "{read_timeout: 7}")
+    ({'read_timeout': 7}, {'read_timeout': 7})
+    """
+    found = _of_yaml(name, value) if isinstance(value, str) else value
+    if not isinstance(found, Mapping) or not all(isinstance(key, str) for key in found):
+        raise ValueError(f"{name}: takes a mapping of names to values, also as text in JSON or YAML")
+    return copy.deepcopy(dict(found))
+
+
+def _of_yaml(name: str, text: str) -> object:
+    from registry_s3fs.config import yaml_text  # needs PyYAML, which most instances do without
+
+    found = yaml_text.load(text, name)
+    if not yaml_text.is_small(found):
+        raise ValueError(f"{name}: is too large, or contains itself")
+    return found
 
 
 def listings_cache(options: Mapping[str, object]) -> dict[str, float | None]:

@@ -8,16 +8,14 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Collection, Container, Hashable, Mapping, Sequence, Set
+from collections.abc import Collection, Container, Mapping, Sequence, Set
 
-import yaml
+from registry_s3fs.config import yaml_text
 
 DRIVERS = ("s3", "s3aws")
 LOCAL_DRIVER = "filesystem"
 DEFAULT_LOCAL_FOLDER = "/var/lib/registry"
 """Where the registry's driver ``filesystem`` keeps its files by default (Go: ``filesystem/driver.go``)."""
-MOST_VALUES = 1000
-"""The most values that config_kwargs may hold."""
 _NAME = re.compile(r"[\w.-]{1,20}")
 BESIDE_THE_DRIVER = frozenset(("cache", "delete", "maintenance", "redirect", "tag"))
 """The keys of ``storage:`` that configure no driver."""
@@ -80,19 +78,15 @@ def _overridden(value: object, variable: str, environ: Mapping[str, str]) -> obj
     Raises:
         ValueError: The variable is not YAML.
     """
-    if variable not in environ:
-        return value
-    try:
-        return yaml.load(environ[variable], _Loader)  # noqa: S506  # it is a SafeLoader
-    except (yaml.YAMLError, RecursionError) as error:
-        raise ValueError(f"{variable}: not YAML: {_place(error)}") from None
+    return yaml_text.load(environ[variable], variable) if variable in environ else value
 
 
 def _value(text: str, *, is_number: bool) -> object:
     """Return the value of a parameter's variable, read as YAML.
 
     An empty text is None, which means the default. A text, a boolean, or a number where one is asked for is taken from
-    YAML. For anything else, such as ``0123`` (83 to the registry), the text is returned unchanged.
+    YAML. For anything else, such as ``0123`` (83 to the registry), the text is returned unchanged. A parameter that
+    takes a mapping reads it as YAML once more.
     """
     found = _yaml(text)
     return found if found is None or isinstance(found, (bool, str)) or (is_number and isinstance(found, int)) else text
@@ -101,8 +95,8 @@ def _value(text: str, *, is_number: bool) -> object:
 def _yaml(text: str) -> object:
     """Return what a variable says in YAML, or the text itself where it is no YAML, as many a secret key."""
     try:
-        return yaml.load(text, _Loader)  # noqa: S506  # it is a SafeLoader
-    except (yaml.YAMLError, RecursionError):
+        return yaml_text.load(text, "")
+    except yaml_text.UnreadableError:
         return text
 
 
@@ -144,39 +138,8 @@ def _shown(name: object) -> str:
 
 
 def _load(path: str | os.PathLike[str]) -> object:
-    try:
-        with open(path, encoding="utf-8") as file:
-            return yaml.load(file, _Loader)  # noqa: S506  # it is a SafeLoader
-    except (yaml.YAMLError, UnicodeDecodeError, RecursionError) as error:
-        raise ValueError(f"{os.fspath(path)}: not a YAML file: {_place(error)}") from None
-
-
-def _place(error: Exception) -> str:
-    """Return where the file is wrong, without its text, which may hold a secret."""
-    if isinstance(error, RecursionError):
-        return "its values are nested too deeply"
-    mark = getattr(error, "problem_mark", None)
-    place = f"line {mark.line + 1}, column {mark.column + 1}" if mark else type(error).__name__
-    return f"{place}: {error.problem}" if isinstance(error, _TwiceError) else place
-
-
-class _TwiceError(yaml.constructor.ConstructorError):
-    """An error raised where a mapping has a key twice, which the registry's parser refuses, too."""
-
-
-class _Loader(yaml.SafeLoader):
-    """PyYAML's safe loader, with an error for a key that is there twice.
-
-    PyYAML itself would take the last of the two values without a word.
-    """
-
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, object]:
-        """Return the mapping of a node; raise `_TwiceError` where a key is there twice."""
-        names = [each.value for each, _ in node.value if isinstance(each, yaml.ScalarNode) and each.value != "<<"]
-        for name in names:
-            if names.count(name) > 1:
-                raise _TwiceError(None, None, f"the key {name!r} is there twice", node.start_mark)
-        return super().construct_mapping(node, deep)
+    with open(path, encoding="utf-8") as file:
+        return yaml_text.load(file, os.fspath(path))
 
 
 def _check_single(block: Mapping[str, object], path: str, driver: str) -> None:
@@ -190,18 +153,5 @@ def _check_single(block: Mapping[str, object], path: str, driver: str) -> None:
             continue
         if name != "config_kwargs":
             raise ValueError(f"{path}: storage: {driver}: {name}: takes one value, and there are several below it")
-        if not _is_small(value):
+        if not yaml_text.is_small(value):
             raise ValueError(f"{path}: storage: {driver}: {name}: is too large, or contains itself")
-
-
-def _is_small(value: object) -> bool:
-    """Return whether a value has at most 1,000 others in it."""
-    left, found = [value], 0
-    while left and found <= MOST_VALUES:
-        each = left.pop()
-        found += 1
-        if isinstance(each, Mapping):
-            left += each.values()
-        elif isinstance(each, (Sequence, Set)) and not isinstance(each, str):
-            left += each
-    return found <= MOST_VALUES

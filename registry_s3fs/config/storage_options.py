@@ -53,7 +53,7 @@ class StorageOptions(TypedDict, total=False):
     max_concurrency: _Count
     fast_path: _Flag
     verify_digests: _Flag
-    config_kwargs: Mapping[str, object] | None
+    config_kwargs: Mapping[str, object] | str | None
     config: str | os.PathLike[str] | None
     use_listings_cache: _Flag
     listings_expiry_time: float | str | None

@@ -101,6 +101,10 @@ def test_a_column_that_is_not_there_is_answered_with_the_closest(run: Run) -> No
     [
         (["ls", "/"], "bucket: required"),
         (["ls", "registrys3://b/x", "-o", "regio=x"], "did you mean 'region'?"),
+        (
+            ["ls", "registrys3://bbb/x", "-o", "region=us-east-1", "-o", 'config_kwargs={"a": 1}'],
+            "config_kwargs: 'a' is no",
+        ),
         (["ls", "nosuch://x"], "nosuch"),
         (["ls", "--config", "/no/such.yml", "/"], "/no/such.yml"),
     ],

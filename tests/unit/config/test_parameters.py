@@ -60,6 +60,8 @@ GOOD = [
     ("keyid", "arn:aws:kms:us-east-1:1:key/2", "arn:aws:kms:us-east-1:1:key/2"),
     ("profile", "work", "work"),
     ("config_kwargs", {"read_timeout": 5}, {"read_timeout": 5}),
+    ("config_kwargs", '{"read_timeout": 5}', {"read_timeout": 5}),
+    ("config_kwargs", "read_timeout: 5", {"read_timeout": 5}),
     ("v4auth", "false", False),
 ]
 
@@ -85,6 +87,8 @@ BAD = [
     *(("useragent", value) for value in ("a\r\nX-Evil: 1", " padded ", 1.5)),
     *(("accesskey", value) for value in ("KEY\n", ["KEY"], True)),
     *(("config_kwargs", value) for value in ("read_timeout=5", [("read_timeout", 5)], {1: 2})),
+    *(("config_kwargs", value) for value in ("", "{", "[1]", "{1: 2}", "{a: 1, a: 2}", "a: &a [*a]", "2024-13-45")),
+    ("config_kwargs", "{a: !!bool b}"),
 ]
 
 

@@ -24,60 +24,62 @@ class Places:
 
     def __init__(self, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         self.folder, self.monkeypatch = folder, monkeypatch
+        self.name = "region"
         self.options: dict[str, Any] = {}
         (folder / "fsspec").mkdir()
 
-    def option(self, region: str) -> None:
+    def option(self, value: str) -> None:
         """An option of the call."""
-        self.options["region"] = region
+        self.options[self.name] = value
 
-    def fsspec_variable(self, region: str) -> None:
+    def fsspec_variable(self, value: str) -> None:
         """A variable for one option."""
-        self.monkeypatch.setenv("FSSPEC_REGISTRYS3_REGION", region)
+        self.monkeypatch.setenv(f"FSSPEC_REGISTRYS3_{self.name.upper()}", value)
 
-    def fsspec_json(self, region: str) -> None:
+    def fsspec_json(self, value: str) -> None:
         """A variable for all options."""
-        self.monkeypatch.setenv("FSSPEC_REGISTRYS3", json.dumps({"region": region}))
+        self.monkeypatch.setenv("FSSPEC_REGISTRYS3", json.dumps({self.name: value}))
 
-    def fsspec_ini(self, region: str) -> None:
+    def fsspec_ini(self, value: str) -> None:
         """The file that comes last by its name."""
-        (self.folder / "fsspec" / "b.ini").write_text(f"[registrys3]\nregion = {region}\n")
+        (self.folder / "fsspec" / "b.ini").write_text(f"[registrys3]\n{self.name} = {value}\n")
 
-    def fsspec_file(self, region: str) -> None:
+    def fsspec_file(self, value: str) -> None:
         """The file that comes first by its name."""
-        (self.folder / "fsspec" / "a.json").write_text(json.dumps({"registrys3": {"region": region}}))
+        (self.folder / "fsspec" / "a.json").write_text(json.dumps({"registrys3": {self.name: value}}))
 
-    def registry_variable(self, region: str) -> None:
+    def registry_variable(self, value: str) -> None:
         """The registry's variable for one parameter."""
         self._config()
-        self.monkeypatch.setenv("REGISTRY_STORAGE_S3_REGION", region)
+        self.monkeypatch.setenv(f"REGISTRY_STORAGE_S3_{self.name.upper()}", value)
 
-    def registry_block(self, region: str) -> None:
+    def registry_block(self, value: str) -> None:
         """The registry's variable for all parameters."""
         self._config()
-        self.monkeypatch.setenv("REGISTRY_STORAGE_S3", f"{{bucket: demo, region: {region}}}")
+        self.monkeypatch.setenv("REGISTRY_STORAGE_S3", f"{{bucket: demo, {self.name}: {json.dumps(value)}}}")
 
-    def config(self, region: str) -> None:
+    def config(self, value: str) -> None:
         """The registry's file."""
-        self._config(region)
+        self._config(value)
 
-    def aws_region(self, region: str) -> None:
+    def aws_region(self, value: str) -> None:
         """The variable of most AWS SDKs."""
-        self.monkeypatch.setenv("AWS_REGION", region)
+        self.monkeypatch.setenv("AWS_REGION", value)
 
-    def aws_default_region(self, region: str) -> None:
+    def aws_default_region(self, value: str) -> None:
         """The variable that boto3 knows."""
-        self.monkeypatch.setenv("AWS_DEFAULT_REGION", region)
+        self.monkeypatch.setenv("AWS_DEFAULT_REGION", value)
 
-    def profile(self, region: str) -> None:
+    def profile(self, value: str) -> None:
         """The usual profile, as no other is named."""
-        (self.folder / "aws").write_text(f"[default]\nregion = {region}\n")
+        (self.folder / "aws").write_text(f"[default]\nregion = {value}\n")
         self.monkeypatch.setenv("AWS_CONFIG_FILE", str(self.folder / "aws"))
 
-    def _config(self, region: str = "") -> None:
+    def _config(self, value: str = "") -> None:
         path = self.folder / "config.yml"
-        if not path.exists() or region:
-            path.write_text(f"storage: {{s3: {{bucket: demo{f', region: {region}' if region else ''}}}}}")
+        if not path.exists() or value:
+            option = f", {self.name}: {json.dumps(value)}" if value else ""
+            path.write_text(f"storage: {{s3: {{bucket: demo{option}}}}}")
         self.options["config"] = str(path)
 
     def filesystem(self) -> RegistryS3FileSystem:
@@ -121,6 +123,24 @@ def test_the_nearest_place_wins(nearest: Callable[[Places, str], None], places: 
     for number, place in enumerate(there):
         place(places, f"eu-west-{number + 1}" if number < 3 else "us-east-1")
     assert places.filesystem().parameters.region == "eu-west-1"
+
+
+@pytest.mark.promise("Configuration")
+@pytest.mark.parametrize("text", ['{"read_timeout": 7}', "{read_timeout: 7}"])
+@pytest.mark.parametrize("place", ORDER[: ORDER.index(Places.config) + 1], ids=lambda place: place.__name__)
+def test_a_mapping_may_be_text_in_every_place(place: Callable[[Places, str], None], text: str, places: Places) -> None:
+    """`config_kwargs` may be text in JSON or YAML in every place, as variables and INI files hold nothing else."""
+    places.options["region"] = "eu-west-1"
+    places.name = "config_kwargs"
+    place(places, text)
+    assert places.filesystem().parameters.config_kwargs == {"read_timeout": 7}
+
+
+def test_a_mapping_given_as_text_counts_where_the_environment_is_read(places: Places) -> None:
+    """Its word on configured endpoints is one for this filesystem, too."""
+    places.monkeypatch.setenv("AWS_ENDPOINT_URL", "http://all:1")
+    places.options |= {"region": "eu-west-1", "config_kwargs": '{"ignore_configured_endpoint_urls": true}'}
+    assert places.filesystem().parameters.is_aws
 
 
 def test_what_a_nearer_place_does_not_say_comes_from_a_farther_one(places: Places) -> None:
