@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping
 from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple
 
-from registry_s3fs.config import parsers
+from registry_s3fs.config import config_kwargs, parsers
 
 if TYPE_CHECKING:
     from botocore.session import Session
@@ -76,7 +76,7 @@ def needed(options: Mapping[str, object]) -> dict[str, object]:
     """Return the options that the environment or the profile has, and that are not given.
 
     Raises:
-        ValueError: There is no such profile.
+        ValueError: There is no such profile, or a setting of checksums is none that botocore knows.
     """
     profile = str(options.get("profile") or "")
     if profile:
@@ -85,11 +85,13 @@ def needed(options: Mapping[str, object]) -> dict[str, object]:
         return {}
     found: dict[str, object] = {}
     settings = _settings(profile)
-    if options.get("regionendpoint") is None and not _ignores_endpoints(options.get("config_kwargs")):
+    for_botocore = parsers.mapping("config_kwargs", options.get("config_kwargs") or {})
+    if options.get("regionendpoint") is None and not for_botocore.get(IGNORE_ENDPOINTS):
         found["regionendpoint"] = settings.endpoint
     if not options.get("region"):
         found["region"] = settings.region
     if not found.get("regionendpoint"):
+        _check_checksums(settings, for_botocore)
         found |= {name: settings.is_on(other) for name, other in VARIANTS.items() if options.get(name) is None}
     return {name: value for name, value in found.items() if value}
 
@@ -98,8 +100,13 @@ def _first(variables: Iterable[str]) -> str:
     return next((os.environ[name] for name in variables if os.environ.get(name)), "")
 
 
-def _ignores_endpoints(config_kwargs: object) -> bool:
-    return config_kwargs is not None and bool(parsers.mapping("config_kwargs", config_kwargs).get(IGNORE_ENDPOINTS))
+def _check_checksums(settings: Settings, for_botocore: Mapping[str, object]) -> None:
+    """Raise `ValueError` where a setting of checksums has no meaning. botocore reads it, as late as it can."""
+    for name in config_kwargs.CHECKSUMS:
+        variable = f"AWS_{name.upper()}"
+        word = settings.text(name, variable)
+        if word and for_botocore.get(name) is None:
+            config_kwargs.checksums(variable if os.environ.get(variable) else f"the profile's {name}", word)
 
 
 def check_profile(profile: str) -> None:

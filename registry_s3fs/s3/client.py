@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from weakref import WeakSet, WeakValueDictionary
 
 from registry_s3fs import process_limits
-from registry_s3fs.config import regions
+from registry_s3fs.config import config_kwargs, regions
 from registry_s3fs.config.parameters import DriverParameters
 from registry_s3fs.redaction import guard_loggers, redact, show_log
 from registry_s3fs.s3 import botocore_private, events, retry
@@ -302,7 +302,7 @@ def config_options(parameters: DriverParameters) -> dict[str, Any]:
     s3 = {
         "addressing_style": "path" if parameters.forcepathstyle else "virtual",
         "use_accelerate_endpoint": parameters.variant.accelerate,
-        **extra.pop("s3", {}),
+        **(extra.pop("s3", None) or {}),
     }
     options: dict[str, Any] = {
         "signature_version": signature_version(parameters),
@@ -327,7 +327,7 @@ def config_options(parameters: DriverParameters) -> dict[str, Any]:
 
 
 def check_config(parameters: DriverParameters) -> None:
-    """Raise `ValueError` where botocore does not know a name in `config_kwargs`, or refuses a value."""
+    """Raise `ValueError` where botocore does not know a name in `config_kwargs`, or cannot use a value."""
     if not parameters.config_kwargs:
         return
     from botocore.config import Config
@@ -339,6 +339,7 @@ def check_config(parameters: DriverParameters) -> None:
             close = difflib.get_close_matches(name, known, n=1)
             hint = f"; did you mean {close[0]!r}?" if close else ""
             raise ValueError(f"config_kwargs: {name!r} is no option of botocore.config.Config{hint}")
+    config_kwargs.check(parameters.config_kwargs)
     try:
         Config(**config_options(parameters))
     except (BotoCoreError, TypeError, ValueError, AttributeError) as error:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import pickle
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ import pytest
 from registry_s3fs import DriverParameters, RegistryS3FileSystem
 
 KEYS = {"accesskey": "a", "secretkey": "s"}
+CHECKSUMS = ("request_checksum_calculation", "response_checksum_validation")
 
 
 @pytest.fixture
@@ -79,6 +81,63 @@ def test_what_botocore_does_not_know_is_refused_at_once(given: dict[str, Any], t
     """In `config_kwargs`, by name."""
     with pytest.raises(ValueError, match=told):
         RegistryS3FileSystem(bucket="demo", region="us-east-1", config_kwargs=given)
+
+
+@pytest.mark.promise("Configuration")
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        *((name, value) for name in ("connect_timeout", "read_timeout") for value in ("7", 0, -1, True, math.nan, [1])),
+        *(("max_pool_connections", value) for value in ("5", 0, -1, 1.5, True, None)),
+        *(("proxies", value) for value in ("http://u:hunter2@p:1", ["http://p:1"], {"http": 1})),
+        *(("retries", value) for value in ("often", 3, [1], {"mode": 1}, {"times": 1}, {"total_max_attempts": "4"})),
+        *(("retries", {"total_max_attempts": value}) for value in (0, 1.5, True, None)),
+        *(("retries", {"max_attempts": value}) for value in ("4", -1)),
+        *((name, value) for name in CHECKSUMS for value in ("bogus", "", True, 1)),
+        *(("s3", value) for value in ("path", [1], {"addressing_style": "up"})),
+    ],
+    ids=repr,
+)
+def test_a_value_that_botocore_cannot_use_is_refused_at_once(name: str, value: object) -> None:
+    """A bad value in `config_kwargs` is a `ValueError` when the filesystem is made, and shows no proxy's password."""
+    with pytest.raises(ValueError, match="^config_kwargs: ") as failure:
+        RegistryS3FileSystem(bucket="demo", region="us-east-1", config_kwargs={name: value})
+    assert "hunter2" not in str(failure.value)
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"connect_timeout": 0.5, "read_timeout": 7},
+        {"read_timeout": None, "proxies": None, "retries": None, "s3": None},
+        {"proxies": {"http": "http://p:1", "https": None}},
+        {"retries": {"mode": "adaptive", "total_max_attempts": 1}},
+        {"retries": {"max_attempts": 0}},
+        {"request_checksum_calculation": "WHEN_REQUIRED", "response_checksum_validation": None},
+    ],
+)
+def test_a_value_that_botocore_can_use_is_taken(given: dict[str, Any]) -> None:
+    """As botocore itself takes it: a client can be made."""
+    fs = RegistryS3FileSystem(bucket="demo", region="us-east-1", **KEYS, config_kwargs=given)
+    assert fs.sign("/a").startswith("https://")
+
+
+@pytest.mark.promise("Configuration")
+@pytest.mark.parametrize("setting", CHECKSUMS)
+def test_a_setting_of_checksums_that_means_nothing_is_refused_at_once(
+    setting: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`AWS_REQUEST_CHECKSUM_CALCULATION` and its kin, and the profile's settings, are checked where they count."""
+    keys: dict[str, Any] = {"bucket": "demo", "region": "us-east-1", **KEYS}
+    (tmp_path / "config").write_text(f"[default]\n{setting} = bogus\n")
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "config"))
+    with pytest.raises(ValueError, match=f"^the profile's {setting}: 'bogus' is none of"):
+        RegistryS3FileSystem(**keys)
+    monkeypatch.setenv(f"AWS_{setting.upper()}", "never")
+    with pytest.raises(ValueError, match=f"^AWS_{setting.upper()}: 'never' is none of"):
+        RegistryS3FileSystem(**keys)
+    for more in ({"config_kwargs": {setting: "when_required"}}, {"regionendpoint": "http://store:9000"}):
+        assert "/a?" in RegistryS3FileSystem(**keys, **more).sign("/a")
 
 
 @pytest.mark.promise("Configuration")
