@@ -54,6 +54,12 @@ class Settings(NamedTuple):
         """Return whether a setting is turned on, by the name that the configuration files have for it."""
         return self.text(name, f"AWS_{name.upper()}").lower() == "true"
 
+    def has_variant(self, name: str) -> bool:
+        """Return whether a variant of endpoints is turned on, which the profile's section ``s3`` may do, too."""
+        section = self.profile.get("s3")
+        in_section = isinstance(section, Mapping) and str(section.get(name)).lower() == "true"
+        return self.is_on(name) or (in_section and not os.environ.get(f"AWS_{name.upper()}"))
+
     @property
     def region(self) -> str:
         """Return the region, or "" where none is named."""
@@ -92,7 +98,7 @@ def needed(options: Mapping[str, object]) -> dict[str, object]:
         found["region"] = settings.region
     if not found.get("regionendpoint"):
         _check_checksums(settings, for_botocore)
-        found |= {name: settings.is_on(other) for name, other in VARIANTS.items() if options.get(name) is None}
+        found |= {name: settings.has_variant(other) for name, other in VARIANTS.items() if options.get(name) is None}
     return {name: value for name, value in found.items() if value}
 
 

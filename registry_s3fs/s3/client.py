@@ -302,6 +302,8 @@ def config_options(parameters: DriverParameters) -> dict[str, Any]:
     s3 = {
         "addressing_style": "path" if parameters.forcepathstyle else "virtual",
         "use_accelerate_endpoint": parameters.variant.accelerate,
+        # Here, as botocore would let a profile's section `s3` win over `use_dualstack_endpoint` beside it.
+        "use_dualstack_endpoint": extra.get("use_dualstack_endpoint", parameters.variant.dualstack),
         **(extra.pop("s3", None) or {}),
     }
     options: dict[str, Any] = {
@@ -314,7 +316,6 @@ def config_options(parameters: DriverParameters) -> dict[str, Any]:
         "read_timeout": READ_TIMEOUT_S,
         "max_pool_connections": parameters.max_concurrency,
         "tcp_keepalive": True,
-        "use_dualstack_endpoint": parameters.variant.dualstack,
         "use_fips_endpoint": parameters.variant.fips,
         "ignore_configured_endpoint_urls": True,  # `config.environment` has read them, when the filesystem was made
     }

@@ -295,6 +295,43 @@ def test_variants_of_endpoints_are_the_environments_or_the_profiles(
     assert host not in RegistryS3FileSystem(**keys, regionendpoint="http://store:1").sign("/a")
 
 
+@pytest.mark.promise("Configuration")
+@pytest.mark.parametrize(
+    ("option", "profile", "shown"),
+    [
+        ("usefipsendpoint", "use_fips_endpoint = {}", "s3-fips"),
+        ("usedualstack", "use_dualstack_endpoint = {}", "dualstack"),
+        ("usedualstack", "s3 =\n  use_dualstack_endpoint = {}", "dualstack"),
+        ("accelerate", "s3 =\n  use_accelerate_endpoint = {}", "s3-accelerate"),
+        ("forcepathstyle", "s3 =\n  addressing_style = {}", "amazonaws.com/demo/"),
+    ],
+)
+def test_an_option_wins_over_the_profile_in_what_kind_of_endpoint_is_meant(
+    option: str, profile: str, shown: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`usedualstack`, `usefipsendpoint`, `accelerate` and `forcepathstyle` win over the profile, also as `False`."""
+    on, off = ("path", "virtual") if option == "forcepathstyle" else ("true", "false")
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "aws"))
+    for value, said in ((False, on), (True, off)):
+        (tmp_path / "aws").write_text(f"[default]\n{profile.format(said)}\n")
+        keys = {"bucket": "demo", "region": "us-east-1", "accesskey": "a", "secretkey": "s", option: value}
+        fs = RegistryS3FileSystem(**keys, useragent=str(tmp_path))  # no other test's client
+        assert (shown in fs.sign("/a")) is value
+
+
+def test_the_section_s3_of_a_profile_turns_on_dualstack(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where neither an option nor a variable says otherwise; `config_kwargs` has the last word."""
+    keys = {"bucket": "demo", "region": "us-east-1", "accesskey": "a", "secretkey": "s"}
+    (tmp_path / "aws").write_text("[default]\ns3 =\n  use_dualstack_endpoint = true\n")
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "aws"))
+    assert RegistryS3FileSystem(**keys).parameters.usedualstack
+    monkeypatch.setenv("AWS_USE_DUALSTACK_ENDPOINT", "false")
+    assert not RegistryS3FileSystem(**keys).parameters.usedualstack
+    last = {"use_dualstack_endpoint": True}
+    for more in (last, {"s3": last}):
+        assert "dualstack" in RegistryS3FileSystem(**keys, usedualstack=False, config_kwargs=more).sign("/a")
+
+
 def test_files_that_change_are_read_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """As of a notebook, whose user corrects a profile."""
     monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "aws"))
