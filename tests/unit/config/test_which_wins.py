@@ -202,6 +202,18 @@ def test_credentials_beside_a_config_replace_its_own(
     assert {name: getattr(found, name) for name in names if getattr(found, name)} == kept
 
 
+@pytest.mark.promise("Configuration")
+@pytest.mark.parametrize("of_file", ["accesskey: a, secretkey: s, sessiontoken: t", "profile: theirs", "anon: true"])
+@pytest.mark.parametrize(
+    ("given", "told"), [("accesskey", "secretkey"), ("secretkey", "accesskey"), ("sessiontoken", "sessiontoken")]
+)
+def test_half_of_a_key_is_not_completed_from_a_config(given: str, told: str, of_file: str, places: Places) -> None:
+    """Half of a key pair, or a token alone, is refused beside a `config.yml`, whose credentials are another key's."""
+    (places.folder / "config.yml").write_text(f"storage: {{s3: {{bucket: demo, region: eu-west-1, {of_file}}}}}")
+    with pytest.raises(ValueError, match=f"^{told}: "):
+        RegistryS3FileSystem(config=str(places.folder / "config.yml"), **{given: "new"})
+
+
 def test_keys_beside_a_config_replace_its_profile(places: Places) -> None:
     """They are refused only where one place gives both."""
     (places.folder / "config.yml").write_text(CONFIG + "    profile: theirs\n")
