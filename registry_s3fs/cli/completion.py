@@ -8,13 +8,13 @@ from collections.abc import Iterator
 
 from registry_s3fs.cli.options import PROGRAM, Commands
 
-SHELLS = ("bash", "zsh", "tcsh")
 TEXT = f"""\
 Bash takes it from a file of that name, for the next shells:
 
   {PROGRAM} completion bash > ~/.local/share/bash-completion/completions/{PROGRAM}
 
-Zsh takes it from a file `_{PROGRAM}` in any folder of its $fpath. It needs the extra `completion`."""
+Zsh takes it from a file `_{PROGRAM}` in any folder of its $fpath, fish from ~/.config/fish/completions/{PROGRAM}.fish.
+It needs the extra `completion`."""
 FILES = frozenset(("FILE", "DIR", "SRC", "DST", "LOCAL", "OUT", "OUT.html", "INVENTORY_DIR"))
 """What the help calls that which may be a local file or folder."""
 
@@ -24,7 +24,17 @@ def add(commands: Commands) -> None:
     examples = ("completion bash",)
     summary = "print the script by which a shell completes commands and options"
     parser = commands.add("completion", run, summary, TEXT, words="SHELL", examples=examples)
-    parser.add_argument("shell", choices=SHELLS, metavar="SHELL", help="bash, zsh or tcsh")
+    shells = "bash, zsh, fish, tcsh, or another that the installed shtab knows"
+    parser.add_argument("shell", choices=_Shells(), metavar="SHELL", help=shells)
+
+
+class _Shells:
+    """The shells that the installed shtab knows, which is imported where they are asked for."""
+
+    def __iter__(self) -> Iterator[str]:
+        import shtab
+
+        return iter(shtab.SUPPORTED_SHELLS)
 
 
 def run(arguments: argparse.Namespace) -> None:

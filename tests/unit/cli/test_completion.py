@@ -65,15 +65,25 @@ def _completed(script: Path, folder: Path, *words: str) -> list[str]:
     return done.stdout.split()
 
 
-@pytest.mark.parametrize("shell", ["zsh", "tcsh"])
-def test_other_shells_have_a_script(run: Run, shell: str) -> None:
-    """It names every command; zsh takes it, where zsh is installed."""
+@pytest.mark.promise("Commands")
+def test_every_shell_that_shtab_knows_has_a_script(run: Run) -> None:
+    """`completion` takes every shell that the installed shtab knows, zsh, fish and tcsh among them."""
+    shells = library("shtab").SUPPORTED_SHELLS
+    assert {"bash", "zsh", "fish", "tcsh"} <= set(shells)
+    for shell in shells:
+        done = run("completion", shell)
+        assert done.status == 0
+        assert all(name in done.out for name in ("inventory", "report", "uploads"))
+        if shell in ("zsh", "fish") and shutil.which(shell):
+            subprocess.run([shell, "-n"], input=done.out, text=True, check=True, timeout=30)
+
+
+def test_an_unknown_shell_is_told_those_that_there_are(run: Run) -> None:
+    """As wrong usage."""
     library("shtab")
-    done = run("completion", shell)
-    assert done.status == 0
-    assert all(name in done.out for name in ("inventory", "report", "uploads"))
-    if shell == "zsh" and shutil.which("zsh"):
-        subprocess.run(["zsh", "-n"], input=done.out, text=True, check=True, timeout=30)
+    done = run("completion", "cmd")
+    assert (done.status, done.out) == (2, "")
+    assert all(shell in done.err for shell in ("bash", "zsh", "fish", "tcsh"))
 
 
 def test_what_brings_shtab_is_named(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
