@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import sys
 from configparser import ConfigParser
+from email import message_from_bytes
 from importlib.metadata import version
 from pathlib import Path
 from zipfile import ZipFile
@@ -70,6 +71,14 @@ def test_the_wheel_has_every_file_of_the_package(wheel: Path) -> None:
     assert len(DATA) == 4
     with ZipFile(wheel) as archive:
         assert {name for name in archive.namelist() if ".dist-info/" not in name} == FILES
+
+
+def test_the_wheel_has_its_license_as_an_expression(wheel: Path) -> None:
+    """As PEP 639 has it, and the text beside it; the older field is deprecated."""
+    with ZipFile(wheel) as archive:
+        (name,) = (each for each in archive.namelist() if each.endswith(".dist-info/METADATA"))
+        found = message_from_bytes(archive.read(name))
+    assert (found["License-Expression"], found["License-File"], found["License"]) == ("Apache-2.0", "LICENSE", None)
 
 
 @pytest.mark.promise("Other libraries")

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import codecs
 import copy
+import math
 import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import cast
@@ -225,9 +226,12 @@ def listings_cache(options: Mapping[str, object]) -> dict[str, float | None]:
 
 def _seconds(name: str, value: object) -> float:
     try:
-        return float(str(value))
+        seconds = float(str(value))
     except ValueError:
-        raise ValueError(f"{name}: {value!r} is no number; give seconds") from None
+        seconds = math.nan
+    if math.isnan(seconds):
+        raise ValueError(f"{name}: {value!r} is no number; give seconds")
+    return seconds
 
 
 def text_options(options: Mapping[str, object]) -> dict[str, str]:

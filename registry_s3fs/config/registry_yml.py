@@ -138,7 +138,7 @@ def _shown(name: object) -> str:
 
 
 def _load(path: str | os.PathLike[str]) -> object:
-    with open(path, encoding="utf-8") as file:
+    with open(os.path.expanduser(path), encoding="utf-8") as file:
         return yaml_text.load(file, os.fspath(path))
 
 

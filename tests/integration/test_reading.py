@@ -349,7 +349,12 @@ def test_cached_listings_expire_and_are_bounded(fs: RegistryS3FileSystem) -> Non
     assert [len(brief.ls(name)) for name in "abcd"] == [2, 2, 2, 2]
     assert [len(off.ls(name)) for name in "abcd"] == [2, 2, 2, 2]
     assert (len(few.ls("a")), len(few.ls("d"))) == (2, 1)
-    for wrong in ({"listings_expiry_time": "soon"}, {"max_paths": 0}, {"use_listings_cache": "yes"}):
+    for wrong in (
+        {"listings_expiry_time": "soon"},
+        {"listings_expiry_time": "nan"},
+        {"max_paths": 0},
+        {"use_listings_cache": "yes"},
+    ):
         with pytest.raises(ValueError, match=next(iter(wrong))):
             RegistryS3FileSystem(**fs.storage_options, **wrong)
 

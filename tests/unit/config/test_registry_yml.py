@@ -48,6 +48,13 @@ def test_what_registry_3_has_beside_the_block_is_no_driver_either(config: Path) 
     assert DriverParameters.from_config(config, environ={}).bucket == "images"
 
 
+def test_a_path_may_begin_at_home(config: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No shell expands the `~` of an option, of a variable, or behind `--config=`."""
+    monkeypatch.setenv("HOME", str(config.parent))
+    assert RegistryS3FileSystem(config="~/config.yml").parameters.bucket == "images"
+    assert DriverParameters.from_config(Path("~/config.yml"), environ={}).bucket == "images"
+
+
 @pytest.mark.promise("Configuration")
 def test_variables_override_the_file(config: Path) -> None:
     """The registry's environment variables override its file, as in the registry. A variable that names no parameter
