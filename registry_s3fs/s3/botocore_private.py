@@ -6,16 +6,20 @@ hangs on it are Any here.
 
 from __future__ import annotations
 
+import copy
 import logging
+import math
 import os
 import ssl
 import threading
+import time
 from collections.abc import Callable, Sized
 from functools import cache
 from types import FunctionType
 from typing import TYPE_CHECKING, Any, cast
 
 from registry_s3fs.s3.strict_http import Watch, strict
+from registry_s3fs.threads.signal_errors import is_of_handler
 
 if TYPE_CHECKING:
     from boto3.session import Session
@@ -29,6 +33,8 @@ EVENTS = (
     *("provide-client-params", "before-parameter-build", "before-call", "request-created", "choose-signer"),
     *("before-sign", "before-send", "response-received", "before-parse", "after-call", "needs-retry"),
 )
+FAILURE_SHARED_S = 1.0
+"""For this long after credentials could not be renewed, requests that need new ones fail, and none tries again."""
 logger = logging.getLogger("registry_s3fs")
 OWN = ("botocore", "boto3", "registry_s3fs")
 
@@ -193,6 +199,31 @@ def credentials_of(request_signer: object) -> Credentials | None:
     The result is None where there are none, or where they are not found.
     """
     return getattr(request_signer, "_credentials", None)
+
+
+def share_failed_renewals(client: Boto3Client) -> None:
+    """Have all requests fail at once that wait for credentials which could not be renewed a moment ago.
+
+    botocore has one request after the other try again, each for seconds.
+    """
+    found: Any = credentials(client)
+    renew = getattr(found, "_protected_refresh", None)
+    if renew is None or "_protected_refresh" in vars(found):  # as of the application's own session
+        return
+    failed_at, failure = -math.inf, Exception()
+
+    def renew_unless_failed(is_mandatory: bool) -> None:
+        nonlocal failed_at, failure
+        if time.monotonic() - failed_at < FAILURE_SHARED_S:
+            raise copy.copy(failure)  # which other threads raise, too, each in its own context
+        try:
+            renew(is_mandatory=is_mandatory)
+        except Exception as error:
+            if not is_of_handler(error):
+                failed_at, failure = time.monotonic(), error
+            raise
+
+    found._protected_refresh = renew_unless_failed  # which is called with botocore's lock for it held
 
 
 def _module(handler: Callable[..., object]) -> str:

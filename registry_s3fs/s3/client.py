@@ -261,6 +261,7 @@ def s3_client(parameters: DriverParameters) -> Boto3Client:
     client.meta.events.register_first("needs-retry.s3", retry.limiting_tries(client))
     client.meta.events.register("needs-retry.s3", retry.repeating_damaged(client))
     botocore_private.check_connections(client, cancellation.uses)
+    botocore_private.share_failed_renewals(client)
     guard_loggers()
     if parameters.loglevel != "off":
         for name in ("registry_s3fs", "botocore"):

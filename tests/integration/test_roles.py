@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from datetime import datetime, timedelta, timezone
@@ -27,6 +28,18 @@ class Service:
     def __init__(self) -> None:
         self.given = 0
         self.refused = 0
+        self.is_down = False
+        self.denied = 0
+        """How often it was asked while it was down."""
+
+    def answering(self, answer: Callable[[Request], Answer]) -> Callable[[Request], Answer]:
+        """The answers of the service, or refusals while it is down."""
+
+        def answer_or_refuse(request: Request) -> Answer:
+            self.denied += self.is_down
+            return refusal(403, "AccessDenied") if self.is_down else answer(request)
+
+        return answer_or_refuse
 
     def credentials(self, token: str = "Token") -> dict[str, str]:
         """The next ones, in the form that containers and instances get."""
@@ -84,7 +97,7 @@ def service() -> Service:
 def container(service: Service, folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """The role of an ECS task or an EKS pod, as their agents set the environment."""
     (folder / "token").write_text(POD_TOKEN)
-    with ScriptedServer(service.container) as server:
+    with ScriptedServer(service.answering(service.container)) as server:
         monkeypatch.setenv("AWS_CONTAINER_CREDENTIALS_FULL_URI", f"{server.endpoint}/v1/credentials")
         monkeypatch.setenv("AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE", str(folder / "token"))
         yield
@@ -94,7 +107,7 @@ def container(service: Service, folder: Path, monkeypatch: pytest.MonkeyPatch) -
 def instance(service: Service, folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """The role of an EC2 instance."""
     monkeypatch.setattr("random.randint", lambda low, high: 0)  # by which botocore spreads instances' renewals
-    with ScriptedServer(service.instance) as server:
+    with ScriptedServer(service.answering(service.instance)) as server:
         monkeypatch.delenv("AWS_EC2_METADATA_DISABLED")
         monkeypatch.setenv("AWS_EC2_METADATA_SERVICE_ENDPOINT", server.endpoint)
         yield
@@ -122,7 +135,7 @@ def role_of_profile(service: Service, folder: Path, monkeypatch: pytest.MonkeyPa
 
 @contextmanager
 def _sts(service: Service, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    with ScriptedServer(service.sts) as server:
+    with ScriptedServer(service.answering(service.sts)) as server:
         monkeypatch.setenv("AWS_ENDPOINT_URL_STS", server.endpoint)
         monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
         yield
@@ -134,6 +147,34 @@ ROLES = {
     "container": container,
     "instance": instance,
 }
+
+
+ASKED_AT_MOST = 3
+"""How often botocore asks a service until it gives up, and asks no other before the next try."""
+
+
+@pytest.mark.promise("Configuration")
+@pytest.mark.parametrize("fast_path", [True, False])
+@pytest.mark.parametrize("role", ROLES)
+def test_credentials_that_cannot_be_renewed_end_all_requests_at_once(
+    role: str, fast_path: bool, service: Service, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where a role's credentials cannot be renewed, the requests of a call fail together.
+
+    The service that gives them is asked for one of them, and not for each, one after the other.
+    """
+    with ROLES[role](service, tmp_path, monkeypatch), ScriptedServer(service.s3) as server:
+        fs = RegistryS3FileSystem(**server.options({}, fast_path=fast_path, config_kwargs={}))
+        assert fs.cat_file("/a") == b"abc"
+        service.is_down = True
+        found = fs.cat([f"/{name}" for name in range(20)], on_error="return")
+        failed = [each for each in found.values() if each != b"abc"]  # the others' credentials were still good
+        assert failed
+        assert all(isinstance(each, OSError) for each in failed)
+        assert 0 < service.denied <= ASKED_AT_MOST
+        time.sleep(1.1)
+        service.is_down = False
+        assert fs.cat_file("/a") == b"abc"
 
 
 @pytest.mark.promise("Configuration")
