@@ -204,7 +204,19 @@ def targets(
     top = str(fs._strip_protocol(source)).rstrip("/")
     into_directory = not trailing_sep(source) and (trailing_sep(target) or is_dir(target))
     before = top.rpartition("/")[0] if into_directory else top
-    return ["/".join(filter(None, (target.rstrip("/"), name[len(before) :].strip("/")))) for name in found]
+    return [_below_target(target, name[len(before) :].strip("/")) for name in found]
+
+
+def _below_target(target: str, name: str) -> str:
+    """Return the path of a name below a target, or the target itself where there is no name.
+
+    >>> _below_target("/t/", "a/b"), _below_target("/", "a"), _below_target("", "a"), _below_target("/t/", "")
+    ('/t/a/b', '/a', 'a', '/t')
+    """
+    above = target.rstrip("/")
+    if not name:
+        return above or target[:1]
+    return f"{above}/{name}" if target else name
 
 
 def warn_of_directory(path: object) -> None:

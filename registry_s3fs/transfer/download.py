@@ -146,7 +146,8 @@ class Download:
         self._version = read.version
         self._check = self._compared(read.stored) if self._compared else None
         self._begin(start, end, read.size)
-        return self._target.place(start, end)
+        with naming_path(self.path):
+            return self._target.place(start, end)
 
     def _begin(self, start: int, until: int, size: int) -> None:
         """Begin the download, whose bytes start at `start`; the bytes up to `until` are already under way."""

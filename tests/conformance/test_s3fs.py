@@ -92,6 +92,10 @@ EMPTY = (
     "An empty file has the content type and metadata that it was opened with. "
     "An empty file that s3fs opened has neither."
 )
+SHAPE = (
+    "A directory in which `get` finds a single file keeps its shape, as fsspec documents it. "
+    "s3fs writes the file at the place of the directory, where `maxdepth` is given."
+)
 NOTHING = "`walk` of a missing path gives nothing, as in fsspec. s3fs gives an empty directory."
 
 DIFFERENCES: dict[str, str] = {
@@ -185,7 +189,17 @@ def test_the_document_tells_every_difference_and_no_other() -> None:
     sentences = [
         " ".join(bullet.split()) for bullet in re.findall(r"^- ((?:.+\n)+?)(?=- |\n|\Z)", section, re.MULTILINE)
     ]
-    assert sorted(sentences) == sorted({*DIFFERENCES.values(), KEEPS_TYPE, EMPTY})
+    assert sorted(sentences) == sorted({*DIFFERENCES.values(), KEEPS_TYPE, EMPTY, SHAPE})
+
+
+def test_only_one_keeps_the_shape_of_a_directory_of_one_file(
+    tree: RegistryS3FileSystem, peer: Any, tmp_path: Path
+) -> None:
+    """The other one may write the file where its directory would be."""
+    tree.pipe("/one/f", b"1")
+    tree.get("/one/", f"{tmp_path}/ours/", recursive=True, maxdepth=1)
+    peer.get(f"{root(tree)}/one/", f"{tmp_path}/theirs/", recursive=True, maxdepth=1)
+    assert (tmp_path / "ours" / "f").read_bytes() == (tmp_path / "theirs").read_bytes() == b"1"
 
 
 def pattern(size: int) -> bytes:
