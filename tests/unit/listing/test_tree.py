@@ -19,6 +19,7 @@ from hypothesis import strategies as st
 from registry_s3fs import RegistryS3FileSystem
 from registry_s3fs.listing import tree
 from registry_s3fs.model.objects import Page
+from tests.thoroughly import thorough
 
 TEAMS, APPS, DEEP = 6, 5, 40
 
@@ -181,7 +182,7 @@ def test_a_pattern_that_ends_in_names_takes_a_page_for_many_directories(
     assert len(listed) <= 6
 
 
-@pytest.mark.parametrize("call", ["walk", "leaving out", "glob"])
+@pytest.mark.parametrize("call", ["leaving out", *thorough("walk", "glob")])
 def test_tiny_directories_cost_as_much_each_however_many_there_are(fs: RegistryS3FileSystem, call: str) -> None:
     """Counted in calls of functions. Rows of pages hold thousands of them, and none is looked at again."""
     calls = {}
