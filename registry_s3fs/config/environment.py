@@ -23,6 +23,7 @@ ENDPOINT_VARIABLES = ("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL")
 FILES = {"AWS_CONFIG_FILE": "~/.aws/config", "AWS_SHARED_CREDENTIALS_FILE": "~/.aws/credentials"}
 """The variables that name a configuration file, and the files that there are without them."""
 _CREDENTIALS = ("accesskey", "secretkey", "sessiontoken", "profile")
+_HALVES = ([{"accesskey"}, {"secretkey"}], [{"secretkey"}, {"accesskey"}])
 IGNORE_ENDPOINTS = "ignore_configured_endpoint_urls"
 VARIANTS = {"usefipsendpoint": "use_fips_endpoint", "usedualstack": "use_dualstack_endpoint"}
 """The parameters for variants of AWS's endpoints, and botocore's names for them."""
@@ -173,13 +174,17 @@ class Surroundings:
 def combined(farther: Mapping[str, object], nearer: Mapping[str, object]) -> dict[str, object]:
     """Return the options of two places. Those of the nearer one win, and its credentials replace all of the other's.
 
-    Half a key pair replaces them, too. It is refused later, like every half.
+    Half a key pair replaces them, too, and is refused later, like every half. It completes nothing but the other half
+    alone, as a file without secrets has it.
 
     >>> combined({"accesskey": "a", "secretkey": "b", "bucket": "c"}, {"profile": "mine"})
     {'bucket': 'c', 'profile': 'mine'}
     >>> combined({"profile": "theirs"}, {"accesskey": "a", "secretkey": "b"})
     {'accesskey': 'a', 'secretkey': 'b'}
+    >>> combined({"accesskey": "a"}, {"secretkey": "b"})
+    {'accesskey': 'a', 'secretkey': 'b'}
     """
-    replaces = any(map(nearer.get, _CREDENTIALS)) or parsers.boolean("anon", nearer.get("anon") or False)
+    given = [{name for name in _CREDENTIALS if place.get(name)} for place in (farther, nearer)]
+    replaces = (given[1] and given not in _HALVES) or parsers.boolean("anon", nearer.get("anon") or False)
     dropped = (*_CREDENTIALS, "anon") if replaces else ()
     return {**{name: value for name, value in farther.items() if name not in dropped}, **nearer}

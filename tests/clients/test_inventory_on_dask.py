@@ -240,7 +240,7 @@ def test_workers_write_partitions_by_the_first_byte_of_digests(
 
 
 @pytest.mark.promise("Registry contents")
-@pytest.mark.parametrize("written", ["by workers", "by one process", "not at all"])
+@pytest.mark.parametrize("written", ["by workers", *thorough("by one process", "not at all")])
 def test_tables_are_dask_dataframes(client: Any, registry: MadeRegistry, tmp_path: Path, written: str) -> None:
     """Each table is a dask dataframe with the same rows; manifests and references are joined without a shuffle."""
     tables = expected = inventory(registry.fs, registry.root, client=client)

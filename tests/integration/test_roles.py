@@ -17,6 +17,7 @@ from testbed.messages import Answer, Request
 from testbed.plain_answers import fitted, plain, refusal, whole_object, xml
 from testbed.scripted_server import ScriptedServer
 from tests.error_text import text_of
+from tests.thoroughly import thorough
 
 ROLE = "arn:aws:iam::123456789012:role/reader"
 IMDS_TOKEN, IDENTITY, POD_TOKEN = "TheMetadataToken", "TheWebIdentity", "ThePodToken"
@@ -154,7 +155,7 @@ ASKED_AT_MOST = 3
 
 
 @pytest.mark.promise("Configuration")
-@pytest.mark.parametrize("fast_path", [True, False])
+@pytest.mark.parametrize("fast_path", [True, *thorough(False)])
 @pytest.mark.parametrize("role", ROLES)
 def test_credentials_that_cannot_be_renewed_end_all_requests_at_once(
     role: str, fast_path: bool, service: Service, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

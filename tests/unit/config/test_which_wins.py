@@ -308,6 +308,15 @@ def test_variants_of_endpoints_are_the_environments_or_the_profiles(
 
 
 @pytest.mark.promise("Configuration")
+@pytest.mark.parametrize(("of_file", "given"), [("accesskey", "secretkey"), ("secretkey", "accesskey")])
+def test_a_config_may_have_one_half_of_a_key_alone(of_file: str, given: str, places: Places) -> None:
+    """A `config.yml` that has one half of a key pair and no other credentials takes the other half from elsewhere."""
+    (places.folder / "config.yml").write_text(f"storage: {{s3: {{bucket: demo, region: eu-west-1, {of_file}: a}}}}")
+    found = RegistryS3FileSystem(config=str(places.folder / "config.yml"), **{given: "b"}).parameters
+    assert {of_file: getattr(found, of_file), given: getattr(found, given)} == {of_file: "a", given: "b"}
+
+
+@pytest.mark.promise("Configuration")
 @pytest.mark.parametrize(
     ("option", "profile", "shown"),
     [
