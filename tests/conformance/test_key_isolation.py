@@ -273,7 +273,7 @@ def _in_a_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         Path("sent", name).write_bytes(b"1")
 
 
-few = settings(max_examples=8, database=None, suppress_health_check=list(HealthCheck))
+few = settings(max_examples=5, database=None, suppress_health_check=list(HealthCheck))
 
 
 @pytest.mark.promise("Paths and names")

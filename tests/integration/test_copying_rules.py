@@ -15,6 +15,7 @@ from fsspec.implementations.local import LocalFileSystem
 from registry_s3fs import RegistryS3FileSystem
 from registry_s3fs.errors import BulkError
 from tests.fakes import on_both
+from tests.thoroughly import thorough
 
 pytestmark = on_both
 
@@ -39,7 +40,7 @@ CALLS: dict[str, Copy] = {
 
 @pytest.mark.promise("Copying, moving and deleting")
 @pytest.mark.parametrize("call", CALLS)
-@pytest.mark.parametrize("maxdepth", [None, 1, 2])
+@pytest.mark.parametrize("maxdepth", [1, *thorough(None, 2)])
 @pytest.mark.parametrize("target", ["there", "new/"])
 @pytest.mark.parametrize("source", ["s", "s/"])
 def test_a_tree_keeps_its_shape_whatever_it_holds(
