@@ -17,6 +17,8 @@ _SECRET_NAME = re.compile(
     r"\w*(?:secret|password|passphrase|session_?token|account_?key|sas_?token|connection_?string)\w*", re.IGNORECASE
 )
 """Of what the options of fsspec's filesystems call their secrets."""
+_URL_PASSWORD = re.compile(r"://[^/@\s:]*:[^/@\s]+@")
+"""Of a URL such as a proxy's, which may stand in any option."""
 _PARAMETERS = {
     "sessiontoken": "sessiontoken",
     "secretaccesskey": "secretkey",
@@ -35,11 +37,12 @@ def option(text: str) -> tuple[str, str]:
     ('region', 'eu-central-1')
     """
     name, equals, value = text.partition("=")
-    secret = _SECRET_NAME.search(name)
+    found = _SECRET_NAME.search(name)
+    secret = found[0] if found else name if _URL_PASSWORD.search(value) else ""
     if secret:
         raise ArgumentTypeError(
-            f"{secret[0]}: secrets do not go on the command line, which others on this machine can read; give it by "
-            f"the environment, by --config, or by --secret-from-env {secret[0]}=VARIABLE"
+            f"{secret}: secrets do not go on the command line, which others on this machine can read; give it by "
+            f"the environment, by --config, or by --secret-from-env {secret}=VARIABLE"
         )
     if not equals:
         raise ArgumentTypeError(f"{text!r} is not NAME=VALUE")

@@ -48,6 +48,15 @@ def test_a_secret_is_refused_on_the_command_line(name: str) -> None:
         assert name in str(refused.value)
 
 
+@pytest.mark.parametrize("value", ["http://me:hunter2@proxy:3128", '{"proxies": {"https": "https://:hunter2@p"}}'])
+def test_a_password_in_a_url_is_refused_on_the_command_line(value: str) -> None:
+    """Whatever the option; a URL without one is taken."""
+    with pytest.raises(ArgumentTypeError, match="--secret-from-env config_kwargs=") as refused:
+        values.option(f"config_kwargs={value}")
+    assert "hunter2" not in str(refused.value)
+    assert values.option("config_kwargs=http://proxy:3128/@me") == ("config_kwargs", "http://proxy:3128/@me")
+
+
 @pytest.mark.parametrize(
     ("text", "parameter"),
     [
