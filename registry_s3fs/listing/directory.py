@@ -11,9 +11,10 @@ from functools import partial
 from operator import itemgetter
 from typing import Any, NamedTuple, cast
 
-from registry_s3fs.listing.partition import KeyRange, OutOfOrderError, Plan
+from registry_s3fs.listing.order_checks import OutOfOrderError
+from registry_s3fs.listing.partition import KeyRange, Plan
 from registry_s3fs.model.info import Info
-from registry_s3fs.model.key_order import NEIGHBOURS
+from registry_s3fs.model.key_order import NEIGHBOURS, comes_after_its_neighbours
 from registry_s3fs.model.objects import ObjectInfo, Page
 from registry_s3fs.s3.bucket import Bucket
 from registry_s3fs.s3.first_pages import Started
@@ -122,25 +123,26 @@ def pages(bucket: Bucket, prefix: str, delimiter: str = "", begun: Begun | None 
     many requests and how much memory that takes. Within a task of the pool they are listed one after the other. A
     listing that was `begun` there may go on elsewhere.
 
-    As long as a store may list in an order of its own, eight bytes are kept for each key that was given.
+    Of a store other than AWS, eight bytes are kept for each key that was given, and some seventy more once it turns out
+    that its keys are not in order.
     """
     begun = begun or begin(bucket, prefix, delimiter)
     if begun.is_whole:  # as most directories are; a plan takes a tenth of a request's time
         yield from begun.pages
         return
-    given, furthest, order = array("q"), "", bucket.key_order
+    given, furthest, is_checked = array("q"), "", bucket.key_order.is_checked
     try:
         for page in _SideBySide(bucket, prefix, delimiter, begun).pages():
             names = _names(page)
-            given.extend(() if order.is_by_bytes else map(hash, names))
+            given.extend(map(hash, names) if is_checked else ())
             furthest = names[-1] if names else furthest
             yield page
     except OutOfOrderError:
-        logger.debug("not listed in parts: the server's keys below %r are not in order", prefix)
+        logger.debug("not listed in parts: the server's keys below %r may not be in order", prefix)
         known = set(given)
 
         def is_new(name: str) -> bool:
-            return name > furthest if order.is_by_bytes else hash(name) not in known
+            return hash(name) not in known if is_checked else name > furthest
 
         for page in bucket.list(prefix, delimiter):
             yield Page([item for item in page.objects if is_new(item.key)], list(filter(is_new, page.prefixes)))
@@ -182,8 +184,8 @@ class _SideBySide:
         submit = self._bucket.pool.submit
         for key_range in self._plan.due():
             self._running[submit(self._next_page, key_range)] = partial(self._received, key_range)
-        for directory in self._plan.looks():
-            self._running[submit(neighbours, self._bucket, directory)] = partial(self._plan.looked, directory)
+        for directory in self._plan.checks.due():
+            self._running[submit(is_after_its_neighbours, self._bucket, directory)] = self._plan.checks.looked
 
     def _next_page(self, key_range: KeyRange) -> _Timed:
         if key_range not in self._sources:
@@ -194,15 +196,19 @@ class _SideBySide:
         self._plan.received(key_range, *timed)
 
 
-def neighbours(bucket: Bucket, directory: str) -> Page | None:
-    """Return the first names that begin like a directory's, or None where they cannot be listed."""
+def is_after_its_neighbours(bucket: Bucket, directory: str) -> bool:
+    """Return whether the server lists nothing after a directory that S3 lists before it, as a request for it tells.
+
+    It is False where that cannot be found out.
+    """
     try:
         pages = list(bucket.list(directory[:-1], "/", limit=NEIGHBOURS))
     except OSError as error:
         if is_of_handler(error):
             raise
-        return None
-    return Page([item for page in pages for item in page.objects], [each for page in pages for each in page.prefixes])
+        return False
+    found = Page([item for page in pages for item in page.objects], [each for page in pages for each in page.prefixes])
+    return comes_after_its_neighbours(directory, found)
 
 
 def _names(page: Page) -> list[str]:

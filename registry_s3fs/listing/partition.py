@@ -16,9 +16,8 @@ made:
 A key range costs at most one request more than without it, as its last page may hold keys of the next range. So ranges
 are paid for with pages received. A listing takes at most `MOST_MORE` more requests than the fewest possible.
 
-Not every store lists as S3 does, and one that does not would lose keys here (see `model.key_order`). So of a store of
-which that is not known, the directories that a cut lies in are looked at, by a request for a few names each. What the
-left range sees beyond a cut must be what the right range begins with.
+Where it is not known that the server lists as S3 does, there are checks (`listing.order_checks`). Each directory that
+is looked at costs a request for a few names, which counts as one more, but for the first `FREE_LOOKS`.
 """
 
 from __future__ import annotations
@@ -33,7 +32,8 @@ from fractions import Fraction
 from operator import attrgetter
 from typing import NamedTuple
 
-from registry_s3fs.model.key_order import KeyOrder, comes_after_its_neighbours, directories_around
+from registry_s3fs.listing.order_checks import OrderChecks, OutOfOrderError
+from registry_s3fs.model.key_order import KeyOrder
 from registry_s3fs.model.objects import Page
 
 MOST_MORE = Fraction(3, 10)
@@ -58,10 +58,6 @@ ALPHABETS = tuple(map(frozenset, (string.digits, string.ascii_lowercase, string.
 HEX_DIGITS = frozenset(string.digits + "abcdef")
 
 _key = attrgetter("key")
-
-
-class OutOfOrderError(Exception):
-    """The server listed keys in another order than that of their UTF-8 bytes, or keys from before StartAfter."""
 
 
 class Cut(NamedTuple):
@@ -175,14 +171,8 @@ class Plan:
         self._prefix = prefix
         self._delimiter = delimiter
         self._order = order or KeyOrder.of_s3()
-        self._looked_at: set[str] = set()
-        self._looks: list[str] = []
-        self._beyond: dict[str, str] = {}
-        """The keys are cuts, the values are the first names beyond them that the left range saw."""
-        self._begins: dict[str, str] = {}
-        """The keys are cuts, the values are the first names of the right range, or "" where it has none."""
+        self.checks = OrderChecks(prefix, self._order)
         self._ranges = [KeyRange("")]
-        self._ordered = True
         self._ended = False
         self._requests = 0
         self._keys = 0
@@ -239,7 +229,7 @@ class Plan:
 
     def _cut(self) -> KeyRange | None:
         """Cut the key range with the most keys to come, if there is room and a request to spare. Return the new one."""
-        if not (self._ordered and self._room() and self._affordable()):
+        if self._order.is_own or not (self._room() and self._affordable()):
             return None
         worth = float(WORTH_PAGES * self._page_keys)
         cuts = {
@@ -251,37 +241,21 @@ class Plan:
         if not cuts:
             return None
         left = max(cuts, key=lambda key_range: cuts[key_range].keys)
+        if not self._affordable(len(self.checks.around(cuts[left].at))):
+            return None
         right = KeyRange(cuts[left].at, left.upto, sample=left.sample)
         left.upto = right.after
         self._ranges.insert(self._ranges.index(left) + 1, right)
-        if not self._order.is_by_bytes:
-            around = set(directories_around(right.after, self._prefix)) - self._looked_at
-            self._looked_at |= around
-            self._looks += sorted(around)
+        self.checks.cut(right.after)
         return right
 
-    def looks(self) -> list[str]:
-        """Return the prefixes of directories to look at now. What is found is handed in with `looked`."""
-        due, self._looks = self._looks, []
-        return due
-
-    def looked(self, directory: str, page: Page | None) -> None:
-        """Take in the names around a directory, or None where they cannot be listed.
-
-        Raises:
-            OutOfOrderError: The server does not list as S3 does. The pages taken so far are right.
-        """
-        if not self._order.is_by_bytes and (page is None or not comes_after_its_neighbours(directory, page)):
-            self._ordered = False
-            raise OutOfOrderError
-
-    def _affordable(self) -> bool:
-        """Return whether one more key range keeps the number of requests within its bound.
+    def _affordable(self, looks: int = 0) -> bool:
+        """Return whether one more key range, with so many looks, keeps the number of requests within its bound.
 
         This must hold even if the last page of each range is of no use. One of these pages has a key, unless the end
         has been seen.
         """
-        looks = max(0, len(self._looked_at) - FREE_LOOKS)
+        looks = max(0, self.checks.looks + looks - FREE_LOOKS)
         wasted = self._requests + looks - Fraction(self._keys, self._page_keys)
         at_worst = wasted + 1 + sum(not key_range.done for key_range in self._ranges)
         more = math.floor(at_worst) if self._ended else math.ceil(at_worst) - 1
@@ -305,17 +279,17 @@ class Plan:
         if page is None or page.last:
             key_range.done = self._ended = True
         if page is None:
-            self._meets(key_range, [])
+            self._meet(key_range, [])
             return
         self._requests += 1
         self._waited_s, self._worked_s = min(self._waited_s, waited_s), min(self._worked_s, worked_s)
         names = _names(page)
         if page.ignores_start or not page.is_ordered or (names and names[0] <= max(key_range.after, key_range.last)):
-            self._ordered = False
+            self._order.is_own = True
             if len(self._ranges) > 1 or key_range.after:
                 raise OutOfOrderError
         self._order.saw(page)
-        self._meets(key_range, names)
+        self._meet(key_range, names)
         self._page_keys = max(self._page_keys, len(names))
         if key_range.upto is not None and names and names[-1] > key_range.upto:
             key_range.done = True
@@ -325,22 +299,12 @@ class Plan:
             key_range.last, key_range.sample = names[-1], key_range.sample.with_page(names)
             key_range.pages.append(page)
 
-    def _meets(self, key_range: KeyRange, names: Sequence[str]) -> None:
-        """Check that a key range, whose next names these are, meets the ones beside it.
-
-        Raises:
-            OutOfOrderError: What was seen beyond a cut does not come after it.
-        """
-        if not self._order.is_checked:
-            return
+    def _meet(self, key_range: KeyRange, names: Sequence[str]) -> None:
+        """Check that a key range, whose next names these are, meets the ones beside it."""
         if key_range.after and not key_range.last and (names or key_range.done):
-            self._begins.setdefault(key_range.after, names[0] if names else "")
+            self.checks.begins(key_range.after, names[0] if names else "")
         if key_range.upto is not None and names and names[-1] > key_range.upto:
-            self._beyond[key_range.upto] = names[bisect_right(names, key_range.upto)]
-        for cut in (key_range.after, key_range.upto or ""):
-            if cut in self._beyond and cut in self._begins and not "" < self._begins[cut] <= self._beyond[cut]:
-                self._ordered = False
-                raise OutOfOrderError
+            self.checks.saw_beyond(key_range.upto, names[bisect_right(names, key_range.upto)])
 
 
 def _names(page: Page) -> list[str]:

@@ -17,6 +17,7 @@ from typing import TypeGuard
 from registry_s3fs.listing import directory, next_pages
 from registry_s3fs.listing.partition import successor
 from registry_s3fs.model.info import Info
+from registry_s3fs.model.key_order import directories_ahead
 from registry_s3fs.model.objects import ObjectInfo, Page
 from registry_s3fs.model.paths import parent
 from registry_s3fs.s3.bucket import Bucket
@@ -42,9 +43,16 @@ LAST = "\U0010ffff"
 _key = attrgetter("key")
 
 
-def before(prefix: str) -> str:
-    """Return a string that comes before a prefix, which ends in ``/``, and after all keys that come before it."""
-    return prefix[:-1] + chr(ord("/") - 1) + LAST
+def before(prefix: str, *, is_by_bytes: bool = True) -> str:
+    """Return a string that comes before a prefix, which ends in ``/``, and after all keys that come before it.
+
+    Where keys may not be listed by their bytes, it also comes before the prefix in a listing by directory. Some keys
+    may lie between them then.
+    """
+    name = prefix[:-1]
+    if is_by_bytes or not name or not (earlier := chr(ord(name[-1]) - 1)).isprintable():
+        return name + chr(ord("/") - 1) + LAST
+    return name[:-1] + earlier + LAST
 
 
 @dataclass(frozen=True)
@@ -343,11 +351,11 @@ class Tree:
         by_prefix = {self._bucket.space.prefix(name): name for name in names}
         prefixes = sorted(by_prefix)
         starts = sorted({*prefixes[:: self._held(level.depth)], self._bucket.space.prefix(names[0])})
-        listings = [Listing(self._top, start_after=before(start)) for start in starts]
+        by_bytes = self._bucket.key_order.is_by_bytes
+        listings = [Listing(self._top, start_after=before(start, is_by_bytes=by_bytes)) for start in starts]
         rows = list(map(self._row, starts, directory.begin_each(self._bucket, listings)))
-        found = {prefix: rows[bisect_right(starts, prefix) - 1].subtree(prefix) for prefix in prefixes}
-        # One that seems to be empty may lie elsewhere in a server's own order.
-        held = {by_prefix[prefix]: subtree for prefix, subtree in found.items() if subtree and subtree.objects}
+        found = {prefix: rows[bisect_right(starts, prefix) - 1].subtree(prefix, by_bytes) for prefix in prefixes}
+        held = {by_prefix[prefix]: subtree for prefix, subtree in found.items() if subtree is not None}
         self._a_page[level.depth] = len(held) // len(starts)
         level.listed.update(held)
         return [name for name in names if name not in held]
@@ -355,11 +363,12 @@ class Tree:
     def _row(self, start: str, begun: _First) -> _Row:
         if isinstance(begun, OSError):  # told where a directory is listed by itself
             return _Row(start, Page([], []))
-        page = begun.first or NOTHING
+        page, order = begun.first or NOTHING, self._bucket.key_order
         if page.ignores_start or not page.is_ordered:
             self._is_ordered = False
             return _Row(start, Page([], []))
-        return _Row(start, page)
+        order.starts_anywhere = order.starts_anywhere or bool(page.objects)
+        return _Row(start, page if order.starts_anywhere else Page([], []))
 
 
 @dataclass(frozen=True)
@@ -369,11 +378,17 @@ class _Row:
     start: str
     page: Page
 
-    def subtree(self, prefix: str) -> Subtree | None:
-        """Return all that lies below a prefix that is not before the start, or None where the page ends before."""
+    def subtree(self, prefix: str, is_by_bytes: bool) -> Subtree | None:
+        """Return all that lies below a prefix that is not before the start, or None where the page may not hold it."""
         objects = self.page.objects
         is_held = self.page.last or (objects and successor(prefix) <= objects[-1].key)
-        return Subtree(self.start, objects).below(prefix) if is_held else None
+        found = Subtree(self.start, objects).below(prefix) if is_held else None
+        if found and not found.objects and not is_by_bytes and any(map(self._has_below, directories_ahead(prefix))):
+            return None  # in a listing by directory it comes after one that is on the page
+        return found
+
+    def _has_below(self, prefix: str) -> bool:
+        return bool(Subtree(self.start, self.page.objects).below(prefix).objects)
 
 
 def directories_held(page: Page, prefix: str, above: int) -> dict[int, int]:

@@ -8,9 +8,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from itertools import chain
 
-from registry_s3fs.listing.directory import Entry, entries, neighbours
+from registry_s3fs.listing.directory import Entry, entries, is_after_its_neighbours
 from registry_s3fs.listing.tree import LAST
-from registry_s3fs.model.key_order import comes_after_its_neighbours
 from registry_s3fs.model.objects import ObjectInfo, Page
 from registry_s3fs.s3.bucket import Bucket
 
@@ -49,8 +48,7 @@ class Walk:
             if page.objects:
                 is_ordered = is_ordered and page.objects[0].key > reached
                 reached = page.objects[-1].key
-            if is_ordered:
-                self._bucket.key_order.saw(page)
+            self._bucket.key_order.saw(page)
             yield from (item for item in page.objects if not self._is_skipped(item.key))
             if is_ordered and page.objects and not page.last and self._is_within_what_is_skipped(reached):
                 is_ordered, pages = self._behind_what_is_skipped(prefix, pages)
@@ -61,10 +59,8 @@ class Walk:
         The first value tells whether they are the former.
         """
         order = self._bucket.key_order
-        if not order.is_by_bytes:
-            around = neighbours(self._bucket, self._skipped)
-            if around is None or not comes_after_its_neighbours(self._skipped, around):
-                return False, going_on
+        if not order.is_by_bytes and not is_after_its_neighbours(self._bucket, self._skipped):
+            return False, going_on
         behind = self._bucket.list(prefix, start_after=self._skipped + LAST)
         first = next(behind, None)
         if first is not None and not first.ignores_start and first.objects:

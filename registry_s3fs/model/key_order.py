@@ -7,7 +7,7 @@ StartAfter by its bytes. Whoever goes on behind a key in such a listing misses `
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from registry_s3fs.model.objects import Page
@@ -27,6 +27,8 @@ class KeyOrder:
 
     is_by_bytes: bool = False
     """True once keys were seen that a listing by directory would have had the other way round. It is true of S3."""
+    is_own: bool = False
+    """True once keys were seen that were in another order than that of their bytes."""
     starts_anywhere: bool = False
     """True once a listing has begun behind a key that cannot be there. It is true of S3.
 
@@ -41,10 +43,14 @@ class KeyOrder:
         return cls(is_by_bytes=True, starts_anywhere=True, is_checked=False)
 
     def saw(self, page: Page) -> None:
-        """Learn from a page, if it is in order."""
-        if not self.is_by_bytes and page.is_ordered:
-            keys = [item.key for item in page.objects]
-            self.is_by_bytes = any(len(names) >= SURE_KEYS and _only_by_bytes(names) for names in (keys, page.prefixes))
+        """Learn from a page."""
+        if not page.is_ordered:
+            self.is_own = True
+        if self.is_by_bytes or self.is_own:
+            return
+        keys = [item.key for item in page.objects]
+        if any(len(names) >= SURE_KEYS and _only_by_bytes(names) for names in (keys, page.prefixes)):
+            self.is_by_bytes = True
 
 
 def _only_by_bytes(names: Sequence[str]) -> bool:
@@ -65,6 +71,17 @@ def directories_around(key: str, prefix: str) -> list[str]:
     """
     ends = (at for at in range(len(prefix), len(key)) if key[at] == "/")
     return [key[: at + 1] for at in ends]
+
+
+def directories_ahead(prefix: str) -> Iterator[str]:
+    """Yield the directories that a listing by directory has before a prefix, and S3 behind it.
+
+    >>> list(directories_ahead("r/app-x.y/tags/"))
+    ['r/app/', 'r/app-x/']
+    """
+    for at, char in enumerate(prefix):
+        if at and char < "/" and prefix[at - 1] != "/":
+            yield prefix[:at] + "/"
 
 
 def comes_after_its_neighbours(directory: str, page: Page) -> bool:

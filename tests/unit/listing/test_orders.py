@@ -71,19 +71,25 @@ class OddStore(NamedTuple):
 
 
 @pytest.fixture
-def serve(fs: RegistryS3FileSystem, monkeypatch: pytest.MonkeyPatch) -> Callable[[OddStore], None]:
-    """Has the filesystem's bucket listed as a store lists it, of which nothing is known."""
+def serve(fs: RegistryS3FileSystem, monkeypatch: pytest.MonkeyPatch) -> Callable[[OddStore], list[str]]:
+    """Has the filesystem's bucket listed as a store lists it, of which nothing is known.
 
-    def serve(store: OddStore) -> None:
+    Gives the list of what listings start after.
+    """
+
+    def serve(store: OddStore) -> list[str]:
+        asked: list[str] = []
         fs.bucket.store.page_keys = 10_000
         fs.bucket.key_order = KeyOrder()
         ask = fs.bucket.list
 
         def listed(prefix: str, delimiter: str = "", limit: int = 0, start_after: str = "") -> Iterator[Page]:
+            asked.append(start_after)
             objects = [item for page in ask(prefix) for item in page.objects]
             return store.listed(objects, (prefix, delimiter, start_after), limit)
 
         monkeypatch.setattr(fs.bucket, "list", listed)
+        return asked
 
     return serve
 
@@ -109,7 +115,7 @@ def stored(fs: RegistryS3FileSystem, seed: int) -> list[str]:
 @pytest.mark.parametrize("start", STARTS)
 @pytest.mark.parametrize("order", ORDERS)
 def test_every_key_is_listed_once(
-    fs: RegistryS3FileSystem, serve: Callable[[OddStore], None], order: str, start: str, seed: int
+    fs: RegistryS3FileSystem, serve: Callable[[OddStore], list[str]], order: str, start: str, seed: int
 ) -> None:
     """By a server that answers so late that it is asked for parts, if its keys seem to be in order."""
     paths = stored(fs, seed)
@@ -117,11 +123,21 @@ def test_every_key_is_listed_once(
     assert sorted(path for path, _ in directory.files(fs.bucket, "/")) == paths
 
 
+def test_two_servers_behind_one_name_lose_no_key(
+    fs: RegistryS3FileSystem, serve: Callable[[OddStore], list[str]]
+) -> None:
+    """Each lists in order, and one after the other: what one of them shows of its order is not all."""
+    paths = stored(fs, 1)
+    serve(OddStore(lambda key: (len(key) % 2, key), "by its bytes"))
+    for _ in range(3):
+        assert sorted(path for path, _ in directory.files(fs.bucket, "/")) == paths
+
+
 @pytest.mark.parametrize(("above", "look_s"), [("", 0.005), ("x/y/", 0.3)])
 @pytest.mark.parametrize("start", STARTS)
 @pytest.mark.parametrize("order", ORDERS)
 def test_what_a_cut_hides_is_found(
-    fs: RegistryS3FileSystem, serve: Callable[[OddStore], None], order: str, start: str, above: str, look_s: float
+    fs: RegistryS3FileSystem, serve: Callable[[OddStore], list[str]], order: str, start: str, above: str, look_s: float
 ) -> None:
     """Where each page is in order, and nothing else shows that some keys come behind a directory that was cut.
 
@@ -130,12 +146,13 @@ def test_what_a_cut_hides_is_found(
     paths = [f"/{above}0/{number:03}" for number in range(600)] + [f"/{above}0!/{number}" for number in range(5)]
     for path in paths:
         fs.bucket.plant(fs.bucket.space.key(path), 1)
-    serve(OddStore(ORDERS[order], start, look_s=look_s))
+    asked = serve(OddStore(ORDERS[order], start, look_s=look_s))
     assert sorted(path for path, _ in directory.files(fs.bucket, "/")) == sorted(paths)
+    assert any(asked) or not order.startswith("by key")  # else it was not listed in parts
 
 
 def test_a_store_that_is_known_to_list_in_order_may_still_know_no_place_between_keys(
-    fs: RegistryS3FileSystem, serve: Callable[[OddStore], None]
+    fs: RegistryS3FileSystem, serve: Callable[[OddStore], list[str]]
 ) -> None:
     """What was given before that is noticed is not given again."""
     paths = stored(fs, 1)
@@ -147,7 +164,7 @@ def test_a_store_that_is_known_to_list_in_order_may_still_know_no_place_between_
 @pytest.mark.parametrize("start", STARTS)
 @pytest.mark.parametrize("order", ORDERS)
 def test_every_name_is_listed_once(
-    fs: RegistryS3FileSystem, serve: Callable[[OddStore], None], order: str, start: str
+    fs: RegistryS3FileSystem, serve: Callable[[OddStore], list[str]], order: str, start: str
 ) -> None:
     """Of a directory that has directories and files, which are pages of their own each."""
     paths = [f"/d/{number:03}{end}" for number in range(150) for end in ("/x", "-", "!/y", ".z")]
@@ -169,7 +186,7 @@ SEARCHES: dict[str, Callable[[RegistryS3FileSystem], list[str]]] = {
 @pytest.mark.parametrize("order", ORDERS)
 @pytest.mark.parametrize("search", ["glob", *thorough("glob of names", "find", "walk")])
 def test_what_is_in_many_small_directories_is_found(
-    fs: RegistryS3FileSystem, serve: Callable[[OddStore], None], order: str, start: str, search: str
+    fs: RegistryS3FileSystem, serve: Callable[[OddStore], list[str]], order: str, start: str, search: str
 ) -> None:
     """A page of a server's own order does not tell that a directory is empty."""
     paths = [f"/{number:03}{end}/x" for number in range(150) for end in ("", "-", "-a")]
@@ -183,7 +200,7 @@ def test_what_is_in_many_small_directories_is_found(
 @pytest.mark.parametrize("start", STARTS)
 @pytest.mark.parametrize("order", ORDERS)
 def test_a_walk_that_leaves_a_directory_out_gives_all_others(
-    fs: RegistryS3FileSystem, serve: Callable[[OddStore], None], order: str, start: str, left_out: str
+    fs: RegistryS3FileSystem, serve: Callable[[OddStore], list[str]], order: str, start: str, left_out: str
 ) -> None:
     """Whatever comes behind it in the server's order."""
     paths = stored(fs, 1)

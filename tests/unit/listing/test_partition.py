@@ -12,7 +12,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from registry_s3fs.listing.partition import AHEAD_PAGES, RANGE_AHEAD_PAGES, STREAMS, KeyRange, OutOfOrderError, Plan
+from registry_s3fs.listing.order_checks import OutOfOrderError
+from registry_s3fs.listing.partition import AHEAD_PAGES, FREE_LOOKS, RANGE_AHEAD_PAGES, STREAMS, KeyRange, Plan
+from registry_s3fs.model.key_order import KeyOrder
 from registry_s3fs.model.objects import ObjectInfo, Page
 
 WHEN = datetime(2026, 1, 1, tzinfo=timezone.utc)
@@ -152,6 +154,25 @@ def test_many_requests_run_side_by_side(keys: Iterator[str]) -> None:
 
     act(server, oldest)
     assert rounds < 50
+
+
+@pytest.mark.parametrize("levels", [1, 5, 60, 200])
+def test_looks_around_directories_are_paid_for(levels: int) -> None:
+    """Beyond the first few, each counts as a request, however deep the keys lie."""
+    server = Server({"d/" * levels + f"{number:05}" for number in range(4_000)}, 40)
+    plan, reached = Plan("", order=KeyOrder()), dict[KeyRange, str]()
+    looks, cuts = list[str](), 0
+    while not plan.finished:
+        for key_range in list(plan.due()):
+            page = server.page(reached.get(key_range, key_range.after))
+            reached[key_range] = page.objects[-1].key if page.objects else key_range.after
+            cuts = max(cuts, len(reached) - 1)
+            plan.received(key_range, page)
+        looks += plan.checks.due()
+        plan.take()
+    assert cuts or levels > 30
+    assert len(looks) == len(set(looks)) == (levels if cuts else 0)
+    assert server.requests + len(looks) <= 1.3 * 100 + FREE_LOOKS
 
 
 def test_memory_is_bounded() -> None:

@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 
 from registry_s3fs import RegistryS3FileSystem
 from registry_s3fs.listing import tree
+from registry_s3fs.model.key_order import KeyOrder
 from registry_s3fs.model.objects import Page
 from tests.thoroughly import thorough
 
@@ -202,6 +203,18 @@ def test_tiny_directories_cost_as_much_each_however_many_there_are(fs: RegistryS
             sys.setprofile(None)
         calls[count] = seen["call"] / count
     assert calls[8_000] <= 1.5 * calls[1_000]
+
+
+@pytest.mark.parametrize("order", [KeyOrder.of_s3(), KeyOrder()], ids=["S3's order", "an order that is not known"])
+def test_directories_that_are_missing_cost_no_requests(fs: RegistryS3FileSystem, order: KeyOrder) -> None:
+    """A page that has keys before and behind a directory, and none of it, tells that it is missing."""
+    fs.bucket.key_order = order
+    for number in range(1_000):
+        for name in ("x", *(["tags/t"] if number % 10 == 0 else [])):
+            fs.bucket.plant(fs.bucket.space.key(f"/r/{number:04}-{name[0]}/{name}"), 1)
+    found = fs.glob("/r/*/tags/*")
+    assert len(found) == 100
+    assert sum(fs.bucket.store.requests.values()) <= 20
 
 
 def test_one_large_directory_does_not_make_the_small_ones_behind_it_dear(
