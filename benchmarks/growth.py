@@ -106,7 +106,7 @@ def growths(keys: Sequence[int], endpoint: Endpoint) -> list[Growth]:
                "linear in the keys that are returned", "key"),
         Growth("`iter_find`, each page forgotten", keys, number_text,
                lambda fs, count: sum(map(len, fs.iter_find(f"/{folder_of(count)}"))),
-               "time linear in the keys; the pages that wait, and 8 bytes a key until a store has shown S3's order",
+               "time linear in the keys; the pages that wait, and 8 bytes a key, as this is no AWS",
                "key"),
         Growth("files open for reading", (100, 1_000, 10_000), number_text,
                lambda fs, count: [fs.open(f"/{folder_of(keys[0])}/000000", "rb") for _ in range(count)],

@@ -35,8 +35,10 @@ def _count(name: str, value: object, least: int = 1) -> None:
 
 
 def _retries(name: str, value: object) -> None:
+    if not isinstance(value, Mapping):
+        raise ValueError(f"{name}: takes a mapping, such as {{'total_max_attempts': 5}}")
     least = {"total_max_attempts": 1, "max_attempts": 0}
-    for each, number in parsers.mapping(name, value).items():
+    for each, number in value.items():
         if each in least:
             _count(f"{name}: {each}", number, least[each])
 

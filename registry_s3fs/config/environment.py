@@ -22,8 +22,9 @@ ENDPOINT_VARIABLES = ("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL")
 """The variables that name an endpoint, in the order in which they count."""
 FILES = {"AWS_CONFIG_FILE": "~/.aws/config", "AWS_SHARED_CREDENTIALS_FILE": "~/.aws/credentials"}
 """The variables that name a configuration file, and the files that there are without them."""
-_CREDENTIALS = ("accesskey", "secretkey", "sessiontoken", "profile")
-_HALVES = ([{"accesskey"}, {"secretkey"}], [{"secretkey"}, {"accesskey"}])
+CREDENTIALS = ("accesskey", "secretkey", "sessiontoken", "profile")
+"""The parameters that are credentials, beside `anon`, which says that there are none."""
+KEY_PAIR = {"accesskey", "secretkey"}
 IGNORE_ENDPOINTS = "ignore_configured_endpoint_urls"
 VARIANTS = {"usefipsendpoint": "use_fips_endpoint", "usedualstack": "use_dualstack_endpoint"}
 """The parameters for variants of AWS's endpoints, and botocore's names for them."""
@@ -57,8 +58,11 @@ class Settings(NamedTuple):
         return self.text(name, f"AWS_{name.upper()}").lower() == "true"
 
     def has_variant(self, name: str) -> bool:
-        """Return whether a variant of endpoints is turned on, which the profile's section ``s3`` may do, too."""
-        section = self.profile.get("s3")
+        """Return whether a variant of endpoints is turned on.
+
+        The profile's section ``s3`` may turn on dualstack, too, and no other one.
+        """
+        section = self.profile.get("s3") if name == VARIANTS["usedualstack"] else None
         in_section = isinstance(section, Mapping) and str(section.get(name)).lower() == "true"
         return self.is_on(name) or (in_section and not os.environ.get(f"AWS_{name.upper()}"))
 
@@ -184,7 +188,8 @@ def combined(farther: Mapping[str, object], nearer: Mapping[str, object]) -> dic
     >>> combined({"accesskey": "a"}, {"secretkey": "b"})
     {'accesskey': 'a', 'secretkey': 'b'}
     """
-    given = [{name for name in _CREDENTIALS if place.get(name)} for place in (farther, nearer)]
-    replaces = (given[1] and given not in _HALVES) or parsers.boolean("anon", nearer.get("anon") or False)
-    dropped = (*_CREDENTIALS, "anon") if replaces else ()
+    has, given = ({name for name in CREDENTIALS if place.get(name)} for place in (farther, nearer))
+    completes = len(has) == len(given) == 1 and has | given == KEY_PAIR
+    replaces = (given and not completes) or parsers.boolean("anon", nearer.get("anon") or False)
+    dropped = (*CREDENTIALS, "anon") if replaces else ()
     return {**{name: value for name, value in farther.items() if name not in dropped}, **nearer}

@@ -112,8 +112,8 @@ class Searching(OnBucket):
         """Yield the infos of all files below a path, as a list for each page of the listing, as the pages arrive.
 
         The infos are in the order of keys. Where the path is a file, its info comes last. A listing of a million files
-        needs no memory for all of their names. (As long as a store other than AWS has not shown that it lists in S3's
-        order, eight bytes are kept for each.)
+        needs no memory for all of their names. (Of stores other than AWS, which may list in another order, eight bytes
+        are kept for each.)
         """
         path = self._path(path)
         for page in directory.pages(self.bucket, self.bucket.space.prefix(path)):

@@ -11,7 +11,7 @@ from functools import partial
 from operator import itemgetter
 from typing import Any, NamedTuple, cast
 
-from registry_s3fs.listing.order_checks import OutOfOrderError
+from registry_s3fs.listing.order_guard import OutOfOrderError
 from registry_s3fs.listing.partition import KeyRange, Plan
 from registry_s3fs.model.info import Info
 from registry_s3fs.model.key_order import NEIGHBOURS, comes_after_its_neighbours
@@ -184,8 +184,8 @@ class _SideBySide:
         submit = self._bucket.pool.submit
         for key_range in self._plan.due():
             self._running[submit(self._next_page, key_range)] = partial(self._received, key_range)
-        for directory in self._plan.checks.due():
-            self._running[submit(is_after_its_neighbours, self._bucket, directory)] = self._plan.checks.looked
+        for directory in self._plan.guard.due():
+            self._running[submit(is_after_its_neighbours, self._bucket, directory)] = self._plan.guard.looked
 
     def _next_page(self, key_range: KeyRange) -> _Timed:
         if key_range not in self._sources:

@@ -16,7 +16,7 @@ made:
 A key range costs at most one request more than without it, as its last page may hold keys of the next range. So ranges
 are paid for with pages received. A listing takes at most `MOST_MORE` more requests than the fewest possible.
 
-Where it is not known that the server lists as S3 does, there are checks (`listing.order_checks`). Each directory that
+Where it is not known that the server lists as S3 does, there are checks (`listing.order_guard`). Each directory that
 is looked at costs a request for a few names, which counts as one more, but for the first `FREE_LOOKS`.
 """
 
@@ -32,7 +32,7 @@ from fractions import Fraction
 from operator import attrgetter
 from typing import NamedTuple
 
-from registry_s3fs.listing.order_checks import OrderChecks, OutOfOrderError
+from registry_s3fs.listing.order_guard import OrderGuard, OutOfOrderError
 from registry_s3fs.model.key_order import KeyOrder
 from registry_s3fs.model.objects import Page
 
@@ -171,7 +171,7 @@ class Plan:
         self._prefix = prefix
         self._delimiter = delimiter
         self._order = order or KeyOrder.of_s3()
-        self.checks = OrderChecks(prefix, self._order)
+        self.guard = OrderGuard(prefix, self._order)
         self._ranges = [KeyRange("")]
         self._ended = False
         self._requests = 0
@@ -241,12 +241,12 @@ class Plan:
         if not cuts:
             return None
         left = max(cuts, key=lambda key_range: cuts[key_range].keys)
-        if not self._affordable(len(self.checks.around(cuts[left].at))):
+        if not self._affordable(len(self.guard.around(cuts[left].at))):
             return None
         right = KeyRange(cuts[left].at, left.upto, sample=left.sample)
         left.upto = right.after
         self._ranges.insert(self._ranges.index(left) + 1, right)
-        self.checks.cut(right.after)
+        self.guard.cut(right.after)
         return right
 
     def _affordable(self, looks: int = 0) -> bool:
@@ -255,7 +255,7 @@ class Plan:
         This must hold even if the last page of each range is of no use. One of these pages has a key, unless the end
         has been seen.
         """
-        looks = max(0, self.checks.looks + looks - FREE_LOOKS)
+        looks = max(0, self.guard.looks + looks - FREE_LOOKS)
         wasted = self._requests + looks - Fraction(self._keys, self._page_keys)
         at_worst = wasted + 1 + sum(not key_range.done for key_range in self._ranges)
         more = math.floor(at_worst) if self._ended else math.ceil(at_worst) - 1
@@ -302,9 +302,9 @@ class Plan:
     def _meet(self, key_range: KeyRange, names: Sequence[str]) -> None:
         """Check that a key range, whose next names these are, meets the ones beside it."""
         if key_range.after and not key_range.last and (names or key_range.done):
-            self.checks.begins(key_range.after, names[0] if names else "")
+            self.guard.begins(key_range.after, names[0] if names else "")
         if key_range.upto is not None and names and names[-1] > key_range.upto:
-            self.checks.saw_beyond(key_range.upto, names[bisect_right(names, key_range.upto)])
+            self.guard.saw_beyond(key_range.upto, names[bisect_right(names, key_range.upto)])
 
 
 def _names(page: Page) -> list[str]:

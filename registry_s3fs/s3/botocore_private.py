@@ -208,22 +208,35 @@ def share_failed_renewals(client: Boto3Client) -> None:
     """
     found: Any = credentials(client)
     renew = getattr(found, "_protected_refresh", None)
-    if renew is None or "_protected_refresh" in vars(found):  # as of the application's own session
+    if renew is None or "_protected_refresh" in vars(found):  # another client of the same session has done it
         return
     failed_at, failure = -math.inf, Exception()
 
     def renew_unless_failed(is_mandatory: bool) -> None:
         nonlocal failed_at, failure
         if time.monotonic() - failed_at < FAILURE_SHARED_S:
-            raise copy.copy(failure)  # which other threads raise, too, each in its own context
+            raise _copied(failure)  # which other threads raise, too, each in its own context
         try:
             renew(is_mandatory=is_mandatory)
         except Exception as error:
             if not is_of_handler(error):
-                failed_at, failure = time.monotonic(), error
+                failed_at, failure = time.monotonic(), _copied(error)
             raise
 
     found._protected_refresh = renew_unless_failed  # which is called with botocore's lock for it held
+
+
+def _copied(error: Exception) -> Exception:
+    """Return an exception like another one, without its traceback, whose frames hold memory and secrets."""
+    from botocore.exceptions import CredentialRetrievalError
+
+    try:
+        copied: Any = copy.copy(error)
+    except Exception:  # noqa: BLE001  # not all exceptions can be made of their `args`
+        copied = CredentialRetrievalError(provider="role", error_msg=type(error).__name__)
+    if isinstance(vars(copied).get("kwargs"), dict):  # botocore keeps the exception that it met, with its traceback
+        copied.kwargs = {name: each for name, each in copied.kwargs.items() if not isinstance(each, BaseException)}
+    return cast("Exception", copied)
 
 
 def _module(handler: Callable[..., object]) -> str:

@@ -20,6 +20,7 @@ from registry_s3fs.s3.fast_path.client import FastPath
 from registry_s3fs.s3.fast_path.connection import Connections, Endpoint
 from registry_s3fs.s3.fast_path.signer import signer_like_boto3
 from registry_s3fs.threads import cancellation, fork
+from registry_s3fs.threads.signal_errors import is_of_handler
 
 if TYPE_CHECKING:
     from boto3.session import Session
@@ -223,7 +224,7 @@ def _connections(client: Boto3Client, url: str) -> Connections | None:
     try:
         context = botocore_private.tls_context(client) if url.startswith("https:") else None
     except OSError as error:
-        if process_limits.of(error) is not None:
+        if is_of_handler(error) or process_limits.of(error) is not None:
             raise
         return None
     endpoint = Endpoint(

@@ -279,7 +279,8 @@ def _is_of_bundle(error: Exception) -> bool:
     wrapped = kept.get("error") if isinstance(kept, dict) and type(error).__name__ == "SSLError" else None
     reason = next(iter(getattr(wrapped, "args", ())), None)
     if isinstance(reason, ssl.SSLError):
-        return reason.library == "X509"  # OpenSSL's part that reads certificates; that of handshakes is "SSL"
+        # OpenSSL's part that reads certificates; that of handshakes is "SSL". A client certificate may not fit its key.
+        return reason.library == "X509" and reason.reason != "KEY_VALUES_MISMATCH"
     return isinstance(reason, OSError)
 
 

@@ -46,7 +46,7 @@ CALLS: dict[str, Copy] = {
 def test_a_tree_keeps_its_shape_whatever_it_holds(
     fs: RegistryS3FileSystem, tmp_path: Path, source: str, target: str, maxdepth: int | None, call: str
 ) -> None:
-    """A tree keeps its shape where it is copied, whatever it holds, also if that is one file.
+    """A tree that is named keeps its shape where it is copied, whatever it holds, also if that is one file.
 
     It goes into a directory that exists, or whose name ends in `/`, unless its own name ends in `/`.
     """

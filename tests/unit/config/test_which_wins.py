@@ -340,6 +340,14 @@ def test_an_option_wins_over_the_profile_in_what_kind_of_endpoint_is_meant(
         assert (shown in fs.sign("/a")) is value
 
 
+def test_the_section_s3_of_a_profile_turns_on_nothing_else(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """boto3 reads no more there, either."""
+    (tmp_path / "aws").write_text("[default]\ns3 =\n  use_fips_endpoint = true\n")
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "aws"))
+    keys = {"bucket": "demo", "region": "us-east-1", "accesskey": "a", "secretkey": "s"}
+    assert not RegistryS3FileSystem(**keys).parameters.usefipsendpoint
+
+
 def test_the_section_s3_of_a_profile_turns_on_dualstack(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Where neither an option nor a variable says otherwise; `config_kwargs` has the last word."""
     keys = {"bucket": "demo", "region": "us-east-1", "accesskey": "a", "secretkey": "s"}

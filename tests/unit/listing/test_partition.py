@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from registry_s3fs.listing.order_checks import OutOfOrderError
+from registry_s3fs.listing.order_guard import OutOfOrderError
 from registry_s3fs.listing.partition import AHEAD_PAGES, FREE_LOOKS, RANGE_AHEAD_PAGES, STREAMS, KeyRange, Plan
 from registry_s3fs.model.key_order import KeyOrder
 from registry_s3fs.model.objects import ObjectInfo, Page
@@ -168,7 +168,7 @@ def test_looks_around_directories_are_paid_for(levels: int) -> None:
             reached[key_range] = page.objects[-1].key if page.objects else key_range.after
             cuts = max(cuts, len(reached) - 1)
             plan.received(key_range, page)
-        looks += plan.checks.due()
+        looks += plan.guard.due()
         plan.take()
     assert cuts or levels > 30
     assert len(looks) == len(set(looks)) == (levels if cuts else 0)

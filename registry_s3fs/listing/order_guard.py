@@ -15,7 +15,7 @@ class OutOfOrderError(Exception):
     """The server listed keys in another order than that of their UTF-8 bytes, or keys from before StartAfter."""
 
 
-class OrderChecks:
+class OrderGuard:
     """The checks of one listing."""
 
     def __init__(self, prefix: str, order: KeyOrder) -> None:
