@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Mapping
+from numbers import Integral, Real
 
 from registry_s3fs.config import parsers
 
@@ -24,13 +25,12 @@ def check(config_kwargs: Mapping[str, object]) -> None:
 
 
 def _timeout(name: str, value: object) -> None:
-    is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
-    if not is_number or not 0 < value <= threading.TIMEOUT_MAX:  # type: ignore[operator]  # it is a number
+    if isinstance(value, bool) or not isinstance(value, Real) or not 0 < float(value) <= threading.TIMEOUT_MAX:
         raise ValueError(f"{name}: {value!r} is no time to wait; give a number of seconds above 0")
 
 
 def _count(name: str, value: object, least: int = 1) -> None:
-    if isinstance(value, bool) or not isinstance(value, int) or value < least:
+    if isinstance(value, bool) or not isinstance(value, Integral) or value < least:
         raise ValueError(f"{name}: {value!r} is no count; give a whole number of {least} or more")
 
 

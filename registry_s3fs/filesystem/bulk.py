@@ -123,7 +123,8 @@ class ManyPaths(OnBucket):
         moved = [(source, target) for source, target in files if source != target]
         markers = self._moving(listed, dict(directories))
         many_calls.do_all(self.pool, "mv", lambda pair: self.cp_file(*pair, "", **headers), moved)
-        self.pool.map(lambda pair: self.bucket.copy(*pair), markers)
+        root = self.bucket.space.prefix("/")  # which is a directory without a marker
+        self.pool.map(lambda pair: self.bucket.copy(*pair), [pair for pair in markers if pair[1] != root])
         left = {self.bucket.space.key(source) for source, _ in moved} | {marker.key for marker, _ in markers}
         self._delete(sorted(left - {target for _, target in markers}))
 

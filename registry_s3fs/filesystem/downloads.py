@@ -312,7 +312,8 @@ class Downloads(OnBucket):
         makes_directories = isinstance(source, list) or isinstance(target, list)
         begin = partial(self._read, options=options)
         fetching = Fetching(self, counted, begin, makes_directories=makes_directories)
-        fetching.fetch(paired.files, path_pairs.without_contents(paired))
+        is_cut_off = maxdepth is not None and isinstance(source, list)  # what is empty is not known
+        fetching.fetch(paired.files, [] if is_cut_off else path_pairs.without_contents(paired))
 
     def _read(self, path: StrPath, target: Target, options: ReadOptions) -> Download:
         """Return the download of a file or of a slice of it."""

@@ -176,13 +176,14 @@ def _directories_above(fs: AbstractFileSystem, source: str, kinds: Mapping[str, 
 
 
 def without_contents(paired: Paired) -> list[Pair]:
-    """Return the directories in which nothing else was found.
+    """Return the directories in which nothing else was found, and to whose targets no file goes.
 
     >>> without_contents(Paired([("/a/b/f", "b/f")], [("/a", "."), ("/a/b", "b"), ("/a/e", "e")]))
     [('/a/e', 'e')]
     """
+    taken = {to for _, to in paired.files}
     holding = {parent(name) for name, _ in (*paired.files, *paired.directories) if name != "/"}
-    return [pair for pair in paired.directories if pair[0] not in holding]
+    return [pair for pair in paired.directories if pair[0] not in holding and pair[1] not in taken]
 
 
 def targets(

@@ -95,6 +95,18 @@ def test_get_makes_the_folders_of_empty_directories(
     assert (top / "f").exists() == ("e" not in str(source))
 
 
+@pytest.mark.parametrize("maxdepth", [None, 1])
+def test_a_list_makes_no_folder_where_a_file_goes_or_what_is_below_is_cut_off(
+    fs: RegistryS3FileSystem, tmp_path: Path, maxdepth: int | None
+) -> None:
+    """Names of a list are laid side by side, so that an empty directory may meet a file's name."""
+    fs.pipe({"/a/x": b"1", "/b/y/f": b"2"})
+    fs.bucket.put("registry/q/x/", b"")
+    fs.get(["/a", "/q", "/b"], str(tmp_path), recursive=True, maxdepth=maxdepth)
+    assert (tmp_path / "x").read_bytes() == b"1"
+    assert not (tmp_path / "y").exists()
+
+
 def test_a_folder_that_cannot_be_made_is_told(fs: RegistryS3FileSystem, tmp_path: Path) -> None:
     """All others are there."""
     for name in MARKED:

@@ -12,6 +12,7 @@ from registry_s3fs import RegistryS3FileSystem
 from registry_s3fs.errors import BulkError
 from registry_s3fs.s3 import retry
 from registry_s3fs.s3.error_codes import from_code
+from testbed.scripted_store import ScriptedStore
 from tests.fakes import on_both
 
 MIB = 1024 * 1024
@@ -303,3 +304,13 @@ def test_get_and_put_of_trees_count_files(fs: RegistryS3FileSystem, tmp_path: An
     assert (up.size, up.value, down.size, down.value) == (10, 10, 10, 10)
     for n in range(10):
         assert (tmp_path / "down" / str(n % 3) / f"{n}").read_bytes() == bytes([n]) * n
+
+
+@pytest.mark.parametrize("rootdirectory", ["", "/r"])
+def test_a_directory_with_a_marker_moves_to_the_root(rootdirectory: str) -> None:
+    """The root is a directory without a marker, which no key could be where there is no `rootdirectory`."""
+    below = rootdirectory[1:] + "/" if rootdirectory else ""
+    with ScriptedStore({f"{below}a/": b"", f"{below}a/f": b"1"}) as store:
+        fs = RegistryS3FileSystem(**store.options(rootdirectory=rootdirectory))
+        fs.mv("/a/", "/", recursive=True)
+        assert store.contents() == {f"{below}f": b"1"}

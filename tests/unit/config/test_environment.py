@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+import numpy as np
 import pytest
 
 from registry_s3fs import DriverParameters, RegistryS3FileSystem
@@ -109,6 +110,8 @@ def test_a_value_that_botocore_cannot_use_is_refused_at_once(name: str, value: o
     "given",
     [
         {"connect_timeout": 0.5, "read_timeout": 7},
+        {"connect_timeout": np.float32(0.5), "read_timeout": np.int64(7), "max_pool_connections": np.int64(3)},
+        {"retries": {"max_attempts": np.int32(2)}},
         {"read_timeout": None, "proxies": None, "retries": None, "s3": None},
         {"proxies": {"http": "http://p:1", "https": None}},
         {"retries": {"mode": "adaptive", "total_max_attempts": 1}},
