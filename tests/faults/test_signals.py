@@ -17,6 +17,7 @@ from registry_s3fs.cli import main
 from testbed.proxy import ALWAYS, GIVE_UP_S, Fault, Proxy
 from tests.faults.conftest import DATA
 from tests.registries import MadeRegistry
+from tests.thoroughly import thorough
 
 GET = (["get", "/large", "{folder}/f"], Fault("GetObject", "stall", nth=3, times=ALWAYS))
 PUT = (
@@ -73,8 +74,7 @@ def start(
     [
         *((name, signal.SIGTERM) for name in CALLS),
         ("get", signal.SIGHUP),
-        ("put", signal.SIGHUP),
-        ("get", signal.SIGINT),
+        *thorough(("put", signal.SIGHUP), ("get", signal.SIGINT)),
     ],
 )
 def test_a_signal_ends_the_command_and_leaves_nothing(

@@ -15,6 +15,7 @@ from fsspec.implementations.local import LocalFileSystem
 from registry_s3fs.registry.inventory import inventory
 from registry_s3fs.registry.tables import Tables
 from tests.registries import MadeRegistry
+from tests.thoroughly import thorough
 
 SLOW = """
 import sys, threading, time
@@ -45,7 +46,7 @@ def made(tmp_path: Path) -> MadeRegistry:
     return found
 
 
-@pytest.fixture(params=[signal.SIGINT, signal.SIGTERM])
+@pytest.fixture(params=[signal.SIGTERM, *thorough(signal.SIGINT)])
 def number(request: pytest.FixtureRequest) -> signal.Signals:
     """The signal."""
     return signal.Signals(request.param)
