@@ -133,7 +133,7 @@ def pages(bucket: Bucket, prefix: str, delimiter: str = "", begun: Begun | None 
     given, furthest, is_checked = array("q"), "", bucket.key_order.is_checked
     try:
         for page in _SideBySide(bucket, prefix, delimiter, begun).pages():
-            names = _names(page)
+            names = page.names
             given.extend(map(hash, names) if is_checked else ())
             furthest = names[-1] if names else furthest
             yield page
@@ -209,11 +209,6 @@ def is_after_its_neighbours(bucket: Bucket, directory: str) -> bool:
         return False
     found = Page([item for page in pages for item in page.objects], [each for page in pages for each in page.prefixes])
     return comes_after_its_neighbours(directory, found)
-
-
-def _names(page: Page) -> list[str]:
-    names = [item.key for item in page.objects]
-    return sorted(names + page.prefixes) if page.prefixes else names
 
 
 def _timed(pages: Iterator[Page]) -> _Timed:

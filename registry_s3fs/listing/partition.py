@@ -283,7 +283,7 @@ class Plan:
             return
         self._requests += 1
         self._waited_s, self._worked_s = min(self._waited_s, waited_s), min(self._worked_s, worked_s)
-        names = _names(page)
+        names = page.names
         if page.ignores_start or not page.is_ordered or (names and names[0] <= max(key_range.after, key_range.last)):
             self._order.is_own = True
             if len(self._ranges) > 1 or key_range.after:
@@ -305,11 +305,6 @@ class Plan:
             self.guard.begins(key_range.after, names[0] if names else "")
         if key_range.upto is not None and names and names[-1] > key_range.upto:
             self.guard.saw_beyond(key_range.upto, names[bisect_right(names, key_range.upto)])
-
-
-def _names(page: Page) -> list[str]:
-    names = list(map(_key, page.objects))
-    return sorted(names + page.prefixes) if page.prefixes else names
 
 
 def _up_to(page: Page, key: str) -> Page:

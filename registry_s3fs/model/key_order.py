@@ -28,7 +28,7 @@ class KeyOrder:
     is_by_bytes: bool = False
     """True once keys were seen that a listing by directory would have had the other way round. It is true of S3."""
     is_own: bool = False
-    """True once keys were seen that were in another order than that of their bytes."""
+    """True once keys were seen in another order than that of their bytes, or from before StartAfter."""
     starts_anywhere: bool = False
     """True once a listing has begun behind a key that cannot be there. It is true of S3.
 

@@ -75,6 +75,12 @@ class Page:
     """Whether the server listed keys from before the one to start after. They are left out here."""
 
     @property
+    def names(self) -> list[str]:
+        """Return the keys and the common prefixes in the order of their bytes, if the server sent each of them so."""
+        keys = [item.key for item in self.objects]
+        return sorted(keys + self.prefixes) if self.prefixes else keys
+
+    @property
     def is_ordered(self) -> bool:
         """Return whether the keys are in the order of their UTF-8 bytes, as S3 lists them, and other stores may not."""
         keys = [item.key for item in self.objects]
