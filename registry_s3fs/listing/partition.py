@@ -284,11 +284,11 @@ class Plan:
         self._requests += 1
         self._waited_s, self._worked_s = min(self._waited_s, waited_s), min(self._worked_s, worked_s)
         names = page.names
-        if page.ignores_start or not page.is_ordered or (names and names[0] <= max(key_range.after, key_range.last)):
-            self._order.is_own = True
-            if len(self._ranges) > 1 or key_range.after:
-                raise OutOfOrderError
         self._order.saw(page)
+        if names and names[0] <= max(key_range.after, key_range.last):
+            self._order.is_own = True
+        if self._order.is_own and (len(self._ranges) > 1 or key_range.after):
+            raise OutOfOrderError
         self._meet(key_range, names)
         self._page_keys = max(self._page_keys, len(names))
         if key_range.upto is not None and names and names[-1] > key_range.upto:

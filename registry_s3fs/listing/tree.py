@@ -177,8 +177,6 @@ class Tree:
         """The number of keys on a page that was not the last."""
         self._last = Subtree("/", [])
         """The subtree asked for last. What is asked for next mostly lies in it."""
-        self._is_ordered = True
-        """False once the server has listed keys in an order of its own, as Storj does."""
         self._childless: set[int] = set()
         """The depths at which the caller went into none of the children of the last directory that had some."""
         self._leaves_out = False
@@ -247,7 +245,7 @@ class Tree:
         if path in level.waiting:
             while level.waiting.popleft() != path:
                 pass  # the caller has left it out
-        if self._is_ordered and self._shares_a_page(path):
+        if not self._bucket.key_order.is_own and self._shares_a_page(path):
             names = [path, *_taken(level.waiting, level.at_once * self._held(level.depth) - 1)]
             left = self._list_in_rows(names, level)
             if len(left) > level.at_once:  # a page holds fewer than it seemed
@@ -364,8 +362,8 @@ class Tree:
         if isinstance(begun, OSError):  # told where a directory is listed by itself
             return _Row(start, Page([], []))
         page, order = begun.first or NOTHING, self._bucket.key_order
-        if page.ignores_start or not page.is_ordered:
-            self._is_ordered = False
+        order.saw(page)
+        if order.is_own:
             return _Row(start, Page([], []))
         order.starts_anywhere = order.starts_anywhere or bool(page.objects)
         return _Row(start, page if order.starts_anywhere else Page([], []))

@@ -41,14 +41,15 @@ class Walk:
     def _objects(self) -> Iterator[ObjectInfo]:
         prefix = self._bucket.space.prefix(self._path)
         pages = self._bucket.list(prefix, start_after=self._start_after)
+        order = self._bucket.key_order
         is_ordered, reached = True, ""
         while (page := next(pages, None)) is not None:
             self.found = self.found or bool(page.objects)
-            is_ordered = is_ordered and not page.ignores_start and page.is_ordered
+            order.saw(page)
+            is_ordered = is_ordered and not order.is_own
             if page.objects:
                 is_ordered = is_ordered and page.objects[0].key > reached
                 reached = page.objects[-1].key
-            self._bucket.key_order.saw(page)
             yield from (item for item in page.objects if not self._is_skipped(item.key))
             if is_ordered and page.objects and not page.last and self._is_within_what_is_skipped(reached):
                 is_ordered, pages = self._behind_what_is_skipped(prefix, pages)

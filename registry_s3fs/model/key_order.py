@@ -44,7 +44,7 @@ class KeyOrder:
 
     def saw(self, page: Page) -> None:
         """Learn from a page."""
-        if not page.is_ordered:
+        if page.ignores_start or not page.is_ordered:
             self.is_own = True
         if self.is_by_bytes or self.is_own:
             return

@@ -149,18 +149,24 @@ def test_an_error_is_told_where_the_walk_gets_there(
 
 
 def test_a_store_that_lists_in_an_order_of_its_own_is_asked_for_each_directory(
-    fs: RegistryS3FileSystem, listed: Requests, monkeypatch: pytest.MonkeyPatch
+    fs: RegistryS3FileSystem, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A page tells nothing of what follows there."""
+    """A page tells nothing of what follows there, so none is asked for that could hold several directories."""
+    fs.bucket.store.page_keys = 50
+    for number in range(500):
+        fs.bucket.plant(fs.bucket.space.key(f"/r/{number:03}/link"), 1)
     expected = list(AbstractFileSystem.walk(fs, "/r"))
     ask = fs.bucket.list
+    starts: list[str] = []
 
     def unordered(prefix: str, delimiter: str = "", start_after: str = "", **options: Any) -> Iterator[Page]:
-        for page in ask(prefix, delimiter, **options):
+        starts.append(start_after)
+        for page in ask(prefix, delimiter, start_after=start_after, **options):
             yield Page(page.objects[::-1], page.prefixes[::-1], page.last, bool(start_after))
 
     monkeypatch.setattr(fs.bucket, "list", unordered)
     assert list(fs.walk("/r")) == expected
+    assert not any(starts)
 
 
 def test_an_order_of_the_callers_own_is_listed_ahead_too(fs: RegistryS3FileSystem, listed: Requests) -> None:
