@@ -53,15 +53,15 @@ class Image:
     blobs: Sequence[Blob]
 
 
-def layer(files: Mapping[str, bytes]) -> Layer:
-    """A layer that holds some files."""
+def layer(files: Mapping[str, bytes], compresslevel: int = 1) -> Layer:
+    """A layer that holds some files. Level 0 is for those that do not compress."""
     raw = io.BytesIO()
     with tarfile.open(fileobj=raw, mode="w", format=tarfile.PAX_FORMAT) as tar:
         for name, data in files.items():
             member = tarfile.TarInfo(name)
             member.size = len(data)
             tar.addfile(member, io.BytesIO(data))
-    packed = gzip.compress(raw.getvalue(), compresslevel=1, mtime=0)
+    packed = gzip.compress(raw.getvalue(), compresslevel, mtime=0)
     return Layer(Blob(f"{OCI}.layer.v1.tar+gzip", packed), registry_layout.digest(raw.getvalue()))
 
 

@@ -55,13 +55,13 @@ def on_bucket(running: Running, bucket: str) -> Iterator[Running]:
         yield Running(registry, running.server, {**running.options, "bucket": bucket})
 
 
-BASE = images.layer({"base.so": images.noise("base", 3 * MIB)})
+BASE = images.layer({"base.so": images.noise("base", 3 * MIB)}, 0)
 PUSHED: dict[str, images.Image] = {
     "hello:1.0": images.image([images.layer({"hello": b"world"})]),
     "team/app:v1": images.image([BASE, images.layer({"app": images.noise("v1", 70_000)})]),
     "team/app:v2": images.image([BASE, images.layer({"app": images.noise("v2", 70_000)})]),
     # Above chunksize (10 MiB) and multipartcopythresholdsize (32 MiB): the registry uploads and copies in parts.
-    "team/sub/big:latest": images.image([BASE, images.layer({"big": images.noise("big", 40 * MIB)})]),
+    "team/sub/big:latest": images.image([BASE, images.layer({"big": images.noise("big", 40 * MIB)}, 0)]),
 }
 
 

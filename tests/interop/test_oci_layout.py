@@ -23,7 +23,7 @@ from testbed.servers import Registry, Server
 from tests.interop import pushing
 
 MIB = 1024 * 1024
-BASE = images.layer({"base.so": noise("base", 12 * MIB)})
+BASE = images.layer({"base.so": noise("base", 12 * MIB)}, 0)
 APP = images.image([BASE, images.layer({"app": noise("app", 70_000)})])
 ARM64 = images.image([images.layer({"app": noise("arm64", 70_000)})], "arm64")
 MULTI = pushing.index(APP, ARM64)

@@ -25,7 +25,7 @@ from testbed.servers import Registry, Server
 from tests.interop import pushing
 
 MIB = 1024 * 1024
-BASE = images.layer({"base": noise("base", MIB)})
+BASE = images.layer({"base": noise("base", MIB)}, 0)
 KILLS, RUNS = 10, 60
 """So many kills meet a copy that is not whole, in at most so many runs: on a busy machine, some come too late."""
 
