@@ -148,11 +148,21 @@ class Search:
     def _named(self, path: str) -> list[Info]:
         """Return the file or directory that a pattern ends with by its name. The info is a listing's, not a HEAD's."""
         key, prefix = self._bucket.space.key(path), self._bucket.space.prefix(path)
+        if not self._bucket.key_order.is_by_bytes:
+            return self._named_in_any_order(path, key, prefix)
         found = [item for page in self._bucket.list(key, limit=1) for item in page.objects]
         if found and found[0].key == key:
             return [directory.file(path, found[0])]
         below = found and (found[0].key.startswith(prefix) or directory.exists_below(self._bucket, path))
         return [directory.directory(path)] if below else []
+
+    def _named_in_any_order(self, path: str, key: str, prefix: str) -> list[Info]:
+        is_directory = False
+        for page in self._bucket.list(key, "/"):
+            is_directory = is_directory or prefix in page.prefixes
+            if found := next((item for item in page.objects if item.key == key), None):
+                return [directory.file(path, found)]
+        return [directory.directory(path)] if is_directory else []
 
     def _flat(self, path: str, listed: Iterable[ObjectInfo]) -> list[Info]:
         """Return what matches of a directory and of all that lies below it. Make infos only for the matches."""

@@ -8,6 +8,8 @@ with.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from registry_s3fs.model.key_order import KeyOrder, directories_around
 
 
@@ -25,8 +27,8 @@ class OrderGuard:
         self._due: list[str] = []
         self._beyond: dict[str, str] = {}
         """The keys are cuts, the values are the first names beyond them that the left part saw."""
-        self._begins: dict[str, str] = {}
-        """The keys are cuts, the values are the first names of the right part, or "" where it has none."""
+        self._begins: dict[str, Sequence[str]] = {}
+        """The keys are cuts, the values are the first names of the right part."""
 
     @property
     def looks(self) -> int:
@@ -61,20 +63,21 @@ class OrderGuard:
 
     def saw_beyond(self, cut: str, name: str) -> None:
         """Take in the first name beyond a cut that the left part saw. Raise `OutOfOrderError` as `begins` does."""
-        self._beyond[cut] = name
-        self._compare(cut)
+        if self._order.is_checked:
+            self._beyond[cut] = name
+            self._compare(cut)
 
-    def begins(self, cut: str, name: str) -> None:
-        """Take in the first name of the part after a cut, or "" where it has none.
+    def begins(self, cut: str, names: Sequence[str]) -> None:
+        """Take in the first names of the part after a cut, which has none if there are none.
 
         Raises:
             OutOfOrderError: The part lacks what was seen beyond the cut.
         """
-        self._begins.setdefault(cut, name)
-        self._compare(cut)
+        if self._order.is_checked:
+            self._begins.setdefault(cut, names)
+            self._compare(cut)
 
     def _compare(self, cut: str) -> None:
-        if not self._order.is_checked or cut not in self._beyond or cut not in self._begins:
-            return
-        if not "" < self._begins[cut] <= self._beyond[cut]:
+        """Compare what both sides of a cut have seen. It may be that a name came or went between the two."""
+        if cut in self._beyond and cut in self._begins and self._beyond[cut] not in self._begins.pop(cut):
             raise OutOfOrderError

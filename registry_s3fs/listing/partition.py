@@ -284,9 +284,6 @@ class Plan:
         self._requests += 1
         self._waited_s, self._worked_s = min(self._waited_s, waited_s), min(self._worked_s, worked_s)
         names = page.names
-        self._order.saw(page)
-        if names and names[0] <= max(key_range.after, key_range.last):
-            self._order.is_own = True
         if self._order.is_own and (len(self._ranges) > 1 or key_range.after):
             raise OutOfOrderError
         self._meet(key_range, names)
@@ -302,7 +299,7 @@ class Plan:
     def _meet(self, key_range: KeyRange, names: Sequence[str]) -> None:
         """Check that a key range, whose next names these are, meets the ones beside it."""
         if key_range.after and not key_range.last and (names or key_range.done):
-            self.guard.begins(key_range.after, names[0] if names else "")
+            self.guard.begins(key_range.after, names)
         if key_range.upto is not None and names and names[-1] > key_range.upto:
             self.guard.saw_beyond(key_range.upto, names[bisect_right(names, key_range.upto)])
 

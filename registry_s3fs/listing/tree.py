@@ -17,7 +17,7 @@ from typing import TypeGuard
 from registry_s3fs.listing import directory, next_pages
 from registry_s3fs.listing.partition import successor
 from registry_s3fs.model.info import Info
-from registry_s3fs.model.key_order import directories_ahead
+from registry_s3fs.model.key_order import directories_around
 from registry_s3fs.model.objects import ObjectInfo, Page
 from registry_s3fs.model.paths import parent
 from registry_s3fs.s3.bucket import Bucket
@@ -362,11 +362,9 @@ class Tree:
         if isinstance(begun, OSError):  # told where a directory is listed by itself
             return _Row(start, Page([], []))
         page, order = begun.first or NOTHING, self._bucket.key_order
-        order.saw(page)
-        if order.is_own:
-            return _Row(start, Page([], []))
-        order.starts_anywhere = order.starts_anywhere or bool(page.objects)
-        return _Row(start, page if order.starts_anywhere else Page([], []))
+        if page.objects:
+            order.starts_anywhere = True
+        return _Row(start, page if order.starts_anywhere and not order.is_own else Page([], []))
 
 
 @dataclass(frozen=True)
@@ -380,13 +378,18 @@ class _Row:
         """Return all that lies below a prefix that is not before the start, or None where the page may not hold it."""
         objects = self.page.objects
         is_held = self.page.last or (objects and successor(prefix) <= objects[-1].key)
-        found = Subtree(self.start, objects).below(prefix) if is_held else None
-        if found and not found.objects and not is_by_bytes and any(map(self._has_below, directories_ahead(prefix))):
-            return None  # in a listing by directory it comes after one that is on the page
+        found = self._below(prefix) if is_held else None
+        if found and not found.objects and not is_by_bytes and not self._shows_where_it_would_be(prefix):
+            return None
         return found
 
-    def _has_below(self, prefix: str) -> bool:
-        return bool(Subtree(self.start, self.page.objects).below(prefix).objects)
+    def _shows_where_it_would_be(self, prefix: str) -> bool:
+        """Return whether the page has something of a directory that a prefix lies in, so that it has all of that."""
+        above = (each for each in directories_around(prefix[:-1], "") if each >= self.start)
+        return any(self._below(each).objects for each in above)
+
+    def _below(self, prefix: str) -> Subtree:
+        return Subtree(self.start, self.page.objects).below(prefix)
 
 
 def directories_held(page: Page, prefix: str, above: int) -> dict[int, int]:

@@ -26,6 +26,8 @@ class Walk:
         self._path = path
         self._start_after = start_after
         self._skipped = ""
+        self._reads_on = False
+        """True once what is left out had to be read over."""
         self.found = False
         """True once any key was listed, even one that no path can name."""
 
@@ -41,34 +43,25 @@ class Walk:
     def _objects(self) -> Iterator[ObjectInfo]:
         prefix = self._bucket.space.prefix(self._path)
         pages = self._bucket.list(prefix, start_after=self._start_after)
-        order = self._bucket.key_order
-        is_ordered, reached = True, ""
         while (page := next(pages, None)) is not None:
             self.found = self.found or bool(page.objects)
-            order.saw(page)
-            is_ordered = is_ordered and not order.is_own
-            if page.objects:
-                is_ordered = is_ordered and page.objects[0].key > reached
-                reached = page.objects[-1].key
             yield from (item for item in page.objects if not self._is_skipped(item.key))
-            if is_ordered and page.objects and not page.last and self._is_within_what_is_skipped(reached):
-                is_ordered, pages = self._behind_what_is_skipped(prefix, pages)
+            if page.objects and not page.last and self._is_within_what_is_skipped(page.objects[-1].key):
+                behind = None if self._reads_on else self._behind_what_is_skipped(prefix)
+                self._reads_on, pages = behind is None, behind or pages
 
-    def _behind_what_is_skipped(self, prefix: str, going_on: Iterator[Page]) -> tuple[bool, Iterator[Page]]:
-        """Return the pages behind what is left out, or those that the listing goes on with, where some may be missed.
-
-        The first value tells whether they are the former.
-        """
+    def _behind_what_is_skipped(self, prefix: str) -> Iterator[Page] | None:
+        """Return the pages behind what is left out, or None where some keys may be missed there."""
         order = self._bucket.key_order
-        if not order.is_by_bytes and not is_after_its_neighbours(self._bucket, self._skipped):
-            return False, going_on
+        if order.is_own or not (order.is_by_bytes or is_after_its_neighbours(self._bucket, self._skipped)):
+            return None
         behind = self._bucket.list(prefix, start_after=self._skipped + LAST)
         first = next(behind, None)
-        if first is not None and not first.ignores_start and first.objects:
+        if first is not None and first.objects:
             order.starts_anywhere = True
-        elif not order.starts_anywhere:
-            return False, going_on
-        return True, chain([first] if first else [], behind)
+        if order.is_own or not order.starts_anywhere:
+            return None
+        return chain([first] if first else [], behind)
 
     def _is_within_what_is_skipped(self, key: str) -> bool:
         return self._is_skipped(key) and key < self._skipped + LAST

@@ -7,16 +7,14 @@ StartAfter by its bytes. Whoever goes on behind a key in such a listing misses `
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 from registry_s3fs.model.objects import Page
 
 NEIGHBOURS = 3
-"""How many names are looked at around a directory.
-
-A file of its name may be the first one, and the directory itself the second.
-"""
+"""How many keys are looked at, where a file may come before a directory: one may be a file of the directory's name."""
 SURE_KEYS = 100
 """The fewest keys in order that are no accident, where a store lists by hash."""
 
@@ -25,10 +23,10 @@ SURE_KEYS = 100
 class KeyOrder:
     """What is known of one server. Threads may share it: nothing that is known is forgotten."""
 
-    is_by_bytes: bool = False
-    """True once keys were seen that a listing by directory would have had the other way round. It is true of S3."""
     is_own: bool = False
     """True once keys were seen in another order than that of their bytes, or from before StartAfter."""
+    shows_bytes: bool = False
+    """True once keys were seen that a listing by directory would have had the other way round. It is true of S3."""
     starts_anywhere: bool = False
     """True once a listing has begun behind a key that cannot be there. It is true of S3.
 
@@ -40,27 +38,50 @@ class KeyOrder:
     @classmethod
     def of_s3(cls) -> KeyOrder:
         """Return what is known of S3 itself."""
-        return cls(is_by_bytes=True, starts_anywhere=True, is_checked=False)
+        return cls(shows_bytes=True, starts_anywhere=True, is_checked=False)
 
-    def saw(self, page: Page) -> None:
-        """Learn from a page."""
-        if page.ignores_start or not page.is_ordered:
+    @property
+    def is_by_bytes(self) -> bool:
+        """Return whether keys are known to be listed by their bytes, and never were otherwise."""
+        return self.shows_bytes and not self.is_own
+
+    def watched(self, pages: Iterable[Page]) -> Iterator[Page]:
+        """Yield the pages of one listing, and learn from each. Every listing that is requested passes here."""
+        reached = ""
+        for page in pages:
+            names = page.names
+            self.saw(page, names, reached)
+            reached = max([reached, *names[-1:]])
+            yield page
+
+    def saw(self, page: Page, names: Sequence[str], reached: str) -> None:
+        """Learn from a page, which has these names, of a listing whose greatest name so far was `reached`."""
+        if page.ignores_start or not page.is_ordered or (names and names[0] <= reached):
             self.is_own = True
-        if self.is_by_bytes or self.is_own:
-            return
-        keys = [item.key for item in page.objects]
-        if any(len(names) >= SURE_KEYS and _only_by_bytes(names) for names in (keys, page.prefixes)):
-            self.is_by_bytes = True
+        elif not self.shows_bytes:  # some stores sort common prefixes, and not keys
+            keys = [item.key for item in page.objects]
+            if len(keys) >= SURE_KEYS and _only_by_bytes(keys):
+                self.shows_bytes = True
 
 
-def _only_by_bytes(names: Sequence[str]) -> bool:
-    """Return whether names, which are in the order of their bytes, are in no order by directory.
+def _only_by_bytes(keys: Sequence[str]) -> bool:
+    """Return whether keys, which are in the order of their bytes, have directories that are in no order by directory.
 
-    >>> _only_by_bytes(["app-x/1", "app/1"]), _only_by_bytes(["app/1", "app0/1"])
-    (True, False)
+    A file is no sign of it: some stores list the files of a directory first.
+
+    >>> _only_by_bytes(["app-x/1", "app/1"]), _only_by_bytes(["app-x", "app/1"]), _only_by_bytes(["app/1", "app0/1"])
+    (True, False, False)
     """
-    by_directory = [name.replace("/", "\0") for name in names]
-    return by_directory != sorted(by_directory)
+    by_directory = [key.replace("/", "\0") for key in keys]
+    if by_directory == sorted(by_directory):  # which is known in a tenth of the time
+        return False
+    return any(_changes_directory(key, following) for key, following in pairwise(keys))
+
+
+def _changes_directory(key: str, following: str) -> bool:
+    """Return whether a directory's name ends where two keys begin to differ, and the first key lies in another one."""
+    at = next((at for at, (here, there) in enumerate(zip(key, following, strict=False)) if here != there), len(key))
+    return following[at : at + 1] == "/" and "/" in key[at:]
 
 
 def directories_around(key: str, prefix: str) -> list[str]:
@@ -73,28 +94,26 @@ def directories_around(key: str, prefix: str) -> list[str]:
     return [key[: at + 1] for at in ends]
 
 
-def directories_ahead(prefix: str) -> Iterator[str]:
-    """Yield the directories that a listing by directory has before a prefix, and S3 behind it.
-
-    >>> list(directories_ahead("r/app-x.y/tags/"))
-    ['r/app/', 'r/app-x/']
-    """
-    for at, char in enumerate(prefix):
-        if at and char < "/" and prefix[at - 1] != "/":
-            yield prefix[:at] + "/"
-
-
-def comes_after_its_neighbours(directory: str, page: Page) -> bool:
+def comes_after_its_neighbours(directory: str, page: Page) -> bool | None:
     """Return whether nothing that comes before a directory, by the bytes of keys, is listed after it.
+
+    None where a file comes before it: a response has files apart from directories, so it does not tell which was first.
 
     Args:
         directory: The directory's prefix, which ends in ``/``.
-        page: The first names that begin like the directory, listed by the delimiter. `NEIGHBOURS` were asked for.
+        page: The first page of the names that begin like the directory, listed by the delimiter.
     """
-    name = directory[:-1]
     before = [each for each in page.prefixes if each < directory]
-    files = [item.key for item in page.objects if name < item.key < directory]
-    if directory not in page.prefixes or not (before or files):
-        return True
-    # A response has files apart from directories, so it does not tell which came first.
-    return not files and page.prefixes.index(directory) > page.prefixes.index(before[-1])
+    if directory in page.prefixes and before and page.prefixes.index(directory) < page.prefixes.index(before[-1]):
+        return False
+    files = [item.key for item in page.objects if directory[:-1] < item.key < directory]
+    return None if files and directory in page.prefixes else True
+
+
+def comes_after_its_files(directory: str, keys: Sequence[str]) -> bool:
+    """Return whether a file that comes before a directory, by the bytes of keys, is listed before all in it.
+
+    There is such a file. `keys` are the first ones that begin like the directory, without a delimiter.
+    """
+    others = [key for key in keys if key != directory[:-1]]
+    return bool(others) and not others[0].startswith(directory)

@@ -54,9 +54,10 @@ class FirstPages(ManyRequests):
             pass
         # This thread also had the others' pages to read, and each response may have waited for that.
         waited_s = min((each.waited_s for each in firsts if each.answer), default=0)
-        return [
-            each.error or Started(self._pages(each.listing, 0, each.answer), waited_s, each.worked_s) for each in firsts
-        ]
+        return [each.error or Started(self._watched(each), waited_s, each.worked_s) for each in firsts]
+
+    def _watched(self, first: _First) -> Iterator[Page]:
+        return self.key_order.watched(self._pages(first.listing, 0, first.answer))
 
     def _list_call(self, first: _First, fast_path: FastPath) -> Call[_First] | None:
         return fast_path.list_objects(list_request(first.listing), first) if fast_path.is_open(LIST) else None

@@ -134,7 +134,7 @@ class Lookups(Requests):
         listing = Listing(prefix, delimiter, start_after)
         is_any_there = limit > 0 and prefix[-1:] in ("", "/") and not start_after  # whichever comes first
         if is_any_there or not self.parameters.is_directory_bucket:
-            yield from self._pages(listing, limit)
+            yield from self.key_order.watched(self._pages(listing, limit))
         else:
             yield self._in_order(listing, limit)
 
@@ -229,14 +229,11 @@ def list_request(listing: Listing) -> dict[str, object]:
 
 
 def _behind(page: Page, start_after: str) -> Page:
-    """Return a page without the names that come before the key to start after.
-
-    A server should not have listed them.
-    """
+    """Return a page without the names that come before the key to start after, which a server should not list."""
     objects = [item for item in page.objects if item.key > start_after]
     prefixes = [each for each in page.prefixes if each > start_after or start_after.startswith(each)]
-    ignores = any(item.key < start_after for item in page.objects) if len(objects) < len(page.objects) else False
-    return Page(objects, prefixes, ignores_start=ignores)
+    is_before = any(item.key < start_after for item in page.objects) or len(prefixes) < len(page.prefixes)
+    return Page(objects, prefixes, ignores_start=is_before)
 
 
 def _given(**fields: object) -> dict[str, object]:

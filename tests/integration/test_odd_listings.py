@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
@@ -12,6 +13,7 @@ import pytest
 
 from registry_s3fs import RegistryS3FileSystem, StorageDriver
 from registry_s3fs.errors import InvalidResponseError, SkipDir
+from registry_s3fs.s3.listing_responses import Listing
 from testbed.messages import Answer, Request
 from testbed.plain_answers import LISTED_WHEN, PAGE, entry, plain, xml
 from testbed.scripted_store import ScriptedStore
@@ -259,6 +261,58 @@ def test_a_large_listing_is_whole_where_start_after_is_ignored() -> None:
         store.fill({f"a/{n:04}": b"" for n in range(1000)})
         assert fs.find("/a") == [f"/a/{n:04}" for n in range(1000)]
         assert [name for _, _, names in fs.walk("/a") for name in names] == [f"{n:04}" for n in range(1000)]
+
+
+def by_utf16(store: ScriptedStore, request: Request) -> Answer | None:
+    """A store that compares names as Java and JavaScript do, and takes StartAfter by that order, too."""
+    if request.operation != "ListObjectsV2":
+        return None
+    time.sleep(0.005)  # so that it is asked for parts
+    prefix, delimiter = request.query.get("prefix", ""), request.query.get("delimiter")
+    names = set()
+    for key in store.contents():
+        if key.startswith(prefix):
+            at = key.find(delimiter, len(prefix)) if delimiter else -1
+            names.add(key[: at + 1] if at >= 0 else key)
+    after = request.query.get("continuation-token") or request.query.get("start-after", "")
+    behind = sorted((utf16(name), name) for name in names if utf16(name) > utf16(after))
+    page = [name for _, name in behind[:50]]
+    more = f"<NextContinuationToken>{page[-1]}</NextContinuationToken>" if len(behind) > len(page) else ""
+    told = [
+        f"<CommonPrefixes><Prefix>{name}</Prefix></CommonPrefixes>" if name[-1] == "/" else entry(name) for name in page
+    ]
+    return xml("ListBucketResult", f"<IsTruncated>{str(bool(more)).lower()}</IsTruncated>{more}" + "".join(told))
+
+
+def utf16(name: str) -> bytes:
+    return name.encode("utf-16-be")
+
+
+def test_a_store_that_compares_utf_16_loses_no_name() -> None:
+    """Of a directory that is listed in parts: what it has after a cut may come before it in S3's order."""
+    with odd_store(by_utf16) as (store, fs):
+        names = [f"{char}{number:03}" for char in "\u65e5\U0001f600\uff01" for number in range(130)]
+        store.fill({f"d/{name}/x": b"" for name in names})
+        assert fs.ls("/d", detail=False) == sorted(f"/d/{name}" for name in names)
+        for found in (fs.find("/"), fs.find("/", maxdepth=3), fs.glob("/d/*/x"), sorted(walked(fs))):
+            assert found == sorted(f"/d/{name}/x" for name in names)
+
+
+def test_an_order_that_one_page_shows_is_known_to_all_that_follows() -> None:
+    """Also where the page is all of a listing, and one of many that are asked for side by side."""
+    for lists in (
+        lambda fs: fs.ls("/d"),
+        lambda fs: [list(started.pages) for started in fs.bucket.start_lists([Listing("d/"), Listing("e/")])],
+    ):
+        with odd_store(by_utf16) as (store, fs):
+            store.fill({"d/\U0001f600": b"", "d/\uff01": b""})
+            assert not fs.bucket.key_order.is_own
+            lists(fs)
+            assert fs.bucket.key_order.is_own
+
+
+def walked(fs: RegistryS3FileSystem) -> list[str]:
+    return [f"{above}/{name}" for above, _, names in fs.walk("/") for name in names]
 
 
 @pytest.mark.parametrize("field", ["Size", "ETag", "LastModified"])

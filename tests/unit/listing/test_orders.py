@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from hashlib import md5
+from itertools import product
 from random import Random
 from typing import Any, NamedTuple
 
@@ -20,8 +21,28 @@ from tests.thoroughly import thorough
 Order = Callable[[str], Any]
 
 NAMES = ["a", "a-b", "a.b", "b", "b-", "c", "c!"]
+
+
+def directories_first(key: str) -> list[tuple[bool, str]]:
+    *above, name = key.split("/")
+    return [*((False, each) for each in above), (bool(name), name)]
+
+
+def files_first(key: str) -> list[tuple[bool, str]]:
+    *above, name = key.split("/")
+    return [*((True, each) for each in above), (False, name)]
+
+
+def hashed(name: str) -> bytes:
+    return md5(name.encode(), usedforsecurity=False).digest()
+
+
 ORDERS: dict[str, Order] = {
-    "by hash, as a store that encrypts names": lambda key: md5(key.encode(), usedforsecurity=False).digest(),
+    "by hash": hashed,
+    "by hash, as a store that encrypts names": lambda key: list(map(hashed, key.split("/"))),
+    "by UTF-16, as a store in Java": lambda key: key.encode("utf-16-be", "surrogatepass"),
+    "directories first": directories_first,
+    "files first": files_first,
     "by directory, as a store on a disk": lambda key: key.split("/"),
     "by key, as S3": lambda key: key,
 }
@@ -36,7 +57,11 @@ class OddStore(NamedTuple):
     start: str
     page_keys: int = 20
     look_s: float = 0.005
-    """The seconds that a request for a few names takes."""
+    """The seconds that a request for the names around a directory takes."""
+    late_s: float = 0.005
+    """The seconds that any other request takes."""
+    sorts_prefixes: bool = False
+    """Whether common prefixes are in the order of their bytes, whatever that of the keys."""
 
     def listed(self, objects: list[ObjectInfo], listing: tuple[str, str, str], limit: int) -> Iterator[Page]:
         """The pages of a listing, as `Bucket.list` gives them."""
@@ -48,12 +73,13 @@ class OddStore(NamedTuple):
         left = self._behind([*names], start_after)
         size = min(limit or self.page_keys, self.page_keys)
         for number in range(0, max(1, len(left)), size):
-            time.sleep(self.look_s if limit else 0.005)
+            time.sleep(self.look_s if delimiter and prefix[-1:] not in ("", "/") else self.late_s)
             page = left[number : number + size]
             kept = [name for name in page if name > start_after]
+            dirs = [name for name in kept if not names[name]]
             yield Page(
                 [item for name in kept if (item := names[name])],
-                [name for name in kept if not names[name]],
+                sorted(dirs) if self.sorts_prefixes else dirs,
                 last=bool(limit) or number + size >= len(left),
                 ignores_start=kept != page,
             )
@@ -86,7 +112,7 @@ def serve(fs: RegistryS3FileSystem, monkeypatch: pytest.MonkeyPatch) -> Callable
         def listed(prefix: str, delimiter: str = "", limit: int = 0, start_after: str = "") -> Iterator[Page]:
             asked.append(start_after)
             objects = [item for page in ask(prefix) for item in page.objects]
-            return store.listed(objects, (prefix, delimiter, start_after), limit)
+            return fs.bucket.key_order.watched(store.listed(objects, (prefix, delimiter, start_after), limit))
 
         monkeypatch.setattr(fs.bucket, "list", listed)
         return asked
@@ -157,7 +183,7 @@ def test_a_store_that_is_known_to_list_in_order_may_still_know_no_place_between_
     """What was given before that is noticed is not given again."""
     paths = stored(fs, 1)
     serve(OddStore(ORDERS["by key, as S3"], "if the key is there"))
-    fs.bucket.key_order.is_by_bytes = True
+    fs.bucket.key_order.shows_bytes = True
     assert sorted(path for path, _ in directory.files(fs.bucket, "/")) == paths
 
 
@@ -194,6 +220,79 @@ def test_what_is_in_many_small_directories_is_found(
         fs.bucket.plant(fs.bucket.space.key(path), 1)
     serve(OddStore(ORDERS[order], start))
     assert SEARCHES[search](fs) == sorted(paths)
+
+
+@pytest.mark.parametrize("start", STARTS)
+@pytest.mark.parametrize("order", ORDERS)
+@pytest.mark.parametrize(
+    ("sorts_prefixes", "places"), [(False, range(1, 150, 37)), *thorough((True, range(150)), (False, range(150)))]
+)
+def test_the_only_directory_that_has_an_odd_neighbour_is_found(
+    fs: RegistryS3FileSystem,
+    serve: Callable[[OddStore], list[str]],
+    order: str,
+    sorts_prefixes: bool,
+    places: range,
+    start: str,
+) -> None:
+    """Wherever it lies: at the beginning of a page, at its end, or in between."""
+    serve(OddStore(ORDERS[order], start, late_s=0, sorts_prefixes=sorts_prefixes))
+    for place in places:
+        names = [*(f"{number:03}" for number in range(150)), f"{place:03}-"]
+        fs.bucket.store.objects.clear()
+        fs.bucket.key_order = KeyOrder()
+        for name in names:
+            fs.bucket.plant(fs.bucket.space.key(f"/{name}/x"), 1)
+        for search in ("walk", "glob"):
+            assert SEARCHES[search](fs) == sorted(f"/{name}/x" for name in names)
+
+
+SHARED = [("directories first", "/d/zz"), ("by directory, as a store on a disk", "/d/333-/a")]
+
+
+@pytest.mark.parametrize(("order", "neighbour"), [*SHARED, *thorough(*product(ORDERS, ["/d/zz", "/d/333-/a"]))])
+def test_directories_of_some_files_that_share_a_page_are_found(
+    fs: RegistryS3FileSystem, serve: Callable[[OddStore], list[str]], order: str, neighbour: str
+) -> None:
+    """A page that begins at one directory does not tell of those that the store lists before it."""
+    paths = [f"/d/{number:03}/{name}" for number in range(400) for name in "abc"] + [neighbour, "/e/1"]
+    for path in paths:
+        fs.bucket.plant(fs.bucket.space.key(path), 1)
+    for search in (lambda: fs.find("/", maxdepth=3), lambda: fs.glob("/*/*") + fs.glob("/*/*/*")):
+        for shift in (0, 1, 2):
+            fs.bucket.key_order = KeyOrder()
+            serve(OddStore(ORDERS[order], "in its own order", 1000 - shift, look_s=0, late_s=0))
+            assert {path for path in search() if path in paths} == {*paths}
+
+
+@pytest.mark.parametrize("order", ORDERS)
+def test_a_name_that_others_begin_with_is_found(
+    fs: RegistryS3FileSystem, serve: Callable[[OddStore], list[str]], order: str
+) -> None:
+    """Where a pattern ends in it, as a file's and as a directory's."""
+    others = [
+        f"/{number}/{name}" for number in range(6) for name in ("apple", "app-x", "App", "app0/1", "dir/x", "dir-1")
+    ]
+    for path in [*others, *(f"/{number}/app" for number in range(6))]:
+        fs.bucket.plant(fs.bucket.space.key(path), 1)
+    serve(OddStore(ORDERS[order], "in its own order", page_keys=5, late_s=0))
+    assert fs.glob("/*/app") == [f"/{number}/app" for number in range(6)]
+    assert fs.glob("/*/dir") == [f"/{number}/dir" for number in range(6)]
+    assert fs.glob("/*/ap") == []
+
+
+@pytest.mark.parametrize("order", ORDERS)
+def test_large_directories_whose_files_come_last_are_listed_whole(
+    fs: RegistryS3FileSystem, serve: Callable[[OddStore], list[str]], order: str
+) -> None:
+    """What comes after a cut has to be in what is listed from there on, not only to come after its first name."""
+    paths = [f"/b/{above}/{number:03}" for above in ("App0", "a", "z") for number in range(300)] + ["/b/a-f", "/b/z-f"]
+    for path in paths:
+        fs.bucket.plant(fs.bucket.space.key(path), 1)
+    for page_keys in (20, 40, 60):
+        fs.bucket.key_order = KeyOrder()
+        serve(OddStore(ORDERS[order], "in its own order", page_keys, late_s=0.001))
+        assert sorted(path for path, _ in directory.files(fs.bucket, "/")) == sorted(paths)
 
 
 @pytest.mark.parametrize("left_out", ["/0", "/a/a", *thorough("/a", "/c!")])

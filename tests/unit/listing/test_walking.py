@@ -20,16 +20,20 @@ class Pages:
 
     space = KeySpace("")
 
-    def __init__(self, *pages: list[str]) -> None:
-        self.pages = pages
+    def __init__(self, *pages: list[str], ignores_start: bool = False) -> None:
+        self.pages, self.ignores_start = pages, ignores_start
         self.asked: list[str] = []
         self.key_order = KeyOrder.of_s3()
 
     def list(self, prefix: str, start_after: str = "") -> Iterator[Page]:
         self.asked.append(start_after)
+        return self.key_order.watched(self._listed(prefix, start_after))
+
+    def _listed(self, prefix: str, start_after: str) -> Iterator[Page]:
         for number, keys in enumerate(self.pages, 1):
             objects = [ObjectInfo(key, 1, "e", NOW) for key in keys if key.startswith(prefix) and key > start_after]
-            yield Page(objects, [], number == len(self.pages))
+            ignores = self.ignores_start and any(key < start_after for key in keys)
+            yield Page(objects, [], number == len(self.pages), ignores)
 
 
 def walked(pages: Pages, *skipped: str) -> tuple[list[str], bool]:
@@ -63,6 +67,12 @@ def test_a_store_that_lists_in_an_order_of_its_own_is_listed_to_its_end() -> Non
         found, _ = walked(pages, "/b")
         assert found == ["/b", *(f"/{key}" for page in pages.pages for key in page if "/" not in key)]
         assert pages.asked == [""]
+
+
+def test_a_store_that_lists_from_its_beginning_again_is_listed_to_its_end() -> None:
+    """Of what it lists then, all that comes before the key to start after has been left out."""
+    pages = Pages(["b/1", "b/2"], ["a", "c"], ignores_start=True)
+    assert walked(pages, "/b") == (["/b", "/a", "/c"], True)
 
 
 def test_a_listing_goes_on_behind_what_is_left_out() -> None:
