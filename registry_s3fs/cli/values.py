@@ -38,11 +38,15 @@ def option(text: str) -> tuple[str, str]:
     """
     name, equals, value = text.partition("=")
     found = _SECRET_NAME.search(name)
-    secret = found[0] if found else name if _URL_PASSWORD.search(value) else ""
-    if secret:
+    in_url = not found and _URL_PASSWORD.search(value)
+    if found or in_url:
+        secret = found[0] if found else name
+        from_env = f"--secret-from-env {secret}=VARIABLE"
+        if in_url and name != "config_kwargs":
+            from_env = "--secret-from-env, without user and password in the URL"
         raise ArgumentTypeError(
             f"{secret}: secrets do not go on the command line, which others on this machine can read; give it by "
-            f"the environment, by --config, or by --secret-from-env {secret}=VARIABLE"
+            f"the environment, by --config, or by {from_env}"
         )
     if not equals:
         raise ArgumentTypeError(f"{text!r} is not NAME=VALUE")

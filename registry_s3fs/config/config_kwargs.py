@@ -1,13 +1,15 @@
 """The values in `config_kwargs` that botocore looks at late, or not at all. Pure.
 
-Without a check here, a request would fail with an exception of urllib3, or of arithmetic.
+Without a look at them here, a request would fail with an exception of urllib3 or http.client, or of arithmetic.
 """
 
 from __future__ import annotations
 
+import operator
 import threading
 from collections.abc import Callable, Mapping
-from numbers import Integral, Real
+from numbers import Real
+from typing import SupportsIndex
 
 from registry_s3fs.config import parsers
 
@@ -15,45 +17,104 @@ CHECKSUMS = ("request_checksum_calculation", "response_checksum_validation")
 """The settings of checksums. Variables and profiles have them, too."""
 checksums = parsers.choice(("when_supported", "when_required"), lambda value: str(value).lower())
 """The parser of one of them."""
+Parser = Callable[[str, object], object]
 
 
-def check(config_kwargs: Mapping[str, object]) -> None:
-    """Raise `ValueError` where a value cannot be used. None is taken where botocore takes it."""
-    for name, value in config_kwargs.items():
-        if name in _CHECKS and (value is not None or name == "max_pool_connections"):
-            _CHECKS[name](f"config_kwargs: {name}", value)
+def parsed(name: str, value: object) -> dict[str, object]:
+    """Return the settings with texts, numbers and booleans of Python's own, as text in YAML or numpy may have others.
+
+    A setting may be None, which means botocore's own value. Names that are not known here are left to botocore.
+
+    Raises:
+        ValueError: A value cannot be used.
+    """
+    return _each(name, parsers.mapping(name, value), _PARSERS)
 
 
-def _timeout(name: str, value: object) -> None:
-    if isinstance(value, bool) or not isinstance(value, Real) or not 0 < float(value) <= threading.TIMEOUT_MAX:
-        raise ValueError(f"{name}: {value!r} is no time to wait; give a number of seconds above 0")
+def _each(name: str, found: Mapping[str, object], by_name: Mapping[str, Parser]) -> dict[str, object]:
+    return {
+        each: by_name[each](f"{name}: {each}", value) if each in by_name and _is_told(each, value) else value
+        for each, value in found.items()
+    }
 
 
-def _count(name: str, value: object, least: int = 1) -> None:
-    if isinstance(value, bool) or not isinstance(value, Integral) or value < least:
-        raise ValueError(f"{name}: {value!r} is no count; give a whole number of {least} or more")
+def _is_told(name: str, value: object) -> bool:
+    """Return whether a value is one of the user's own, or is taken for one by botocore."""
+    return value is not None or name in ("max_pool_connections", "total_max_attempts", "max_attempts")
 
 
-def _retries(name: str, value: object) -> None:
-    if not isinstance(value, Mapping):
-        raise ValueError(f"{name}: takes a mapping, such as {{'total_max_attempts': 5}}")
-    least = {"total_max_attempts": 1, "max_attempts": 0}
-    for each, number in value.items():
-        if each in least:
-            _count(f"{name}: {each}", number, least[each])
+def _section(by_name: Mapping[str, Parser], example: str) -> Parser:
+    """Return a parser of a mapping of settings, each with a parser of its own."""
+
+    def parse(name: str, value: object) -> dict[str, object]:
+        if not isinstance(value, Mapping):
+            raise ValueError(f"{name}: takes a mapping, such as {example}")
+        return _each(name, value, by_name)
+
+    return parse
 
 
-def _proxies(name: str, value: object) -> None:
-    """Check proxies. They are not shown, as they may have a password."""
+def _seconds(name: str, value: object) -> float:
+    try:
+        found = float(value) if isinstance(value, Real) and not isinstance(value, bool) else 0.0
+    except OverflowError:
+        found = 0.0
+    if not 0 < found <= threading.TIMEOUT_MAX:
+        raise ValueError(f"{name}: {str(value)[:99]!r} is no time to wait; give a number of seconds above 0")
+    return found
+
+
+def _count(least: int) -> Parser:
+    def parse(name: str, value: object) -> int:
+        number = operator.index(value) if isinstance(value, SupportsIndex) and not isinstance(value, bool) else None
+        if number is None or number < least:
+            raise ValueError(f"{name}: {value!r} is no count; give a whole number of {least} or more")
+        return number
+
+    return parse
+
+
+def _signature_version(name: str, value: object) -> object:
+    """Return the name of a signature version, or `botocore.UNSIGNED`, which is an object of a type of its own."""
+    return value if type(value).__name__ == "UNSIGNED" else parsers.ascii_text(name, value)
+
+
+def _proxies(name: str, value: object) -> object:
+    """Return proxies. In errors they are not shown, as they may have a password."""
     if not isinstance(value, Mapping) or not all(isinstance(url, str | None) for url in value.values()):
         raise ValueError(f"{name}: takes a mapping of schemes to URLs, such as {{'https': 'http://proxy:3128'}}")
+    return value
 
 
-_CHECKS: Mapping[str, Callable[[str, object], object]] = {
-    "connect_timeout": _timeout,
-    "read_timeout": _timeout,
-    "max_pool_connections": _count,
-    "retries": _retries,
+_PARSERS: Mapping[str, Parser] = {
+    **dict.fromkeys(("region_name", "user_agent", "user_agent_extra", "user_agent_appid"), parsers.ascii_text),
+    "signature_version": _signature_version,
+    "connect_timeout": _seconds,
+    "read_timeout": _seconds,
+    "max_pool_connections": _count(1),
+    "retries": _section({"total_max_attempts": _count(1), "max_attempts": _count(0)}, "{'total_max_attempts': 5}"),
     "proxies": _proxies,
+    "client_context_params": _section({}, "{'name': 'value'}"),
+    "defaults_mode": parsers.choice(("legacy", "standard", "in-region", "cross-region", "mobile", "auto")),
+    "account_id_endpoint_mode": parsers.choice(("preferred", "disabled", "required")),
+    "auth_scheme_preference": parsers.ascii_text,
+    "s3": _section(
+        {
+            "us_east_1_regional_endpoint": parsers.choice(("legacy", "regional")),
+            **dict.fromkeys(
+                ("use_accelerate_endpoint", "use_dualstack_endpoint", "use_arn_region", "payload_signing_enabled"),
+                parsers.boolean,
+            ),
+        },
+        "{'addressing_style': 'path'}",
+    ),
+    **dict.fromkeys(
+        (
+            *("parameter_validation", "inject_host_prefix", "tcp_keepalive", "disable_request_compression"),
+            *("use_dualstack_endpoint", "use_fips_endpoint", "ignore_configured_endpoint_urls"),
+            "s3_disable_express_session_auth",
+        ),
+        parsers.boolean,
+    ),
     **dict.fromkeys(CHECKSUMS, checksums),
 }

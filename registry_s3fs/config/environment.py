@@ -22,9 +22,9 @@ ENDPOINT_VARIABLES = ("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL")
 """The variables that name an endpoint, in the order in which they count."""
 FILES = {"AWS_CONFIG_FILE": "~/.aws/config", "AWS_SHARED_CREDENTIALS_FILE": "~/.aws/credentials"}
 """The variables that name a configuration file, and the files that there are without them."""
-CREDENTIALS = ("accesskey", "secretkey", "sessiontoken", "profile")
+_CREDENTIALS = ("accesskey", "secretkey", "sessiontoken", "profile")
 """The parameters that are credentials, beside `anon`, which says that there are none."""
-KEY_PAIR = {"accesskey", "secretkey"}
+_KEY_PAIR = frozenset({"accesskey", "secretkey"})
 IGNORE_ENDPOINTS = "ignore_configured_endpoint_urls"
 VARIANTS = {"usefipsendpoint": "use_fips_endpoint", "usedualstack": "use_dualstack_endpoint"}
 """The parameters for variants of AWS's endpoints, and botocore's names for them."""
@@ -60,7 +60,7 @@ class Settings(NamedTuple):
     def has_variant(self, name: str) -> bool:
         """Return whether a variant of endpoints is turned on.
 
-        The profile's section ``s3`` may turn on dualstack, too, and no other one.
+        Of the variants, only dualstack may stand in the profile's section ``s3``.
         """
         section = self.profile.get("s3") if name == VARIANTS["usedualstack"] else None
         in_section = isinstance(section, Mapping) and str(section.get(name)).lower() == "true"
@@ -122,8 +122,13 @@ def _check_checksums(settings: Settings, for_botocore: Mapping[str, object]) -> 
 
 
 def check_profile(profile: str) -> None:
-    """Raise `ValueError` where the AWS configuration files have no such profile."""
-    found = _session("").available_profiles
+    """Raise `ValueError` where the AWS configuration files have no such profile, or cannot be read."""
+    from botocore.exceptions import BotoCoreError
+
+    try:
+        found = _session("").available_profiles
+    except BotoCoreError as error:
+        raise ValueError(f"profile: {profile!r} cannot be looked up: {error}") from None
     if profile not in found:
         known = ", ".join(map(repr, sorted(found))) or "none"
         raise ValueError(f"profile: {profile!r} is not in the AWS configuration files, which have {known}")
@@ -188,8 +193,8 @@ def combined(farther: Mapping[str, object], nearer: Mapping[str, object]) -> dic
     >>> combined({"accesskey": "a"}, {"secretkey": "b"})
     {'accesskey': 'a', 'secretkey': 'b'}
     """
-    has, given = ({name for name in CREDENTIALS if place.get(name)} for place in (farther, nearer))
-    completes = len(has) == len(given) == 1 and has | given == KEY_PAIR
+    has, given = ({name for name in _CREDENTIALS if place.get(name)} for place in (farther, nearer))
+    completes = len(has) == len(given) == 1 and has | given == _KEY_PAIR
     replaces = (given and not completes) or parsers.boolean("anon", nearer.get("anon") or False)
-    dropped = (*CREDENTIALS, "anon") if replaces else ()
+    dropped = (*_CREDENTIALS, "anon") if replaces else ()
     return {**{name: value for name, value in farther.items() if name not in dropped}, **nearer}

@@ -15,6 +15,7 @@ from dataclasses import dataclass, field, fields
 from typing import Any, NamedTuple, cast
 
 from registry_s3fs.config import foreign_names, parsers, regions
+from registry_s3fs.config.config_kwargs import parsed as botocore_settings
 from registry_s3fs.model.ranges import MAX_PART_BYTES, MIB, MIN_PART_BYTES
 from registry_s3fs.redaction import MASK
 
@@ -105,7 +106,7 @@ class DriverParameters:
     config_kwargs: Mapping[str, object] = field(
         default_factory=dict,
         hash=False,  # a mapping has no hash; equality still looks at it
-        metadata={"parse": parsers.mapping, "meaning": "merged into botocore.config.Config", "secret": False},
+        metadata={"parse": botocore_settings, "meaning": "merged into botocore.config.Config", "secret": False},
     )
 
     def __post_init__(self) -> None:

@@ -8,9 +8,10 @@ from __future__ import annotations
 import codecs
 import copy
 import math
+import operator
 import re
 from collections.abc import Callable, Mapping, Sequence
-from typing import cast
+from typing import SupportsIndex, cast
 from urllib.parse import SplitResult, urlsplit
 
 _TRUE = ("1", "t", "T", "TRUE", "true", "True")
@@ -46,11 +47,12 @@ def integer(least: int, most: int | None, *, unit: str = "") -> Callable[[str, o
     def parse(name: str, value: object) -> int:
         if isinstance(value, str) and re.fullmatch(r"[+-]?[0-9]{1,20}", value):
             value = int(value)
-        if not isinstance(value, int) or isinstance(value, bool):
+        if not isinstance(value, SupportsIndex) or isinstance(value, bool):
             raise ValueError(f"{name}: {value!r} is no whole number; {bounds}")
-        if value < least or (most is not None and value > most):
-            raise ValueError(f"{name}: {value} is out of bounds; {bounds}")
-        return value
+        number = operator.index(value)  # numpy has numbers of its own
+        if number < least or (most is not None and number > most):
+            raise ValueError(f"{name}: {number} is out of bounds; {bounds}")
+        return number
 
     return parse
 

@@ -112,12 +112,14 @@ class RegistryS3FileSystem(Downloads, Uploads, ManyPaths, Searching, Attributes)
     def storage_options(self, options: dict[str, Any]) -> None:
         """Set the options. fsspec does so once the filesystem is made.
 
-        The bucket becomes a plain `str`. What was found in the environment is added to the options, because
-        elsewhere the environment may say something else.
+        The bucket becomes a plain `str`, and numbers become Python's own, as JSON knows none of numpy's. What was found
+        in the environment is added to the options, because elsewhere the environment may say something else.
         """
+        typed = {name for name, value in options.items() if not isinstance(value, str | None)} & NAMES
         self._storage_options = {
             name: str(value) if isinstance(value, paths.UrlBucket) else value for name, value in options.items()
-        } | self._surrounding
+        }
+        self._storage_options |= {name: getattr(self.parameters, name) for name in typed} | self._surrounding
 
     @property
     def fsid(self) -> str:

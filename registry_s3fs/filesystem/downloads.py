@@ -291,7 +291,8 @@ class Downloads(OnBucket):
         Args:
             rpath: A path, a pattern or a list of them.
             lpath: The local target, or a list of targets.
-            recursive: Fetch all that lies below directories. Empty ones become empty local ones.
+            recursive: Fetch all that lies below directories. Empty ones become empty local ones, but not those of a
+                list with `maxdepth`, where it is not known what is empty.
             callback: An fsspec callback. It counts files, and its branches count bytes. For one named file it counts
                 bytes.
             maxdepth: How many levels of directories to fetch, by default all.

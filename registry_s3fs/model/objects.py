@@ -76,7 +76,7 @@ class Page:
 
     @property
     def names(self) -> list[str]:
-        """Return the keys and the common prefixes in the order of their bytes, if the server sent each of them so."""
+        """Return the keys as they came, or, where there are common prefixes, both in the order of their bytes."""
         keys = [item.key for item in self.objects]
         return sorted(keys + self.prefixes) if self.prefixes else keys
 

@@ -6,14 +6,13 @@ hangs on it are Any here.
 
 from __future__ import annotations
 
-import copy
 import logging
 import math
 import os
 import ssl
 import threading
 import time
-from collections.abc import Callable, Sized
+from collections.abc import Callable, Mapping, Sized
 from functools import cache
 from types import FunctionType
 from typing import TYPE_CHECKING, Any, cast
@@ -210,7 +209,8 @@ def share_failed_renewals(client: Boto3Client) -> None:
     renew = getattr(found, "_protected_refresh", None)
     if renew is None or "_protected_refresh" in vars(found):  # another client of the same session has done it
         return
-    failed_at, failure = -math.inf, Exception()
+    failed_at = -math.inf
+    failure: BaseException = Exception()
 
     def renew_unless_failed(is_mandatory: bool) -> None:
         nonlocal failed_at, failure
@@ -226,17 +226,33 @@ def share_failed_renewals(client: Boto3Client) -> None:
     found._protected_refresh = renew_unless_failed  # which is called with botocore's lock for it held
 
 
-def _copied(error: Exception) -> Exception:
-    """Return an exception like another one, without its traceback, whose frames hold memory and secrets."""
+def _copied(error: BaseException) -> BaseException:
+    """Return an exception like another one, without its traceback and without requests, which hold secrets and memory.
+
+    The exceptions that it was made of are copied, too: they tell whether the trusted certificates were to blame.
+    """
     from botocore.exceptions import CredentialRetrievalError
 
+    args = tuple(map(_kept, error.args))
+    given = (*args, error.filename) if isinstance(error, OSError) and error.filename is not None else args
     try:
-        copied: Any = copy.copy(error)
-    except Exception:  # noqa: BLE001  # not all exceptions can be made of their `args`
-        copied = CredentialRetrievalError(provider="role", error_msg=type(error).__name__)
-    if isinstance(vars(copied).get("kwargs"), dict):  # botocore keeps the exception that it met, with its traceback
-        copied.kwargs = {name: each for name, each in copied.kwargs.items() if not isinstance(each, BaseException)}
-    return cast("Exception", copied)
+        copied = type(error).__new__(type(error), *given)
+        copied.args = args
+        vars(copied).update({name: _kept(value) for name, value in vars(error).items()})
+    except Exception:  # noqa: BLE001  # an exception's class may refuse all of this
+        return CredentialRetrievalError(provider="role", error_msg=type(error).__name__)
+    return copied
+
+
+def _kept(value: object) -> object:
+    """Return what a copy of an exception keeps of something that the exception holds: of other objects, their type."""
+    if isinstance(value, BaseException):
+        return _copied(value)
+    if isinstance(value, Mapping):
+        return {name: _kept(each) for name, each in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_kept(each) for each in value]
+    return value if isinstance(value, (str, int, float, type(None))) else type(value).__name__
 
 
 def _module(handler: Callable[..., object]) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import logging
+import re
 import threading
 from functools import cache
 from importlib.metadata import version
@@ -11,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from weakref import WeakSet, WeakValueDictionary
 
 from registry_s3fs import process_limits
-from registry_s3fs.config import config_kwargs, regions
+from registry_s3fs.config import regions
 from registry_s3fs.config.parameters import DriverParameters
 from registry_s3fs.redaction import guard_loggers, redact, show_log
 from registry_s3fs.s3 import botocore_private, events, retry
@@ -208,7 +209,7 @@ def _fast_path(client: Boto3Client, parameters: DriverParameters) -> FastPath:
         client,
         signer,
         connections,
-        user_agent=_user_agent(parameters),
+        user_agent=_fast_user_agent(parameters, config),
         requester_pays=parameters.requester_pays,
         sends_checksums=config.request_checksum_calculation == WHEN_SUPPORTED,
         signs_payloads=(config.s3 or {}).get("payload_signing_enabled"),
@@ -235,6 +236,13 @@ def _connections(client: Boto3Client, url: str) -> Connections | None:
 
 def _user_agent(parameters: DriverParameters) -> str:
     return f"registry-s3fs/{version('registry-s3fs')} {parameters.useragent}".strip()
+
+
+def _fast_user_agent(parameters: DriverParameters, config: Any) -> str:
+    """Return the User-Agent of the fast path: what botocore was told for its own, without what that says of itself."""
+    app = re.sub(r"[^!#$%&'*+.^_`|~\w-]", "-", getattr(config, "user_agent_appid", None) or "")
+    own, extra = parameters.config_kwargs.get("user_agent"), config.user_agent_extra
+    return " ".join(str(each) for each in (own or (app and f"app/{app}"), extra) if each)
 
 
 def s3_client(parameters: DriverParameters) -> Boto3Client:
@@ -333,6 +341,7 @@ def check_config(parameters: DriverParameters) -> None:
     """Raise `ValueError` where botocore does not know a name in `config_kwargs`, or cannot use a value."""
     if not parameters.config_kwargs:
         return
+    from botocore.auth import AUTH_TYPE_MAPS
     from botocore.config import Config
     from botocore.exceptions import BotoCoreError
 
@@ -342,7 +351,11 @@ def check_config(parameters: DriverParameters) -> None:
             close = difflib.get_close_matches(name, known, n=1)
             hint = f"; did you mean {close[0]!r}?" if close else ""
             raise ValueError(f"config_kwargs: {name!r} is no option of botocore.config.Config{hint}")
-    config_kwargs.check(parameters.config_kwargs)
+    version = parameters.config_kwargs.get("signature_version")
+    if isinstance(version, str) and version not in AUTH_TYPE_MAPS:
+        raise ValueError(
+            f"config_kwargs: signature_version: {version!r} is none of {', '.join(sorted(AUTH_TYPE_MAPS))}"
+        )
     try:
         Config(**config_options(parameters))
     except (BotoCoreError, TypeError, ValueError, AttributeError) as error:

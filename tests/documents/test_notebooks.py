@@ -13,10 +13,11 @@ pytest.importorskip("ipykernel")
 
 from tests.documents import notebooks  # noqa: E402  # needs what may not be installed
 from tests.documents.pages import masked  # noqa: E402  # the same
+from tests.thoroughly import thorough  # noqa: E402  # the same
 
 
 @pytest.mark.promise("Other libraries")
-@pytest.mark.parametrize("path", notebooks.PATHS, ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", [notebooks.PATHS[0], *thorough(*notebooks.PATHS[1:])], ids=lambda path: path.stem)
 def test_the_notebooks_run_and_print_what_is_stored_in_them(path: Path) -> None:
     """The notebooks of `examples/` run, and their cells print what is stored in them, but for sizes and times."""
     stored = nbformat.read(path, as_version=4)

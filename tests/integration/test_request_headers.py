@@ -108,6 +108,28 @@ def test_the_server_sees_the_signature_and_plain_http(
         assert re.search("registry-s3fs/.* mirror/1.0", request.header("User-Agent"), re.IGNORECASE)
 
 
+@pytest.mark.promise("Configuration")
+@pytest.mark.parametrize("fast_path", [True, False])
+@pytest.mark.parametrize(
+    ("given", "sent"),
+    [({"user_agent": "mine/1"}, "^mine/1 .*more/2$"), ({"user_agent_appid": "my app"}, r"\bapp/my-app .*more/2$")],
+)
+def test_the_user_agent_in_config_kwargs_is_that_of_each_request(
+    recorder: ScriptedServer, fast_path: bool, given: dict[str, str], sent: str
+) -> None:
+    """`user_agent`, `user_agent_extra` and `user_agent_appid` reach the server whichever way a call goes."""
+    fs = RegistryS3FileSystem(
+        bucket="demo", region="eu-west-1", regionendpoint=place_of(recorder), secure="false",
+        accesskey="AKIDEXAMPLE", secretkey="secret", fast_path=fast_path,
+        config_kwargs={"user_agent_extra": "more/2", **given},
+    )  # fmt: skip
+    with pytest.raises(FileNotFoundError):
+        fs.cat_file("/a")
+    assert recorder.requests
+    for request in recorder.requests:
+        assert re.search(sent, request.header("User-Agent"))
+
+
 @pytest.mark.promise("Secrets and credentials")
 def test_anonymous_requests_carry_no_signature(recorder: ScriptedServer) -> None:
     """Requests with `anon=True` carry no signature."""

@@ -20,6 +20,7 @@ from registry_s3fs.transfer.multipart import MAX_BYTES_IN_MEMORY
 from testbed import servers
 from testbed.servers import Server
 from tests.fakes import on_both
+from tests.thoroughly import thorough
 
 MIB = 1024 * 1024
 
@@ -381,7 +382,7 @@ def test_a_failed_part_fails_the_write_and_leaves_nothing(
 
 
 @pytest.mark.promise("Writing")
-@on_both
+@pytest.mark.parametrize("backend", ["fake", *thorough("moto")], indirect=True)
 def test_memory_stays_bounded_while_writing(fs: RegistryS3FileSystem, monkeypatch: pytest.MonkeyPatch) -> None:
     """Parts go up in the background while the caller writes. However slow the server is, the memory for chunks stays
     bounded.

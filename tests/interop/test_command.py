@@ -13,10 +13,14 @@ import pytest
 from registry_s3fs.cli.main import main
 from registry_s3fs.model.registry_layout import ROOT
 from tests.interop.conftest import PUSHED, Running
+from tests.thoroughly import thorough
 
 BLOB = re.compile(r"^blob eligible for deletion: \S+$", re.MULTILINE)
 SUMMARY = re.compile(r"^\d+ blobs marked, .*$", re.MULTILINE)
 Command = Callable[..., str]
+pytestmark = pytest.mark.parametrize(
+    "running", [*thorough("moto_server"), "radosgw_server"], indirect=True, scope="session"
+)
 
 
 @pytest.fixture

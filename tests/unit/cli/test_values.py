@@ -54,6 +54,9 @@ def test_a_password_in_a_url_is_refused_on_the_command_line(value: str) -> None:
     with pytest.raises(ArgumentTypeError, match="--secret-from-env config_kwargs=") as refused:
         values.option(f"config_kwargs={value}")
     assert "hunter2" not in str(refused.value)
+    with pytest.raises(ArgumentTypeError, match="without user and password in the URL$") as refused:
+        values.option(f"regionendpoint={value}")
+    assert "hunter2" not in str(refused.value)
     assert values.option("config_kwargs=http://proxy:3128/@me") == ("config_kwargs", "http://proxy:3128/@me")
 
 

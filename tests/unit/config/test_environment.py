@@ -5,12 +5,17 @@ from __future__ import annotations
 import json
 import math
 import pickle
+from collections.abc import Iterator, Mapping
+from datetime import date
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 import numpy as np
 import pytest
+from botocore import UNSIGNED
+from fsspec import AbstractFileSystem
 
 from registry_s3fs import DriverParameters, RegistryS3FileSystem
 
@@ -23,6 +28,18 @@ def profiles(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Two profiles, one of which has a region."""
     (tmp_path / "config").write_text("[profile there]\nregion = eu-west-1\n[profile bare]\noutput = json\n")
     monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "config"))
+
+
+@pytest.mark.promise("Configuration")
+@pytest.mark.parametrize("text", [b"[x\n", b"[profile a]\n[profile a]\n", b"\xff\xfe[profile a]\n"])
+def test_a_profile_in_a_file_that_cannot_be_read_is_refused_at_once(
+    text: bytes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A `profile` is a `ValueError` where the AWS configuration files cannot be read."""
+    (tmp_path / "config").write_bytes(text)
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "config"))
+    with pytest.raises(ValueError, match=r"^profile: 'a' (cannot be looked up|is not in the AWS)"):
+        RegistryS3FileSystem(bucket="demo", region="us-east-1", profile="a")
 
 
 def test_the_region_is_the_environments(profiles: None, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -95,9 +112,17 @@ def test_what_botocore_does_not_know_is_refused_at_once(given: dict[str, Any], t
         *(("retries", {"total_max_attempts": value}) for value in (0, 1.5, True, None)),
         *(("retries", {"max_attempts": value}) for value in ("4", -1)),
         *((name, value) for name in CHECKSUMS for value in ("bogus", "", True, 1)),
-        *(("s3", value) for value in ("path", [1], {"addressing_style": "up"})),
+        *(("s3", value) for value in ("path", [1], {"addressing_style": "up"}, {"use_accelerate_endpoint": "never"})),
+        ("s3", {"us_east_1_regional_endpoint": "x"}),
+        *((name, value) for name in ("connect_timeout", "read_timeout") for value in (10**400, math.inf)),
+        *((f"user_agent{end}", value) for end in ("", "_extra", "_appid") for value in (1.5, True, "a\r\nX: 1", "é")),
+        *(("signature_version", value) for value in (4, "nope", [4], date(2024, 1, 1))),
+        *(("region_name", value) for value in (1.5, "a b\n")),
+        *((name, "x") for name in ("defaults_mode", "account_id_endpoint_mode", "tcp_keepalive", "use_fips_endpoint")),
+        *(("auth_scheme_preference", value) for value in ([1.5], {"a": 1})),
+        ("client_context_params", 5),
     ],
-    ids=repr,
+    ids=lambda value: repr(value)[:40],
 )
 def test_a_value_that_botocore_cannot_use_is_refused_at_once(name: str, value: object) -> None:
     """A bad value in `config_kwargs` is a `ValueError` when the filesystem is made, and shows no proxy's password."""
@@ -117,12 +142,40 @@ def test_a_value_that_botocore_cannot_use_is_refused_at_once(name: str, value: o
         {"retries": {"mode": "adaptive", "total_max_attempts": 1}},
         {"retries": {"max_attempts": 0}},
         {"request_checksum_calculation": "WHEN_REQUIRED", "response_checksum_validation": None},
+        {"read_timeout": Fraction(7, 2), "max_pool_connections": np.uint8(3)},
+        {"user_agent": "mine/1", "user_agent_extra": "x", "user_agent_appid": 7, "signature_version": "s3v4"},
+        {"signature_version": UNSIGNED, "defaults_mode": "standard", "auth_scheme_preference": "sigv4"},
+        {"tcp_keepalive": "true", "s3": {"use_accelerate_endpoint": "false", "addressing_style": "path"}},
     ],
 )
 def test_a_value_that_botocore_can_use_is_taken(given: dict[str, Any]) -> None:
-    """As botocore itself takes it: a client can be made."""
+    """As botocore itself takes it: a client can be made, and has numbers and booleans of Python's own."""
     fs = RegistryS3FileSystem(bucket="demo", region="us-east-1", **KEYS, config_kwargs=given)
     assert fs.sign("/a").startswith("https://")
+    known = (str, int, float, bool, dict, list, type(None), type(UNSIGNED))
+    assert {type(value) for value in values_of(fs.parameters.config_kwargs)} <= {*known}
+    assert fs.parameters.config_kwargs.get("tcp_keepalive") in (None, True)
+
+
+def values_of(given: Mapping[str, Any]) -> Iterator[Any]:
+    for value in given.values():
+        yield from values_of(value) if isinstance(value, Mapping) else [value]
+
+
+def test_numbers_of_numpy_are_numbers_in_json() -> None:
+    """A filesystem goes to another process by `to_json`, whatever the numbers are of that it was made with."""
+    fs = RegistryS3FileSystem(
+        bucket="demo",
+        region="us-east-1",
+        **KEYS,
+        max_concurrency=np.int64(8),
+        chunksize=np.int32(5 * 2**20),
+        config_kwargs={"read_timeout": np.float32(0.5), "retries": {"max_attempts": np.int8(2)}},
+    )
+    again = AbstractFileSystem.from_json(fs.to_json())
+    assert isinstance(again, RegistryS3FileSystem)
+    assert again.parameters == fs.parameters
+    assert (again.parameters.max_concurrency, again.parameters.config_kwargs["read_timeout"]) == (8, 0.5)
 
 
 @pytest.mark.promise("Configuration")

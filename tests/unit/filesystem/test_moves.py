@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from registry_s3fs import RegistryS3FileSystem
@@ -36,6 +38,19 @@ def test_a_move_of_few_levels_reads_no_key_below_them(fs: RegistryS3FileSystem) 
     fs.mv("/a", "/b", recursive=True, maxdepth=1)
     assert store.requests["ListObjectsV2"] - before <= 4
     assert fs.find("/b") == ["/b/x", "/b/y"]
+
+
+@pytest.mark.parametrize(
+    ("how", "why"), [({}, "recursive=True"), ({"recursive": True, "maxdepth": 1}, "within maxdepth")], ids=repr
+)
+def test_a_directory_of_which_nothing_moves_is_an_error(
+    fs: RegistryS3FileSystem, how: dict[str, Any], why: str
+) -> None:
+    """It says what to give."""
+    fs.pipe_file("/a/deep/x", b"x")
+    with pytest.raises(IsADirectoryError, match=why):
+        fs.mv("/a", "/b", **how)
+    assert fs.find("/") == ["/a/deep/x"]
 
 
 @pytest.mark.parametrize("root", ["/", "//", ["/"]])

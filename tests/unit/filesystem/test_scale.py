@@ -40,6 +40,7 @@ def paths(fs: RegistryS3FileSystem) -> list[str]:
     return made
 
 
+@pytest.mark.thorough
 @pytest.mark.promise("Listing")
 def test_find_lists_100_000_keys_by_name_from_few_requests(fs: RegistryS3FileSystem, paths: list[str]) -> None:
     """`find` is complete and sorted. It takes at most 1.3 times the fewest pages, and under 2 KiB of memory a key with
