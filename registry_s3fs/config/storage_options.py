@@ -9,10 +9,11 @@ import html
 import inspect
 import os
 from collections.abc import Mapping
+from copy import deepcopy
 from dataclasses import MISSING, fields
 from typing import TypedDict
 
-from registry_s3fs.config.parameters import DriverParameters
+from registry_s3fs.config.parameters import NAMES, DriverParameters
 
 _Text = str | None
 _Flag = bool | str | None
@@ -113,6 +114,20 @@ def described(text: str, names: Mapping[str, tuple[str, object, str]]) -> str:
     """
     lines = [f"    {name} ({kind}, {default!r}): {meaning}." for name, (kind, default, meaning) in names.items()]
     return "\n".join([inspect.cleandoc(text), "", "Options (type, default):", *lines, ""])
+
+
+def plain(options: Mapping[str, object], parameters: DriverParameters) -> dict[str, object]:
+    """Return options whose values have Python's own types, as JSON knows none of numpy's. Texts stay as they are.
+
+    A text of a type of its own, as a bucket of a URL is, becomes a plain `str`.
+    """
+    return {name: _plain(name, value, parameters) for name, value in options.items()}
+
+
+def _plain(name: str, value: object, parameters: DriverParameters) -> object:
+    if isinstance(value, str):
+        return str(value)
+    return value if value is None or name not in NAMES else deepcopy(getattr(parameters, name))
 
 
 def as_html(url: str, values: Mapping[str, object]) -> str:

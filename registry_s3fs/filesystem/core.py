@@ -16,7 +16,7 @@ from fsspec.utils import stringify_path, tokenize
 from registry_s3fs import errors
 from registry_s3fs.config import environment, parsers, storage_options
 from registry_s3fs.config.parameters import NAMES, SECRETS, DriverParameters, read_config, unknown
-from registry_s3fs.config.storage_options import FSSPEC_OPTIONS, StorageOptions
+from registry_s3fs.config.storage_options import FSSPEC_OPTIONS, StorageOptions, plain
 from registry_s3fs.errors import BucketNotFoundError
 from registry_s3fs.files import read_file, wrappers
 from registry_s3fs.files.transaction import PublishingTransaction
@@ -112,14 +112,9 @@ class RegistryS3FileSystem(Downloads, Uploads, ManyPaths, Searching, Attributes)
     def storage_options(self, options: dict[str, Any]) -> None:
         """Set the options. fsspec does so once the filesystem is made.
 
-        The bucket becomes a plain `str`, and numbers become Python's own, as JSON knows none of numpy's. What was found
-        in the environment is added to the options, because elsewhere the environment may say something else.
+        They get plain types, and what was found in the environment, because elsewhere it may say something else.
         """
-        typed = {name for name, value in options.items() if not isinstance(value, str | None)} & NAMES
-        self._storage_options = {
-            name: str(value) if isinstance(value, paths.UrlBucket) else value for name, value in options.items()
-        }
-        self._storage_options |= {name: getattr(self.parameters, name) for name in typed} | self._surrounding
+        self._storage_options = plain(options, self.parameters) | self._surrounding
 
     @property
     def fsid(self) -> str:
