@@ -15,9 +15,16 @@ from registry_s3fs.config import parsers
 
 CHECKSUMS = ("request_checksum_calculation", "response_checksum_validation")
 """The settings of checksums. Variables and profiles have them, too."""
-checksums = parsers.choice(("when_supported", "when_required"), lambda value: str(value).lower())
-"""The parser of one of them."""
 Parser = Callable[[str, object], object]
+
+
+def _choice(*words: str) -> Callable[[str, object], str]:
+    """Return a parser of one of a few words, in any case, as botocore takes them."""
+    return parsers.choice(words, lambda value: str(value).lower())
+
+
+checksums = _choice("when_supported", "when_required")
+"""The parser of a setting of checksums."""
 
 
 def parsed(name: str, value: object) -> dict[str, object]:
@@ -61,7 +68,7 @@ def _seconds(name: str, value: object) -> float:
         found = 0.0
     if not 0 < found <= threading.TIMEOUT_MAX:
         raise ValueError(f"{name}: {str(value)[:99]!r} is no time to wait; give a number of seconds above 0")
-    return found
+    return value if type(value) is int else found
 
 
 def _count(least: int) -> Parser:
@@ -77,6 +84,14 @@ def _count(least: int) -> Parser:
 def _signature_version(name: str, value: object) -> object:
     """Return the name of a signature version, or `botocore.UNSIGNED`, which is an object of a type of its own."""
     return value if type(value).__name__ == "UNSIGNED" else parsers.ascii_text(name, value)
+
+
+def _client_cert(name: str, value: object) -> object:
+    """Return the path of a client certificate, or a pair of it and its key's."""
+    pair = value if isinstance(value, (list, tuple)) and len(value) == 2 else [value]
+    if not all(isinstance(path, str) for path in pair):
+        raise ValueError(f"{name}: takes the path of a certificate with its key, or a pair of paths")
+    return value if isinstance(value, str) else tuple(pair)
 
 
 def _proxies(name: str, value: object) -> object:
@@ -95,14 +110,20 @@ _PARSERS: Mapping[str, Parser] = {
     "retries": _section({"total_max_attempts": _count(1), "max_attempts": _count(0)}, "{'total_max_attempts': 5}"),
     "proxies": _proxies,
     "client_context_params": _section({}, "{'name': 'value'}"),
-    "defaults_mode": parsers.choice(("legacy", "standard", "in-region", "cross-region", "mobile", "auto")),
-    "account_id_endpoint_mode": parsers.choice(("preferred", "disabled", "required")),
+    "proxies_config": _section({}, "{'proxy_ca_bundle': 'proxy.pem'}"),
+    "client_cert": _client_cert,
+    "defaults_mode": _choice("legacy", "standard", "in-region", "cross-region", "mobile", "auto"),
+    "account_id_endpoint_mode": _choice("preferred", "disabled", "required"),
     "auth_scheme_preference": parsers.ascii_text,
+    "request_min_compression_size_bytes": parsers.integer(1, 1_048_576, unit="bytes"),
     "s3": _section(
         {
             "us_east_1_regional_endpoint": parsers.choice(("legacy", "regional")),
             **dict.fromkeys(
-                ("use_accelerate_endpoint", "use_dualstack_endpoint", "use_arn_region", "payload_signing_enabled"),
+                (
+                    *("use_accelerate_endpoint", "use_dualstack_endpoint", "use_arn_region"),
+                    *("payload_signing_enabled", "s3_disable_express_session_auth"),
+                ),
                 parsers.boolean,
             ),
         },

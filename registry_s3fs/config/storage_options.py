@@ -117,7 +117,7 @@ def described(text: str, names: Mapping[str, tuple[str, object, str]]) -> str:
 
 
 def plain(options: Mapping[str, object], parameters: DriverParameters) -> dict[str, object]:
-    """Return options whose values have Python's own types, as JSON knows none of numpy's. Texts stay as they are.
+    """Return options whose values have Python's own types, as JSON knows none of numpy's. Those that have them stay.
 
     A text of a type of its own, as a bucket of a URL is, becomes a plain `str`.
     """
@@ -127,7 +127,15 @@ def plain(options: Mapping[str, object], parameters: DriverParameters) -> dict[s
 def _plain(name: str, value: object, parameters: DriverParameters) -> object:
     if isinstance(value, str):
         return str(value)
-    return value if value is None or name not in NAMES else deepcopy(getattr(parameters, name))
+    return value if name not in NAMES or _is_plain(value) else deepcopy(getattr(parameters, name))
+
+
+def _is_plain(value: object) -> bool:
+    if isinstance(value, dict):
+        return all(map(_is_plain, value.values()))
+    if isinstance(value, (list, tuple)):
+        return all(map(_is_plain, value))
+    return type(value) in (str, int, float, bool, type(None))
 
 
 def as_html(url: str, values: Mapping[str, object]) -> str:

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple, cast
 from registry_s3fs.listing.order_guard import OutOfOrderError
 from registry_s3fs.listing.partition import KeyRange, Plan
 from registry_s3fs.model.info import Info
-from registry_s3fs.model.key_order import NEIGHBOURS, comes_after_its_files, comes_after_its_neighbours
+from registry_s3fs.model.key_order import NEIGHBOURS, comes_after_its_neighbours, has_neighbours
 from registry_s3fs.model.objects import ObjectInfo, Page
 from registry_s3fs.s3.bucket import Bucket
 from registry_s3fs.s3.first_pages import Started
@@ -199,19 +199,18 @@ class _SideBySide:
 def is_after_its_neighbours(bucket: Bucket, directory: str) -> bool:
     """Return whether the server lists nothing after a directory that S3 lists before it, as requests for it tell.
 
-    It is one request, and two where a file comes before the directory. It is False where that cannot be found out.
+    It is one request, and two where there is such a thing. It is False where that cannot be found out.
     """
     name = directory[:-1]
     try:
-        is_after = comes_after_its_neighbours(directory, next(bucket.list(name, "/"), Page([], [])))
-        if is_after is None:
-            keys = [item.key for page in bucket.list(name, limit=NEIGHBOURS) for item in page.objects]
-            is_after = comes_after_its_files(directory, keys)
+        if not has_neighbours(directory, next(bucket.list(name, "/"), Page([], []))):
+            return True
+        keys = [item.key for page in bucket.list(name, limit=NEIGHBOURS) for item in page.objects]
     except OSError as error:
         if is_of_handler(error):
             raise
         return False
-    return is_after
+    return not bucket.key_order.is_own and comes_after_its_neighbours(directory, keys)
 
 
 def _timed(pages: Iterator[Page]) -> _Timed:

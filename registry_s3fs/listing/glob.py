@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from contextlib import suppress
 from glob import has_magic
 from itertools import chain, starmap, takewhile
 from operator import itemgetter
 
 from registry_s3fs.listing import directory, next_pages
-from registry_s3fs.listing.tree import MOST_AT_ONCE, Subtree, Tree, depth
+from registry_s3fs.listing.tree import MOST_AT_ONCE, NOTHING, Subtree, Tree, depth
 from registry_s3fs.model.glob_pattern import GlobPattern
 from registry_s3fs.model.info import Info
 from registry_s3fs.model.objects import ObjectInfo
@@ -157,11 +158,14 @@ class Search:
         return [directory.directory(path)] if below else []
 
     def _named_in_any_order(self, path: str, key: str, prefix: str) -> list[Info]:
-        is_directory = False
-        for page in self._bucket.list(key, "/"):
-            is_directory = is_directory or prefix in page.prefixes
-            if found := next((item for item in page.objects if item.key == key), None):
-                return [directory.file(path, found)]
+        """Return the same where the key need not be the first of those that begin like it."""
+        page = next(self._bucket.list(key, "/"), NOTHING)
+        if found := next((item for item in page.objects if item.key == key), None):
+            return [directory.file(path, found)]
+        if not page.last:  # many names begin like it
+            with suppress(FileNotFoundError):
+                return [directory.file(path, self._bucket.head(key))]
+        is_directory = prefix in page.prefixes or (not page.last and directory.exists_below(self._bucket, path))
         return [directory.directory(path)] if is_directory else []
 
     def _flat(self, path: str, listed: Iterable[ObjectInfo]) -> list[Info]:

@@ -17,7 +17,8 @@ A key range costs at most one request more than without it, as its last page may
 are paid for with pages received. A listing takes at most `MOST_MORE` more requests than the fewest possible.
 
 Where it is not known that the server lists as S3 does, there are checks (`listing.order_guard`). Each directory that
-is looked at costs a request for a few names, which counts as one more, but for the first `FREE_LOOKS`.
+is looked at costs a request for the names around it, which counts as one more, but for the first `FREE_LOOKS`. A second
+one, where something comes before the directory, is not counted.
 """
 
 from __future__ import annotations

@@ -352,19 +352,19 @@ class Tree:
         by_bytes = self._bucket.key_order.is_by_bytes
         listings = [Listing(self._top, start_after=before(start, is_by_bytes=by_bytes)) for start in starts]
         rows = list(map(self._row, starts, directory.begin_each(self._bucket, listings)))
-        found = {prefix: rows[bisect_right(starts, prefix) - 1].subtree(prefix, by_bytes) for prefix in prefixes}
+        found = {prefix: rows[bisect_right(starts, prefix) - 1].subtree(prefix) for prefix in prefixes}
         held = {by_prefix[prefix]: subtree for prefix, subtree in found.items() if subtree is not None}
         self._a_page[level.depth] = len(held) // len(starts)
         level.listed.update(held)
         return [name for name in names if name not in held]
 
     def _row(self, start: str, begun: _First) -> _Row:
-        if isinstance(begun, OSError):  # told where a directory is listed by itself
-            return _Row(start, Page([], []))
-        page, order = begun.first or NOTHING, self._bucket.key_order
+        order = self._bucket.key_order
+        page = Page([], []) if isinstance(begun, OSError) else begun.first or NOTHING  # told where it is listed alone
         if page.objects:
             order.starts_anywhere = True
-        return _Row(start, page if order.starts_anywhere and not order.is_own else Page([], []))
+        is_known = order.starts_anywhere and not order.is_own
+        return _Row(start, page if is_known else Page([], []), is_sure=not order.is_checked)
 
 
 @dataclass(frozen=True)
@@ -373,20 +373,24 @@ class _Row:
 
     start: str
     page: Page
+    is_sure: bool
+    """Whether the keys are known to be listed as S3 lists them. Else a directory may lie on another page."""
 
-    def subtree(self, prefix: str, is_by_bytes: bool) -> Subtree | None:
+    def subtree(self, prefix: str) -> Subtree | None:
         """Return all that lies below a prefix that is not before the start, or None where the page may not hold it."""
-        objects = self.page.objects
-        is_held = self.page.last or (objects and successor(prefix) <= objects[-1].key)
-        found = self._below(prefix) if is_held else None
-        if found and not found.objects and not is_by_bytes and not self._shows_where_it_would_be(prefix):
+        found = self._below(prefix) if self._goes_beyond(prefix) else None
+        if found and not found.objects and not self.is_sure and not self._shows_where_it_would_be(prefix):
             return None
         return found
 
+    def _goes_beyond(self, prefix: str) -> bool:
+        objects = self.page.objects
+        return self.page.last or bool(objects and successor(prefix) <= objects[-1].key)
+
     def _shows_where_it_would_be(self, prefix: str) -> bool:
-        """Return whether the page has something of a directory that a prefix lies in, so that it has all of that."""
+        """Return whether the page has all of a directory that a prefix lies in, and something of it."""
         above = (each for each in directories_around(prefix[:-1], "") if each >= self.start)
-        return any(self._below(each).objects for each in above)
+        return any(self._below(each).objects for each in above if self._goes_beyond(each))
 
     def _below(self, prefix: str) -> Subtree:
         return Subtree(self.start, self.page.objects).below(prefix)

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from itertools import chain
 
-from registry_s3fs.listing.directory import Entry, entries, is_after_its_neighbours
+from registry_s3fs.listing.directory import Entry, entries
 from registry_s3fs.listing.tree import LAST
 from registry_s3fs.model.objects import ObjectInfo, Page
 from registry_s3fs.s3.bucket import Bucket
@@ -51,15 +51,18 @@ class Walk:
                 self._reads_on, pages = behind is None, behind or pages
 
     def _behind_what_is_skipped(self, prefix: str) -> Iterator[Page] | None:
-        """Return the pages behind what is left out, or None where some keys may be missed there."""
+        """Return the pages behind what is left out, or None where some keys may be missed there.
+
+        In another order than S3's, what lies around it may come later and before it by its bytes.
+        """
         order = self._bucket.key_order
-        if order.is_own or not (order.is_by_bytes or is_after_its_neighbours(self._bucket, self._skipped)):
+        if not order.is_by_bytes:
             return None
         behind = self._bucket.list(prefix, start_after=self._skipped + LAST)
         first = next(behind, None)
         if first is not None and first.objects:
             order.starts_anywhere = True
-        if order.is_own or not order.starts_anywhere:
+        if not (order.is_by_bytes and order.starts_anywhere):
             return None
         return chain([first] if first else [], behind)
 

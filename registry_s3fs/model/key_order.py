@@ -14,7 +14,7 @@ from itertools import pairwise
 from registry_s3fs.model.objects import Page
 
 NEIGHBOURS = 3
-"""How many keys are looked at, where a file may come before a directory: one may be a file of the directory's name."""
+"""How many keys are looked at, where something may come before a directory. One may be a file of its name."""
 SURE_KEYS = 100
 """The fewest keys in order that are no accident, where a store lists by hash."""
 
@@ -75,7 +75,8 @@ def _only_by_bytes(keys: Sequence[str]) -> bool:
     by_directory = [key.replace("/", "\0") for key in keys]
     if by_directory == sorted(by_directory):  # which is known in a tenth of the time
         return False
-    return any(_changes_directory(key, following) for key, following in pairwise(keys))
+    pairs = zip(pairwise(by_directory), pairwise(keys), strict=True)
+    return any(_changes_directory(*names) for (here, there), names in pairs if here > there)
 
 
 def _changes_directory(key: str, following: str) -> bool:
@@ -94,26 +95,22 @@ def directories_around(key: str, prefix: str) -> list[str]:
     return [key[: at + 1] for at in ends]
 
 
-def comes_after_its_neighbours(directory: str, page: Page) -> bool | None:
-    """Return whether nothing that comes before a directory, by the bytes of keys, is listed after it.
-
-    None where a file comes before it: a response has files apart from directories, so it does not tell which was first.
+def has_neighbours(directory: str, page: Page) -> bool:
+    """Return whether something comes before a directory, by the bytes of keys, and begins like it.
 
     Args:
         directory: The directory's prefix, which ends in ``/``.
         page: The first page of the names that begin like the directory, listed by the delimiter.
     """
-    before = [each for each in page.prefixes if each < directory]
-    if directory in page.prefixes and before and page.prefixes.index(directory) < page.prefixes.index(before[-1]):
-        return False
-    files = [item.key for item in page.objects if directory[:-1] < item.key < directory]
-    return None if files and directory in page.prefixes else True
+    others = [name for name in page.names if directory[:-1] < name < directory]
+    return bool(others) and directory in page.prefixes
 
 
-def comes_after_its_files(directory: str, keys: Sequence[str]) -> bool:
-    """Return whether a file that comes before a directory, by the bytes of keys, is listed before all in it.
+def comes_after_its_neighbours(directory: str, keys: Sequence[str]) -> bool:
+    """Return whether what comes before a directory, by the bytes of keys, is listed before all in it.
 
-    There is such a file. `keys` are the first ones that begin like the directory, without a delimiter.
+    There is such a thing. `keys` are the first ones that begin like the directory, without a delimiter: a response has
+    files apart from common prefixes, which some stores sort, so those do not tell which came first.
     """
     others = [key for key in keys if key != directory[:-1]]
     return bool(others) and not others[0].startswith(directory)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import difflib
 import logging
-import re
 import threading
 from functools import cache
 from importlib.metadata import version
@@ -240,7 +239,10 @@ def _user_agent(parameters: DriverParameters) -> str:
 
 def _fast_user_agent(parameters: DriverParameters, config: Any) -> str:
     """Return the User-Agent of the fast path: what botocore was told for its own, without what that says of itself."""
-    app = re.sub(r"[^!#$%&'*+.^_`|~\w-]", "-", getattr(config, "user_agent_appid", None) or "")
+    from botocore.useragent import sanitize_user_agent_string_component
+
+    named = getattr(config, "user_agent_appid", None) or ""
+    app = sanitize_user_agent_string_component(named, allow_hash=True)
     own, extra = parameters.config_kwargs.get("user_agent"), config.user_agent_extra
     return " ".join(str(each) for each in (own or (app and f"app/{app}"), extra) if each)
 

@@ -159,11 +159,18 @@ def test_two_servers_behind_one_name_lose_no_key(
         assert sorted(path for path, _ in directory.files(fs.bucket, "/")) == paths
 
 
+@pytest.mark.parametrize("sorts_prefixes", [False, True])
 @pytest.mark.parametrize(("above", "look_s"), [("", 0.005), ("x/y/", 0.3)])
 @pytest.mark.parametrize("start", STARTS)
 @pytest.mark.parametrize("order", ORDERS)
 def test_what_a_cut_hides_is_found(
-    fs: RegistryS3FileSystem, serve: Callable[[OddStore], list[str]], order: str, start: str, above: str, look_s: float
+    fs: RegistryS3FileSystem,
+    serve: Callable[[OddStore], list[str]],
+    order: str,
+    start: str,
+    above: str,
+    look_s: float,
+    sorts_prefixes: bool,
 ) -> None:
     """Where each page is in order, and nothing else shows that some keys come behind a directory that was cut.
 
@@ -172,7 +179,7 @@ def test_what_a_cut_hides_is_found(
     paths = [f"/{above}0/{number:03}" for number in range(600)] + [f"/{above}0!/{number}" for number in range(5)]
     for path in paths:
         fs.bucket.plant(fs.bucket.space.key(path), 1)
-    asked = serve(OddStore(ORDERS[order], start, look_s=look_s))
+    asked = serve(OddStore(ORDERS[order], start, look_s=look_s, sorts_prefixes=sorts_prefixes))
     assert sorted(path for path, _ in directory.files(fs.bucket, "/")) == sorted(paths)
     assert any(asked) or not order.startswith("by key")  # else it was not listed in parts
 
@@ -265,6 +272,20 @@ def test_directories_of_some_files_that_share_a_page_are_found(
             assert {path for path in search() if path in paths} == {*paths}
 
 
+@pytest.mark.parametrize("start", ["by its bytes", "in its own order"])
+@pytest.mark.parametrize("order", ORDERS)
+def test_files_of_a_directory_that_a_page_has_hide_none_of_its_directories(
+    fs: RegistryS3FileSystem, serve: Callable[[OddStore], list[str]], order: str, start: str
+) -> None:
+    """A page may end in what the store lists of it first."""
+    paths = [f"/d/{number:03}/{name}" for number in range(400) for name in "abc"]
+    paths += [f"/e/z{number:03}" for number in range(900)] + [f"/e/{number:03}/x" for number in range(90)]
+    for path in paths:
+        fs.bucket.plant(fs.bucket.space.key(path), 1)
+    serve(OddStore(ORDERS[order], start, page_keys=1000, late_s=0))
+    assert fs.find("/", maxdepth=3) == sorted(paths)
+
+
 @pytest.mark.parametrize("order", ORDERS)
 def test_a_name_that_others_begin_with_is_found(
     fs: RegistryS3FileSystem, serve: Callable[[OddStore], list[str]], order: str
@@ -279,6 +300,21 @@ def test_a_name_that_others_begin_with_is_found(
     assert fs.glob("/*/app") == [f"/{number}/app" for number in range(6)]
     assert fs.glob("/*/dir") == [f"/{number}/dir" for number in range(6)]
     assert fs.glob("/*/ap") == []
+
+
+def test_a_name_that_thousands_begin_with_takes_few_requests(
+    fs: RegistryS3FileSystem, serve: Callable[[OddStore], list[str]]
+) -> None:
+    """Whether a file has it, a directory, or nothing."""
+    for number in range(400):
+        fs.bucket.plant(fs.bucket.space.key(f"/d/app{number:03}"), 1)
+    fs.bucket.plant(fs.bucket.space.key("/d/z/app/x"), 1)
+    fs.bucket.plant(fs.bucket.space.key("/d/app/x"), 1)
+    asked = serve(OddStore(ORDERS["directories first"], "in its own order", late_s=0))
+    for name, found in (("app399", ["/d/app399"]), ("app", ["/d/app"]), ("ap", [])):
+        asked.clear()
+        assert fs.glob(f"/[d]/{name}") == found
+        assert len(asked) <= 4
 
 
 @pytest.mark.parametrize("order", ORDERS)

@@ -69,6 +69,15 @@ def test_a_store_that_lists_in_an_order_of_its_own_is_listed_to_its_end() -> Non
         assert pages.asked == [""]
 
 
+def test_a_store_whose_order_is_not_known_is_listed_to_its_end() -> None:
+    """What lies beside a directory that is left out, or above it, may come later: here by directory."""
+    pages = Pages(["app/l/1", "app/l/2"], ["app/l/3", "app/m/1"], ["app/m/2", "app-x/1"], ["b"])
+    pages.key_order = KeyOrder()
+    found, _ = walked(pages, "/app/l")
+    assert found == ["/app", "/app/l", "/app/m", "/app/m/1", "/app/m/2", "/app-x", "/app-x/1", "/b"]
+    assert pages.asked == [""]
+
+
 def test_a_store_that_lists_from_its_beginning_again_is_listed_to_its_end() -> None:
     """Of what it lists then, all that comes before the key to start after has been left out."""
     pages = Pages(["b/1", "b/2"], ["a", "c"], ignores_start=True)

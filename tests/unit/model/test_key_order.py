@@ -7,7 +7,7 @@ from datetime import datetime, timezone
 
 import pytest
 
-from registry_s3fs.model.key_order import SURE_KEYS, KeyOrder, comes_after_its_files, comes_after_its_neighbours
+from registry_s3fs.model.key_order import SURE_KEYS, KeyOrder, comes_after_its_neighbours, has_neighbours
 from registry_s3fs.model.objects import ObjectInfo, Page
 
 NOW = datetime.now(timezone.utc)
@@ -20,40 +20,36 @@ def page(*names: str) -> Page:
 
 
 @pytest.mark.parametrize(
-    ("names", "is_in_order"),
+    ("names", "has_some"),
     [
-        (["app/"], True),
-        (["app/", "app0/"], True),
-        (["app", "app/"], True),
+        (["app/"], False),
+        (["app/", "app0/", "appz"], False),
+        (["app", "app/"], False),
         (["app-x/", "app/"], True),
-        (["app-x/", "app-y/"], True),  # it comes behind both
-        (["app-x/", "app.txt"], True),  # the directory is yet to come
-        ([], True),  # it has been deleted
-        (["app/", "app-x/"], False),
-        (["app", "app/", "app-x/"], False),
-        (["app/", "app-x/", "app-y/"], False),
-        (["app.txt", "app/"], None),  # which of them came first is not told
-        (["app.txt", "app/", "app-x/"], False),
+        (["app/", "app-x/"], True),
+        (["app.txt", "app/"], True),
+        (["app-x/", "app-y/"], False),  # the directory comes behind both, or has been deleted
+        ([], False),
     ],
 )
-def test_a_neighbour_that_comes_too_late_is_seen(names: list[str], is_in_order: bool | None) -> None:
-    """By a few names around a directory."""
-    assert comes_after_its_neighbours("app/", page(*names)) is is_in_order
+def test_a_neighbour_begins_like_a_directory_and_comes_before_it(names: list[str], has_some: bool) -> None:
+    """By the bytes of keys, in whichever order it was listed."""
+    assert has_neighbours("app/", page(*names)) is has_some
 
 
 @pytest.mark.parametrize(
     ("keys", "is_in_order"),
     [
         (["app.txt", "app/1"], True),
-        (["app", "app-x", "app.txt"], True),
+        (["app", "app-x/1", "app.txt"], True),
         (["app/1", "app/2", "app/3"], False),
         (["app", "app/1", "app/2"], False),
         ([], False),  # it has been deleted
     ],
 )
-def test_a_file_beside_a_directory_is_listed_before_what_is_in_it(keys: list[str], is_in_order: bool) -> None:
+def test_a_neighbour_is_listed_before_what_is_in_the_directory(keys: list[str], is_in_order: bool) -> None:
     """By a few keys, without a delimiter."""
-    assert comes_after_its_files("app/", keys) is is_in_order
+    assert comes_after_its_neighbours("app/", keys) is is_in_order
 
 
 def test_many_keys_in_order_show_it() -> None:
