@@ -18,7 +18,7 @@ class Walk:
     """What lies below a directory, in the order of keys. Each directory comes before what lies in it.
 
     Only keys after `start_after` are given. `skip` leaves out what lies below a path that was just given. Pages that
-    hold nothing else are not requested.
+    hold nothing else are not requested, where the server is known to list keys by their bytes.
     """
 
     def __init__(self, bucket: Bucket, path: str, start_after: str = "") -> None:

@@ -159,8 +159,8 @@ def test_two_servers_behind_one_name_lose_no_key(
         assert sorted(path for path, _ in directory.files(fs.bucket, "/")) == paths
 
 
-@pytest.mark.parametrize("sorts_prefixes", [False, True])
-@pytest.mark.parametrize(("above", "look_s"), [("", 0.005), ("x/y/", 0.3)])
+@pytest.mark.parametrize("sorts_prefixes", [True, *thorough(False)])
+@pytest.mark.parametrize(("above", "look_s"), [("", 0.005), *thorough(("x/y/", 0.3))])
 @pytest.mark.parametrize("start", STARTS)
 @pytest.mark.parametrize("order", ORDERS)
 def test_what_a_cut_hides_is_found(
