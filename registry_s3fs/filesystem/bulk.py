@@ -119,8 +119,9 @@ class ManyPaths(OnBucket):
         source = path_pairs.as_text(path1)
         files, directories, _ = self._pairs_within(source, path2, recursive, maxdepth, None if maxdepth else below)
         if isinstance(source, str) and not files and (maxdepth or not directories):
-            found = "no file of the directory lies within maxdepth"
-            raise errors.is_directory(str(path1), found if recursive else "a directory moves with recursive=True")
+            if recursive:
+                raise errors.is_directory(str(path1), "no file of the directory lies within maxdepth")
+            raise errors.is_directory(str(path1), "a directory moves with recursive=True")
         moved = [(source, target) for source, target in files if source != target]
         markers = self._moving(listed, dict(directories))
         many_calls.do_all(self.pool, "mv", lambda pair: self.cp_file(*pair, "", **headers), moved)

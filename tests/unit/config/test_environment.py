@@ -144,7 +144,7 @@ def test_a_value_that_botocore_cannot_use_is_refused_at_once(name: str, value: o
         {"request_checksum_calculation": "WHEN_REQUIRED", "response_checksum_validation": None},
         {"read_timeout": Fraction(7, 2), "max_pool_connections": np.uint8(3)},
         {"user_agent": "mine/1", "user_agent_extra": "x", "user_agent_appid": 7, "signature_version": "s3v4"},
-        {"signature_version": UNSIGNED, "defaults_mode": "standard", "auth_scheme_preference": "sigv4"},
+        {"signature_version": UNSIGNED, "defaults_mode": "standard"},
         {"tcp_keepalive": "true", "s3": {"use_accelerate_endpoint": "false", "addressing_style": "path"}},
     ],
 )

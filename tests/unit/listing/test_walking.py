@@ -20,17 +20,30 @@ class Pages:
 
     space = KeySpace("")
 
-    def __init__(self, *pages: list[str], ignores_start: bool = False) -> None:
-        self.pages, self.ignores_start = pages, ignores_start
+    def __init__(self, *pages: list[str], ignores_start: bool = False, has_own_order: bool = False) -> None:
+        self.pages, self.ignores_start, self.has_own_order = pages, ignores_start or has_own_order, has_own_order
         self.asked: list[str] = []
         self.key_order = KeyOrder.of_s3()
 
-    def list(self, prefix: str, start_after: str = "") -> Iterator[Page]:
+    def list(self, prefix: str, delimiter: str = "", limit: int = 0, start_after: str = "") -> Iterator[Page]:
+        listed = self._listed(prefix, start_after)
+        if delimiter or limit:
+            return self.key_order.watched([self._around(prefix, delimiter, limit, listed)])
         self.asked.append(start_after)
-        return self.key_order.watched(self._listed(prefix, start_after))
+        return self.key_order.watched(listed)
+
+    def _around(self, prefix: str, delimiter: str, limit: int, listed: Iterator[Page]) -> Page:
+        """The first names that begin like a directory."""
+        objects = [item for page in listed for item in page.objects][: limit or None]
+        below = [item.key[: item.key.index("/", len(prefix)) + 1] for item in objects if "/" in item.key[len(prefix) :]]
+        files = [item for item in objects if "/" not in item.key[len(prefix) :]]
+        return Page(files, list(dict.fromkeys(below)), last=True) if delimiter else Page(objects, [])
 
     def _listed(self, prefix: str, start_after: str) -> Iterator[Page]:
-        for number, keys in enumerate(self.pages, 1):
+        first = 0
+        if self.has_own_order and start_after:  # it takes the place of a directory's last key
+            first = max(at for at, keys in enumerate(self.pages, 1) if keys[-1].startswith(start_after[:-1]))
+        for number, keys in enumerate(self.pages[first:], first + 1):
             objects = [ObjectInfo(key, 1, "e", NOW) for key in keys if key.startswith(prefix) and key > start_after]
             ignores = self.ignores_start and any(key < start_after for key in keys)
             yield Page(objects, [], number == len(self.pages), ignores)
@@ -70,12 +83,21 @@ def test_a_store_that_lists_in_an_order_of_its_own_is_listed_to_its_end() -> Non
 
 
 def test_a_store_whose_order_is_not_known_is_listed_to_its_end() -> None:
-    """What lies beside a directory that is left out, or above it, may come later: here by directory."""
+    """What lies beside a directory that is left out, or beside one above it, may come later: here by directory."""
     pages = Pages(["app/l/1", "app/l/2"], ["app/l/3", "app/m/1"], ["app/m/2", "app-x/1"], ["b"])
     pages.key_order = KeyOrder()
     found, _ = walked(pages, "/app/l")
     assert found == ["/app", "/app/l", "/app/m", "/app/m/1", "/app/m/2", "/app-x", "/app-x/1", "/b"]
     assert pages.asked == [""]
+
+
+def test_what_a_jump_has_missed_is_given_at_the_end() -> None:
+    """Where it shows as late as that: here files come after the directories beside them. Nothing else comes again."""
+    pages = Pages(["d/0/1", "d/a/1"], ["d/a/2", "d/a/3"], ["d/b/1", "d/c/1"], ["d/0file", "e"], has_own_order=True)
+    pages.key_order = KeyOrder()
+    found, _ = walked(pages, "/d/a", "/d/0")
+    assert found == ["/d", "/d/0", "/d/a", "/d/b", "/d/b/1", "/d/c", "/d/c/1", "/d/0file", "/e"]
+    assert len(pages.asked) == 3
 
 
 def test_a_store_that_lists_from_its_beginning_again_is_listed_to_its_end() -> None:

@@ -5,8 +5,11 @@ from __future__ import annotations
 import subprocess
 import sys
 import time
+from datetime import datetime, timedelta, timezone
+from typing import Any, cast
 
 import pytest
+from botocore.credentials import RefreshableCredentials
 
 from registry_s3fs.s3 import botocore_private
 
@@ -95,23 +98,20 @@ def test_a_failure_is_repeated_without_what_its_frames_hold() -> None:
     ]
 
 
-class FakeCredentials:
-    """Credentials that fail to be renewed, and count how often that was tried."""
-
-    tries = 0
-
-    def _protected_refresh(self, is_mandatory: bool) -> None:
-        self.tries += 1
-        raise ValueError("no")
-
-
 def test_a_failure_is_forgotten_after_a_second(monkeypatch: pytest.MonkeyPatch) -> None:
     """Then credentials are asked for anew."""
-    found, now = FakeCredentials(), [100.0]
+    tries, now = list[float](), [100.0]
+
+    def renew() -> dict[str, str]:
+        tries.append(now[0])
+        raise ValueError("no")
+
+    past = datetime.now(timezone.utc) - timedelta(hours=1)
+    found = RefreshableCredentials("a", "s", "t", past, refresh_using=renew, method="container-role")
     monkeypatch.setattr(botocore_private, "credentials", lambda client: found)
     monkeypatch.setattr(time, "monotonic", lambda: now[0])
-    botocore_private.share_failed_renewals(None)  # type: ignore[arg-type]
-    for now[0], tries in ((100.0, 1), (100.9, 1), (101.1, 2), (102.0, 2), (102.2, 3)):
+    botocore_private.share_failed_renewals(cast("Any", None))
+    for now[0] in (100.0, 100.9, 101.1, 102.0, 102.2):
         with pytest.raises(ValueError, match="no"):
-            found._protected_refresh(is_mandatory=True)
-        assert found.tries == tries
+            found.get_frozen_credentials()
+    assert tries == [100.0, 101.1, 102.2]
