@@ -27,7 +27,7 @@ demo: $(VENV)/demo/done
 	$(VENV)/demo/bin/python -m demo
 
 test: $(VENV)/test/done
-	@echo "Running about 9,600 tests in $(JOBS) processes: about 8 minutes on two processors. It tells how far it is in percent. make thorough runs the rest."
+	@echo "Running about 9,800 tests in $(JOBS) processes: about 8 minutes on two processors. It tells how far it is in percent. make thorough runs the rest."
 	$(VENV)/test/bin/python $(PYTEST)
 
 # What `make test` leaves out, as it takes long, for cases that a quicker test has, too, or that few meet.
