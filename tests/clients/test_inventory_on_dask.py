@@ -6,6 +6,7 @@ import json
 import os
 import signal
 from datetime import datetime, timezone
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -240,7 +241,14 @@ def test_workers_write_partitions_by_the_first_byte_of_digests(
 
 
 @pytest.mark.promise("Registry contents")
-@pytest.mark.parametrize("written", ["by workers", *thorough("by one process", "not at all")])
+@pytest.mark.parametrize(
+    ("registry", "written"),
+    [
+        ("moto", "by workers"),
+        *thorough(("local", "by workers"), *product(["local", "moto"], ["by one process", "not at all"])),
+    ],
+    indirect=["registry"],
+)
 def test_tables_are_dask_dataframes(client: Any, registry: MadeRegistry, tmp_path: Path, written: str) -> None:
     """Each table is a dask dataframe with the same rows; manifests and references are joined without a shuffle."""
     tables = expected = inventory(registry.fs, registry.root, client=client)
