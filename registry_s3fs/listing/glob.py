@@ -158,7 +158,7 @@ class Search:
         return [directory.directory(path)] if below else []
 
     def _named_in_any_order(self, path: str, key: str, prefix: str) -> list[Info]:
-        """Return the same where the key need not be the first of those that begin like it."""
+        """Return the same where the key need not be the first that begins like it. Among many, a HEAD finds it."""
         page = next(self._bucket.list(key, "/"), NOTHING)
         if found := next((item for item in page.objects if item.key == key), None):
             return [directory.file(path, found)]

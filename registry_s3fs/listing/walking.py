@@ -51,9 +51,8 @@ class Walk:
         order = self._bucket.key_order
         pages = self._bucket.list(self._prefix, start_after=self._start_after)
         while (page := next(pages, None)) is not None:
-            if self._has_jumped and order.is_own:
-                yield from self._what_was_missed()
-                return
+            if self._may_have_missed_some:
+                break
             self.found = self.found or bool(page.objects)
             for item in page.objects:
                 if not self._is_skipped(item.key):
@@ -64,6 +63,13 @@ class Walk:
                 self._jumps = behind is not None
                 self._has_jumped = self._has_jumped or self._jumps
                 pages = behind or pages
+        if self._may_have_missed_some:
+            yield from self._what_was_missed()
+
+    @property
+    def _may_have_missed_some(self) -> bool:
+        order = self._bucket.key_order
+        return self._has_jumped and order.is_own and order.is_checked
 
     def _what_was_missed(self) -> Iterator[ObjectInfo]:
         """Yield what was not given yet, from the beginning: a server with an order of its own was jumped about in."""

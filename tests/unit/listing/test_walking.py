@@ -94,6 +94,9 @@ def test_a_store_whose_order_is_not_known_is_listed_to_its_end() -> None:
 def test_what_a_jump_has_missed_is_given_at_the_end() -> None:
     """Where it shows as late as that: here files come after the directories beside them. Nothing else comes again."""
     pages = Pages(["d/0/1", "d/a/1"], ["d/a/2", "d/a/3"], ["d/b/1", "d/c/1"], ["d/0file", "e"], has_own_order=True)
+    believed, _ = walked(pages, "/d/a", "/d/0")
+    assert believed == ["/d", "/d/0", "/d/a", "/d/b", "/d/b/1", "/d/c", "/d/c/1", "/e"]  # as of S3 itself
+    pages.asked.clear()
     pages.key_order = KeyOrder()
     found, _ = walked(pages, "/d/a", "/d/0")
     assert found == ["/d", "/d/0", "/d/a", "/d/b", "/d/b/1", "/d/c", "/d/c/1", "/d/0file", "/e"]
